@@ -1,0 +1,1 @@
+"""Shared state: get, list, compare-and-set, lease."""

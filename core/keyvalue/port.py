@@ -1,0 +1,58 @@
+"""The promise of the shared store, and its errors.
+
+Every write has a revision, one counter for the whole store that only grows. A write that names the revision it
+expects is refused with Conflict when somebody else was first. When the store does not answer, every verb raises
+Unavailable; a write that raised Unavailable may have happened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+ABSENT = 0
+"""As an expected revision: there must be no such key."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A key with its value and the revision of its last write."""
+
+    key: str
+    value: bytes
+    revision: int
+
+
+class Lease(Protocol):
+    """A promise to be alive. Keys written under it vanish when it is not refreshed for its time to live."""
+
+    def refresh(self) -> None:
+        """Start its time anew. Raises Conflict when it has run out already."""
+
+    def revoke(self) -> None:
+        """End it now, with its keys. Revoking what has run out is fine."""
+
+
+class KeyValue(Protocol):
+    """A small store that several processes share."""
+
+    def get(self, key: str) -> Entry | None:
+        """The entry, or None when there is none."""
+
+    def list(self, prefix: str) -> list[Entry]:
+        """All entries whose keys start with `prefix`, sorted by key."""
+
+    def put_if(self, key: str, value: bytes, expected: int | None, lease: Lease | None = None) -> int:
+        """Write if the key's revision is `expected` (None: whatever it is) and return the new revision.
+
+        Raises Conflict when it is another.
+        """
+
+    def delete_if(self, key: str, expected: int | None) -> None:
+        """Delete if the key's revision is `expected` (None: whatever it is).
+
+        Deleting what is not there is fine when nothing is expected. Raises Conflict when it is another.
+        """
+
+    def lease(self, ttl_s: int) -> Lease:
+        """A new lease that lives `ttl_s` seconds after each refresh."""

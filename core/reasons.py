@@ -1,0 +1,115 @@
+"""Every reason a user can be shown: a stable word, a sentence, who is to blame and what to do.
+
+The words are part of the API and never change their meaning. Standard library only and Python 3.9: the executor
+carries this module.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Blame(str, enum.Enum):
+    """Who has to change something before it can work."""
+
+    NOBODY = "nobody"
+    USER = "user"
+    PLATFORM = "platform"
+    PROVIDER = "provider"
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What stands behind a reason word. `sentence` may hold {fields}, filled by `explain`."""
+
+    sentence: str
+    blame: Blame
+    advice: str = ""
+
+
+class Reason(str, enum.Enum):
+    """The stable words."""
+
+    # Waiting
+    QUEUED = "Queued"
+    MATCHING = "Matching"
+    WORKER_REQUESTED = "WorkerRequested"
+    WORKER_BOOTING = "WorkerBooting"
+    POOL_LIMIT = "PoolLimitReached"
+    NO_CAPACITY = "NoCapacity"
+    NO_FLAVOUR_FITS = "NoFlavourFits"
+    # Ended
+    TASK_FAILED = "TaskFailed"
+    COMMAND_NOT_FOUND = "CommandNotFound"
+    IMAGE_PULL_FAILED = "ImagePullFailed"
+    NO_RUNTIME = "NoRuntime"
+    WALLTIME_EXCEEDED = "WalltimeExceeded"
+    MEMORY_EXCEEDED = "MemoryExceeded"
+    DELETED_BY_USER = "DeletedByUser"
+    INTERRUPTED = "Interrupted"
+    EXECUTOR_FAILED = "ExecutorFailed"
+    HELD = "Held"
+    TOO_MANY_ATTEMPTS = "TooManyAttempts"
+
+
+MEANINGS = {
+    Reason.QUEUED: Meaning("The job is queued; the scaler has not looked at it yet.", Blame.NOBODY),
+    Reason.MATCHING: Meaning("A worker has room; HTCondor is matching the job to it.", Blame.NOBODY),
+    Reason.WORKER_REQUESTED: Meaning("Worker {worker} ({flavour}) has been ordered for it.", Blame.NOBODY),
+    Reason.WORKER_BOOTING: Meaning("Worker {worker} ({flavour}) is starting for it.", Blame.NOBODY),
+    Reason.POOL_LIMIT: Meaning(
+        "The pool has reached its limit of {limit} workers; the job waits for room.", Blame.PLATFORM
+    ),
+    Reason.NO_CAPACITY: Meaning("No cloud has room at the moment: {detail}.", Blame.PROVIDER),
+    Reason.NO_FLAVOUR_FITS: Meaning(
+        "No worker of this pool can ever run it: {detail}.",
+        Blame.USER,
+        "Ask for less, or ask the operator for a larger flavour.",
+    ),
+    Reason.TASK_FAILED: Meaning(
+        "Task {task} ended with exit code {exit_code}.", Blame.USER, "Look at the job's stdout and stderr."
+    ),
+    Reason.COMMAND_NOT_FOUND: Meaning(
+        "Task {task}: {detail}.", Blame.USER, "Check cmd against the programs that the image holds."
+    ),
+    Reason.IMAGE_PULL_FAILED: Meaning(
+        "The image {image} could not be fetched: {detail}.",
+        Blame.USER,
+        "Check the image's name and that it can be read without a password.",
+    ),
+    Reason.NO_RUNTIME: Meaning(
+        "The worker has no container runtime for this task: {detail}.", Blame.PLATFORM, "Tell the operator."
+    ),
+    Reason.WALLTIME_EXCEEDED: Meaning(
+        "The job ran longer than its walltime of {limit}.", Blame.USER, "Ask for a longer resources.walltime."
+    ),
+    Reason.MEMORY_EXCEEDED: Meaning(
+        "The job needed more than its memory of {limit}.", Blame.USER, "Ask for more resources.memory."
+    ),
+    Reason.DELETED_BY_USER: Meaning("The job was deleted by the user.", Blame.USER),
+    Reason.INTERRUPTED: Meaning("The job was told to stop before it had finished.", Blame.PLATFORM),
+    Reason.EXECUTOR_FAILED: Meaning(
+        "The worker could not run the job: {detail}.", Blame.PLATFORM, "Try again; if it persists tell the operator."
+    ),
+    Reason.HELD: Meaning("HTCondor holds the job: {detail}.", Blame.PLATFORM, "Tell the operator."),
+    Reason.TOO_MANY_ATTEMPTS: Meaning(
+        "The job was started {attempts} times and its worker was lost each time.", Blame.PLATFORM, "Tell the operator."
+    ),
+}
+
+
+def explain(reason: Reason, **fields: object) -> str:
+    """The reason's sentence with its fields filled in, and the advice behind it.
+
+    A field that the sentence names and the caller does not know is shown as "unknown": a user must get a
+    sentence in any case.
+    """
+    meaning = MEANINGS[reason]
+    sentence = meaning.sentence.format_map(_Known(fields))
+    return f"{sentence} {meaning.advice}".strip()
+
+
+class _Known(dict):  # type: ignore[type-arg]  # dict[...] as a base class needs no parameter at run time
+    def __missing__(self, key: str) -> str:
+        return "unknown"

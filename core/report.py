@@ -1,0 +1,69 @@
+"""ExecutionReport: what happened to one attempt of a job, told by the executor.
+
+Written before the first task and again at the end whatever happens, and read by the API. Standard library only
+and Python 3.9: the executor carries this module.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Dict, Optional, Tuple  # noqa: UP035  # evaluated at run time on Python 3.9
+
+from prominence.core.reasons import Reason
+
+VERSION = 1
+FILE_NAME = "report.json"
+
+
+class Outcome(str, enum.Enum):
+    """How an attempt ended. The task's failures are the user's business, the system's are ours."""
+
+    UNFINISHED = "unfinished"
+    SUCCESS = "success"
+    TASK_FAILED = "task failed"
+    SYSTEM_FAILED = "system failed"
+    REMOVED = "removed"
+    OUT_OF_TIME = "out of time"
+    OUT_OF_MEMORY = "out of memory"
+
+
+@dataclass(frozen=True)
+class TaskReport:
+    """One task that was started, or whose image could not be had.
+
+    exit_code: as the command gave it, 128 + signal when a signal ended it; None: never started.
+    pull_s: seconds to fetch the image, None when it was there already. cpu_s: user and system seconds.
+    max_rss_kib: peak resident size in KiB. Unknown figures are None, not 0.
+    """
+
+    image: str
+    runtime: str = ""
+    exit_code: Optional[int] = None
+    signal: Optional[int] = None
+    pull_s: Optional[float] = None
+    image_digest: Optional[str] = None
+    wall_s: Optional[float] = None
+    cpu_s: Optional[float] = None
+    max_rss_kib: Optional[int] = None
+
+
+@dataclass(frozen=True)
+class ExecutionReport:
+    """One attempt. Times are Unix epochs in seconds.
+
+    reason and details: why it did not succeed; `core.reasons.explain(reason, **details)` is the sentence.
+    exit_code: what the executor itself exits with, which becomes the job's.
+    """
+
+    outcome: Outcome
+    started_at: float
+    finished_at: Optional[float] = None
+    reason: Optional[Reason] = None
+    details: Dict[str, str] = field(default_factory=dict)
+    exit_code: Optional[int] = None
+    tasks: Tuple[TaskReport, ...] = ()
+    host: str = ""
+    cpu_model: str = ""
+    runtime_versions: Dict[str, str] = field(default_factory=dict)
+    version: int = VERSION
