@@ -1,17 +1,17 @@
 """The error tree. Adapters translate at their edge with `raise ... from`; nothing above sees a foreign exception.
 
-    ProminenceError
-    ├── Rejected               the caller is at fault; carries all mistakes with their paths
-    ├── Unauthenticated        we do not know who is calling
-    ├── Forbidden              known, and not allowed
-    ├── NotFound               no such thing, or none that the caller may see
-    ├── Conflict               lost a compare-and-set, or the wrong state for this act
-    ├── Unavailable            try again; says after how long, if known
-    └── CloudError             a cloud did not do what it was asked
-        ├── OutOfCapacity      try elsewhere
-        ├── QuotaExceeded      not here until something ends
-        ├── CredentialsRefused tell the operator, stop asking
-        └── NoSuchImage, NoSuchFlavour   a mistake in the cloud's declaration
+ProminenceError
+├── Rejected               the caller is at fault; carries all mistakes with their paths
+├── Unauthenticated        we do not know who is calling
+├── Forbidden              known, and not allowed
+├── NotFound               no such thing, or none that the caller may see
+├── Conflict               lost a compare-and-set, or the wrong state for this act
+├── Unavailable            try again; says after how long, if known
+└── CloudError             a cloud did not do what it was asked
+    ├── OutOfCapacity      try elsewhere
+    ├── QuotaExceeded      not here until something ends
+    ├── CredentialsRefused tell the operator, stop asking
+    └── NoSuchImage, NoSuchFlavour   a mistake in the cloud's declaration
 """
 
 from __future__ import annotations

@@ -57,14 +57,17 @@ class Task(Strict):
     )
     env: dict[str, EnvironmentValue] = Field(default_factory=dict, description="Environment variables.")
     workdir: str | None = Field(
-        default=None, description="Working directory in the container; relative paths start at the job's home."
+        default=None,
+        description="Working directory in the container; relative paths start at the job's home.",
     )
 
     @field_validator("image")
     @classmethod
     def _is_a_reference(cls, image: str) -> str:
         if not _REFERENCE.fullmatch(image):
-            raise ValueError("not the name of a container image, such as python:3.12 or ghcr.io/group/tool:1.0")
+            raise ValueError(
+                "not the name of a container image, such as python:3.12 or ghcr.io/group/tool:1.0"
+            )
         return image
 
     @field_validator("cmd")

@@ -90,11 +90,15 @@ MEANINGS = {
     Reason.DELETED_BY_USER: Meaning("The job was deleted by the user.", Blame.USER),
     Reason.INTERRUPTED: Meaning("The job was told to stop before it had finished.", Blame.PLATFORM),
     Reason.EXECUTOR_FAILED: Meaning(
-        "The worker could not run the job: {detail}.", Blame.PLATFORM, "Try again; if it persists tell the operator."
+        "The worker could not run the job: {detail}.",
+        Blame.PLATFORM,
+        "Try again; if it persists tell the operator.",
     ),
     Reason.HELD: Meaning("HTCondor holds the job: {detail}.", Blame.PLATFORM, "Tell the operator."),
     Reason.TOO_MANY_ATTEMPTS: Meaning(
-        "The job was started {attempts} times and its worker was lost each time.", Blame.PLATFORM, "Tell the operator."
+        "The job was started {attempts} times and its worker was lost each time.",
+        Blame.PLATFORM,
+        "Tell the operator.",
     ),
 }
 
