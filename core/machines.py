@@ -22,11 +22,7 @@ class Size(Document):
 
     def fits(self, other: Size) -> bool:
         """Whether `other` has at least this much of everything."""
-        return (
-            self.cpus <= other.cpus
-            and self.memory_mib <= other.memory_mib
-            and self.disk_mib <= other.disk_mib
-        )
+        return self.cpus <= other.cpus and self.memory_mib <= other.memory_mib and self.disk_mib <= other.disk_mib
 
     def __add__(self, other: Size) -> Size:
         return Size(

@@ -7,7 +7,7 @@ this module. New fields get a default, so that a plan from an older API still ru
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Dict, Optional, Tuple  # noqa: UP035  # evaluated at run time on Python 3.9
+from typing import Dict, Optional, Tuple  # evaluated at run time on Python 3.9
 
 VERSION = 1
 FILE_NAME = "plan.json"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import Dict, Optional, Tuple  # noqa: UP035  # evaluated at run time on Python 3.9
+from typing import Dict, Optional, Tuple  # evaluated at run time on Python 3.9
 
 from prominence.core.reasons import Reason
 

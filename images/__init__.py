@@ -1,0 +1,1 @@
+"""Recipes of the container images, as package data."""

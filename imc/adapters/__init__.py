@@ -1,0 +1,1 @@
+"""imc's ports on real components, and in memory for tests."""

@@ -1,0 +1,1 @@
+"""The API's ports on real components, and in memory for tests."""

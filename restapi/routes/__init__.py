@@ -1,0 +1,1 @@
+"""One blueprint per noun: read the request, call one function, write the answer."""

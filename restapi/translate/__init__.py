@@ -1,0 +1,1 @@
+"""Pure: our documents into HTCondor's text and the worker's orders."""

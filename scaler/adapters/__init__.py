@@ -1,0 +1,1 @@
+"""The scaler's ports on real components, and in memory for tests."""
