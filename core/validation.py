@@ -1,12 +1,20 @@
-"""Parse once, at the door: outside data into one of our models, or every mistake at once."""
+"""Parse once, at the door: outside data into one of our models, or every mistake at once, in plain sentences."""
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
+from pydantic_core import CoreSchema, core_schema
 
 from prominence.core.errors import Mistake, Rejected
+
+if TYPE_CHECKING:
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import ErrorDetails
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -14,30 +22,112 @@ Model = TypeVar("Model", bound=BaseModel)
 class Strict(BaseModel):
     """What people write: unknown keys and silent conversions are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
 class Document(BaseModel):
     """What our processes pass to each other: unknown keys are ignored, so that versions may differ."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
 def parse(model: type[Model], data: Any) -> Model:
     """`data` (what json.loads gives) as `model`. Raises Rejected with every mistake and its path."""
+    mistakes = [Mistake(path(where), _NOT_UNICODE) for where in _undecodable(data)]
     try:
-        return model.model_validate(data)
+        parsed = model.model_validate(data)
     except ValidationError as error:
-        raise Rejected([_mistake(e["loc"], e["type"], e["msg"]) for e in error.errors()]) from error
+        mistakes += [mistake(details) for details in error.errors() if details["type"] != "string_unicode"]
+        raise Rejected(mistakes) from error
+    if mistakes:
+        raise Rejected(mistakes)
+    return parsed
 
 
-def _mistake(location: tuple[int | str, ...], kind: str, message: str) -> Mistake:
+def mistake(details: ErrorDetails) -> Mistake:
     """Pydantic's error in our words, without the rejected value: that may be a secret."""
-    path = ""
+    sentence = _SENTENCES.get(details["type"])
+    if sentence is None:
+        message = details["msg"].removeprefix("Value error, ")
+    else:
+        message = sentence.format(**details.get("ctx", {}))
+    return Mistake(path(details["loc"]), message)
+
+
+def path(location: tuple[int | str, ...]) -> str:
+    """A place in nested data as people write it: "tasks[0].env.HOME"."""
+    text = ""
     for part in location:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
-    if kind == "extra_forbidden":
-        message = "unknown field"
-    elif kind == "missing":
-        message = "this field is required"
-    return Mistake(path, message.removeprefix("Value error, "))
+        if part != "[key]":  # pydantic's mark that the key itself is wrong; our sentences say so
+            text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """Annotates a text that must match `pattern` as a whole; `sentence` is for those that do not."""
+
+    pattern: str
+    sentence: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler(schema), "pattern": f"^{self.pattern}$"}
+
+    def _check(self, text: str) -> str:
+        if not re.fullmatch(self.pattern, text):
+            raise ValueError(self.sentence)
+        return text
+
+
+def _undecodable(data: Any) -> Iterator[tuple[int | str, ...]]:
+    """Where texts hold half a surrogate pair: JSON can write it as an escape, no program can be given it."""
+    left: list[tuple[tuple[int | str, ...], Any]] = [((), data)]
+    while left:
+        where, value = left.pop()
+        if isinstance(value, str) and _SURROGATE.search(value):
+            yield where
+        elif isinstance(value, dict):
+            for key, inner in value.items():
+                left += [((*where, key), inner)]
+                if isinstance(key, str) and _SURROGATE.search(key):
+                    yield (*where, key)
+        elif isinstance(value, list | tuple):
+            left += [((*where, index), inner) for index, inner in enumerate(value)]
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_NOT_UNICODE = "holds half of a surrogate pair, which is not a character"
+
+_SENTENCES = {
+    "extra_forbidden": "unknown field",
+    "missing": "this field is required",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a whole number of sensible size",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "string_type": "must be a text",
+    "string_unicode": _NOT_UNICODE,
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "literal_error": "must be one of {expected}",
+    "enum": "must be one of {expected}",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "string_pattern_mismatch": "must match {pattern}",
+    "timezone_aware": "must have a time zone",
+}
