@@ -1,0 +1,1 @@
+"""The personal pool: everything real, on one machine, in containers."""

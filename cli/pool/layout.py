@@ -1,0 +1,100 @@
+"""Names, places and settings of a pool: pure, so that every other module agrees on them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from prominence.core.validation import Strict
+
+LAYOUT = 1
+"""Version of the state directory's layout. An older or newer one is refused, never guessed at."""
+
+POOL_LABEL = "prominence.pool"
+ROLE_LABEL = "prominence.role"
+WORKER_LABEL = "prominence.worker"
+DIGEST_LABEL = "prominence.digest"
+
+DEFAULT_NAME = "default"
+NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,30}$"
+API_PATH = "/prominence/v1"
+FIRST_PORT = 8280
+
+
+class PoolSettings(Strict):
+    """What `pool up` was told, kept in the state directory so that the next `up` means the same pool."""
+
+    layout: int = LAYOUT
+    port: int = Field(ge=1, le=65535, description="Port of the API on 127.0.0.1.")
+    idle_time: int = Field(default=600, ge=1, description="Seconds without a job after which a worker is deleted.")
+    max_workers: int = Field(default=4, ge=0, description="Workers that may exist at once.")
+    task_network: str = Field(default="none", pattern="^(none|outbound)$", description="Network of jobs' containers.")
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A pool by name, and where its things are. `state` is absolute: it has the same path in the containers."""
+
+    name: str
+    state: Path
+
+    @classmethod
+    def named(cls, name: str, environment: Mapping[str, str] = os.environ) -> Pool:
+        """The pool of this name under the user's state directory (XDG Base Directory Specification)."""
+        base = environment.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+        return cls(name, Path(base).absolute() / "prominence" / name)
+
+    @property
+    def network(self) -> str:
+        """Where access point, imc and workers meet."""
+        return f"prominence-{self.name}"
+
+    @property
+    def control_network(self) -> str:
+        """Where etcd and imc's API are heard: access point and imc only, no way out."""
+        return f"prominence-{self.name}-control"
+
+    @property
+    def task_network(self) -> str:
+        """Where jobs' containers are when they may speak to the outside."""
+        return f"prominence-{self.name}-tasks"
+
+    def container(self, role: str) -> str:
+        """Name of one of the pool's own containers."""
+        return f"prominence-{self.name}-{role}"
+
+    @property
+    def settings_file(self) -> Path:
+        """PoolSettings as JSON."""
+        return self.state / "pool.json"
+
+    @property
+    def environment_file(self) -> Path:
+        """PROMINENCE_URL and PROMINENCE_TOKEN for clients."""
+        return self.state / "env"
+
+    @property
+    def secrets(self) -> Path:
+        """Keys of this pool; read by root in the containers and by whoever made the pool."""
+        return self.state / "secrets"
+
+    def log_files(self, service: str) -> list[Path]:
+        """Where a service's log is; empty for a service that does not exist."""
+        return [self.state / "log" / path for path in LOGS.get(service, ())]
+
+
+LOGS = {
+    "master": ("condor/MasterLog",),
+    "collector": ("condor/CollectorLog",),
+    "negotiator": ("condor/NegotiatorLog",),
+    "schedd": ("condor/SchedLog",),
+    "shadow": ("condor/ShadowLog",),
+    "etcd": ("etcd/etcd.log",),
+    "restapi": ("restapi/restapi.log",),
+    "scaler": ("scaler/scaler.log",),
+    "imc": ("imc/imc.log",),
+}
