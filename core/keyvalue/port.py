@@ -10,8 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from prominence.core.errors import Rejected
+
 ABSENT = 0
 """As an expected revision: there must be no such key."""
+
+LARGEST_VALUE = 1_000_000
+"""In bytes. etcd takes requests of 1.5 MiB."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ class KeyValue(Protocol):
     def put_if(self, key: str, value: bytes, expected: int | None, lease: Lease | None = None) -> int:
         """Write if the key's revision is `expected` (None: whatever it is) and return the new revision.
 
-        Raises Conflict when it is another.
+        Raises Conflict when it is another or the lease has run out, Rejected when the value is too large.
         """
 
     def delete_if(self, key: str, expected: int | None) -> None:
@@ -55,4 +60,10 @@ class KeyValue(Protocol):
         """
 
     def lease(self, ttl_s: int) -> Lease:
-        """A new lease that lives `ttl_s` seconds after each refresh."""
+        """A new lease that lives `ttl_s` seconds after each refresh, or a little longer."""
+
+
+def check_size(key: str, value: bytes) -> None:
+    """Raises Rejected for a value that no store needs to take."""
+    if len(value) > LARGEST_VALUE:
+        raise Rejected.because(f"{len(value)} bytes are too many for one value; the limit is {LARGEST_VALUE}", key)

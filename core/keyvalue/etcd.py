@@ -1,0 +1,126 @@
+"""KeyValue on etcd, shared by the processes of a pool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import etcd3
+import grpc
+from etcd3.exceptions import Etcd3Exception
+
+from prominence.core.errors import Conflict, Rejected, Unavailable
+from prominence.core.keyvalue.port import Entry, Lease, check_size
+
+RETRY_AFTER_S = 1
+"""A member that failed is asked again after this time; until then the others are, if there are any."""
+
+_CHANNEL = {
+    # gRPC waits up to two minutes between attempts to connect: too long for an etcd that was restarted.
+    "grpc.initial_reconnect_backoff_ms": 200,
+    "grpc.min_reconnect_backoff_ms": 1000,
+    "grpc.max_reconnect_backoff_ms": 1000,
+    # Notices a peer that vanished without closing the connection.
+    "grpc.keepalive_time_ms": 10_000,
+    "grpc.keepalive_timeout_ms": 3_000,
+    # A list may be larger than gRPC's 4 MiB.
+    "grpc.max_receive_message_length": -1,
+    # A proxy for the outside world has no business between us and our etcd.
+    "grpc.enable_http_proxy": 0,
+}
+
+
+class EtcdKeyValue:
+    """Every call ends within `timeout_s`. To be made after a fork, not before: gRPC's threads do not survive one.
+
+    endpoints: "host:port" of each member of the cluster. When one fails, calls go to the next.
+    """
+
+    def __init__(self, endpoints: Sequence[str], timeout_s: float = 3.0) -> None:
+        self._client: Any = etcd3.MultiEndpointEtcd3Client(
+            [_endpoint(text) for text in endpoints], timeout=timeout_s, failover=True
+        )
+
+    def get(self, key: str) -> Entry | None:
+        with _translated():
+            answer = self._client.get_response(key)
+        return _entry(answer.kvs[0]) if answer.kvs else None
+
+    def list(self, prefix: str) -> list[Entry]:
+        with _translated():
+            answer = (
+                self._client.get_prefix_response(prefix, sort_order="ascend")
+                if prefix
+                else self._client.get_all_response(sort_order="ascend")
+            )
+        return [_entry(pair) for pair in answer.kvs]
+
+    def put_if(self, key: str, value: bytes, expected: int | None, lease: Lease | None = None) -> int:
+        check_size(key, value)
+        put = self._client.transactions.put(key, value, lease)
+        revision: int = self._if(key, expected, put).response_put.header.revision
+        return revision
+
+    def delete_if(self, key: str, expected: int | None) -> None:
+        self._if(key, expected, self._client.transactions.delete(key))
+
+    def lease(self, ttl_s: int) -> Lease:
+        with _translated():
+            return _EtcdLease(self._client.lease(ttl_s))
+
+    def close(self) -> None:
+        """Close the connections; nothing can be asked any more."""
+        self._client.close()
+
+    def _if(self, key: str, expected: int | None, operation: Any) -> Any:
+        # To etcd a key that is not there has revision 0, as it has to us.
+        compare = [] if expected is None else [self._client.transactions.mod(key) == expected]
+        with _translated():
+            succeeded, answers = self._client.transaction(compare, success=[operation], failure=[])
+        if not succeeded:
+            raise Conflict(f"{key} was changed by somebody else")
+        return answers[0]
+
+
+class _EtcdLease:
+    def __init__(self, lease: Any) -> None:
+        self._lease = lease
+        self.id: int = lease.id  # by which etcd3 knows it in a put
+
+    def refresh(self) -> None:
+        with _translated():
+            answers = self._lease.refresh()
+        if not answers or answers[-1].TTL <= 0:
+            raise Conflict("the lease has run out")
+
+    def revoke(self) -> None:
+        try:
+            with _translated():
+                self._lease.revoke()
+        except Conflict:
+            return  # it had run out already
+
+
+def _endpoint(text: str) -> Any:
+    host, _, port = text.removeprefix("http://").rpartition(":")
+    if not host or not port.isdecimal():
+        raise Rejected.because(f"{text!r} is not the host:port of an etcd")
+    return etcd3.Endpoint(host, int(port), secure=False, time_retry=RETRY_AFTER_S, opts=list(_CHANNEL.items()))
+
+
+def _entry(pair: Any) -> Entry:
+    return Entry(pair.key.decode(), pair.value, pair.mod_revision)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """The library passes gRPC's errors on where it has no class for them; only a lease can be "not found" to etcd."""
+    try:
+        yield
+    except grpc.RpcError as error:
+        if error.code() == grpc.StatusCode.NOT_FOUND:
+            raise Conflict("the lease has run out") from error
+        raise Unavailable(f"etcd refuses to answer: {error.details()}", RETRY_AFTER_S) from error
+    except Etcd3Exception as error:
+        raise Unavailable(f"etcd does not answer: {str(error) or type(error).__name__}", RETRY_AFTER_S) from error

@@ -1,0 +1,114 @@
+"""KeyValue in this process, for unit tests: same promise, pretend clock, faults on request."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from prominence.core.errors import Conflict, Unavailable
+from prominence.core.keyvalue.port import Entry, Lease, check_size
+
+
+class MemoryKeyValue:
+    """Set `unavailable` to a sentence and every verb raises Unavailable with it, until it is empty again."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.unavailable = ""
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._revision = 0
+        self._entries: dict[str, _Stored] = {}
+        self._deadlines: dict[int, float] = {}
+        self._leases = 0
+
+    def get(self, key: str) -> Entry | None:
+        with self._lock:
+            self._begin()
+            stored = self._entries.get(key)
+            return stored.entry if stored else None
+
+    def list(self, prefix: str) -> list[Entry]:
+        with self._lock:
+            self._begin()
+            return [self._entries[key].entry for key in sorted(self._entries) if key.startswith(prefix)]
+
+    def put_if(self, key: str, value: bytes, expected: int | None, lease: Lease | None = None) -> int:
+        check_size(key, value)
+        with self._lock:
+            self._begin()
+            under = lease.id if isinstance(lease, _MemoryLease) else None
+            if under is not None and under not in self._deadlines:
+                raise Conflict(f"the lease for {key} has run out")
+            self._check(key, expected)
+            self._revision += 1
+            self._entries[key] = _Stored(Entry(key, value, self._revision), under)
+            return self._revision
+
+    def delete_if(self, key: str, expected: int | None) -> None:
+        with self._lock:
+            self._begin()
+            self._check(key, expected)
+            if self._entries.pop(key, None):
+                self._revision += 1
+
+    def lease(self, ttl_s: int) -> Lease:
+        with self._lock:
+            self._begin()
+            self._leases += 1
+            self._deadlines[self._leases] = self._clock() + ttl_s
+            return _MemoryLease(self, self._leases, ttl_s)
+
+    def refresh(self, lease: int, ttl_s: int) -> None:
+        """For the lease itself."""
+        with self._lock:
+            self._begin()
+            if lease not in self._deadlines:
+                raise Conflict("the lease has run out")
+            self._deadlines[lease] = self._clock() + ttl_s
+
+    def revoke(self, lease: int) -> None:
+        """For the lease itself."""
+        with self._lock:
+            self._begin()
+            self._end(lease)
+
+    def _begin(self) -> None:
+        """What every verb does first: fail if told to, and let leases run out."""
+        if self.unavailable:
+            raise Unavailable(self.unavailable)
+        now = self._clock()
+        for lease in [lease for lease, deadline in self._deadlines.items() if deadline <= now]:
+            self._end(lease)
+
+    def _end(self, lease: int) -> None:
+        self._deadlines.pop(lease, None)
+        gone = [key for key, stored in self._entries.items() if stored.lease == lease]
+        for key in gone:
+            del self._entries[key]
+        self._revision += bool(gone)
+
+    def _check(self, key: str, expected: int | None) -> None:
+        stored = self._entries.get(key)
+        if expected is not None and expected != (stored.entry.revision if stored else 0):
+            raise Conflict(f"{key} was changed by somebody else")
+
+
+@dataclass(frozen=True)
+class _Stored:
+    entry: Entry
+    lease: int | None
+
+
+@dataclass(frozen=True)
+class _MemoryLease:
+    store: MemoryKeyValue
+    id: int
+    ttl_s: int
+
+    def refresh(self) -> None:
+        self.store.refresh(self.id, self.ttl_s)
+
+    def revoke(self) -> None:
+        self.store.revoke(self.id)
