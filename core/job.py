@@ -10,9 +10,9 @@ import re
 import shlex
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator
 
-from prominence.core.validation import Strict
+from prominence.core.validation import Spelling, Strict
 
 # Docker's reference grammar: [host[:port]/]path[:tag][@digest]
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -21,7 +21,12 @@ _REFERENCE = re.compile(
     rf"(?:docker://)?(?:{_HOST}/)?{_COMPONENT}(?:/{_COMPONENT})*"
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
 )
-_ENVIRONMENT_NAME = re.compile(r"[^=\x00\n]+")
+
+# HTCondor keeps cores and MiB in 32 bits, and so do we seconds. Far above any machine: a job that fits none of the
+# pool's is accepted and told so.
+_MOST_CPUS = 2**31 - 1
+_MOST_GB = 2_000_000
+_MOST_MINUTES = 35_000_000
 
 
 def _no_nul(text: str) -> str:
@@ -36,10 +41,26 @@ def _as_text(value: Any) -> Any:
 
 
 Runtime = Literal["apptainer", "singularity", "docker", "podman", "udocker"]
-Name = Annotated[str, StringConstraints(max_length=512, pattern=r"^[A-Za-z0-9_./ -]*$")]
-LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[A-Za-z0-9]+$")]
-LabelValue = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[A-Za-z0-9_./-]+$")]
-EnvironmentValue = Annotated[str, BeforeValidator(_as_text)]
+Name = Annotated[
+    str,
+    StringConstraints(max_length=512),
+    Spelling(r"[A-Za-z0-9_./ -]*", "may hold letters (a to z), digits, spaces and _ . / - only"),
+]
+LabelKey = Annotated[
+    str,
+    StringConstraints(max_length=512),
+    Spelling(r"[A-Za-z0-9]+", "the name of a label must be letters (a to z) and digits only, at least one"),
+]
+LabelValue = Annotated[
+    str,
+    StringConstraints(max_length=512),
+    Spelling(r"[A-Za-z0-9_./-]+", "must be letters (a to z), digits and _ . / - only, at least one"),
+]
+EnvironmentName = Annotated[
+    str,
+    Spelling(r"[^=\x00\n]+", "the name of an environment variable must not be empty, nor hold =, NUL or line breaks"),
+]
+EnvironmentValue = Annotated[str, BeforeValidator(_as_text), AfterValidator(_no_nul)]
 
 
 class Task(Strict):
@@ -55,7 +76,7 @@ class Task(Strict):
         description="Command, split into words as a shell would, but never given to one. "
         "Absent: the image's own entry point.",
     )
-    env: dict[str, EnvironmentValue] = Field(default_factory=dict, description="Environment variables.")
+    env: dict[EnvironmentName, EnvironmentValue] = Field(default_factory=dict, description="Environment variables.")
     workdir: str | None = Field(
         default=None,
         description="Working directory in the container; relative paths start at the job's home.",
@@ -76,19 +97,10 @@ class Task(Strict):
             try:
                 words = shlex.split(cmd)
             except ValueError as error:
-                raise ValueError(f"cannot be split into words: {error}") from error
+                raise ValueError(f"cannot be split into words: {str(error).lower()}") from error
             if not words:
                 raise ValueError("is empty; leave it out to run the image's own entry point")
         return cmd
-
-    @field_validator("env")
-    @classmethod
-    def _can_be_an_environment(cls, env: dict[str, str]) -> dict[str, str]:
-        for name, value in env.items():
-            if not _ENVIRONMENT_NAME.fullmatch(name):
-                raise ValueError(f"{name!r} cannot be the name of an environment variable")
-            _no_nul(value)
-        return env
 
     @field_validator("workdir")
     @classmethod
@@ -104,11 +116,14 @@ class Resources(Strict):
     """What the job needs, per node."""
 
     nodes: int = Field(default=1, ge=1, le=1, description="Number of nodes.")
-    cpus: int = Field(default=1, ge=1, description="Cores.")
-    memory: float = Field(default=1, gt=0, allow_inf_nan=False, description="Memory in GB.")
-    disk: float = Field(default=10, gt=0, allow_inf_nan=False, description="Scratch disk in GB.")
+    cpus: int = Field(default=1, ge=1, le=_MOST_CPUS, description="Cores.")
+    memory: float = Field(default=1, gt=0, le=_MOST_GB, allow_inf_nan=False, description="Memory in GB.")
+    disk: float = Field(default=10, gt=0, le=_MOST_GB, allow_inf_nan=False, description="Scratch disk in GB.")
     walltime: int | None = Field(
-        default=None, ge=1, description="Minutes that all tasks together may run; absent: the site's default."
+        default=None,
+        ge=1,
+        le=_MOST_MINUTES,
+        description="Minutes that all tasks together may run; absent: the site's default.",
     )
 
 
@@ -117,5 +132,15 @@ class JobSpec(Strict):
 
     name: Name = Field(default="", description="A name for people.")
     labels: dict[LabelKey, LabelValue] = Field(default_factory=dict, description="Labels to find it by.")
-    tasks: tuple[Task, ...] = Field(min_length=1, strict=False, description="Container runs, in order.")
+    tasks: tuple[Task, ...] = Field(
+        strict=False, description="Container runs, in order.", json_schema_extra={"minItems": 1}
+    )
     resources: Resources = Field(description="What it needs.")
+
+    # Not by min_length: that would complain of an empty list, too, where the tasks in it are wrong.
+    @field_validator("tasks")
+    @classmethod
+    def _has_one(cls, tasks: tuple[Task, ...]) -> tuple[Task, ...]:
+        if not tasks:
+            raise ValueError("at least one task is needed")
+        return tasks

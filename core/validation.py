@@ -34,11 +34,13 @@ class Document(BaseModel):
 def parse(model: type[Model], data: Any) -> Model:
     """`data` (what json.loads gives) as `model`. Raises Rejected with every mistake and its path."""
     mistakes = [Mistake(path(where), _NOT_UNICODE) for where in _undecodable(data)]
+    known = {known.path for known in mistakes}
     try:
         parsed = model.model_validate(data)
     except ValidationError as error:
-        mistakes += [mistake(details) for details in error.errors() if details["type"] != "string_unicode"]
-        raise Rejected(mistakes) from error
+        # For a key that it cannot decode, pydantic blames the whole.
+        found = [mistake(details) for details in error.errors() if details["type"] != "string_unicode"]
+        raise Rejected(mistakes + [new for new in found if new.path not in known]) from error
     if mistakes:
         raise Rejected(mistakes)
     return parsed
@@ -58,9 +60,12 @@ def path(location: tuple[int | str, ...]) -> str:
     """A place in nested data as people write it: "tasks[0].env.HOME"."""
     text = ""
     for part in location:
-        if part != "[key]":  # pydantic's mark that the key itself is wrong; our sentences say so
-            text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text.encode("utf-8", "backslashreplace").decode()
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif part != "[key]":  # pydantic's mark that the key itself is wrong; our sentences say so
+            readable = part if part.isprintable() else ascii(part)[1:-1]
+            text += f".{readable}" if text else readable
+    return text
 
 
 @dataclass(frozen=True)
