@@ -10,6 +10,8 @@ import classad2
 # HTCondor's, of jobs
 CLUSTER_ID = "ClusterId"
 JOB_STATUS = "JobStatus"
+JOB_UNIVERSE = "JobUniverse"
+JOB_COUNT = "JobCount"  # of a row of a grouped query
 OWNER = "Owner"
 REQUEST_CPUS = "RequestCpus"
 REQUEST_MEMORY = "RequestMemory"  # MiB
@@ -36,6 +38,7 @@ SANDBOX = "Iwd"
 MACHINE = "Machine"
 SLOT_TYPE = "SlotType"
 STATE = "State"
+ACTIVITY = "Activity"
 TOTAL_CPUS = "TotalSlotCpus"
 TOTAL_MEMORY = "TotalSlotMemory"  # MiB
 TOTAL_DISK = "TotalSlotDisk"  # KiB
@@ -46,6 +49,8 @@ DRAINING = "Draining"
 DYNAMIC_SLOTS = "NumDynamicSlots"
 LAST_HEARD_FROM = "LastHeardFrom"
 DAEMON_START_TIME = "DaemonStartTime"
+STATS_LIFETIME = "StatsLifetime"  # seconds that a daemon has been alive ...
+STATS_UPDATED_AT = "StatsLastUpdateTime"  # ... until this moment
 AUTHENTICATED_IDENTITY = "AuthenticatedIdentity"
 
 # Ours, of jobs

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pydantic import AwareDatetime, Field
 
-from prominence.core.machines import CloudStatus, Size, Worker
+from prominence.core.machines import CloudStatus, Flavour, Size, Worker
 from prominence.core.validation import Document
 
 
@@ -33,6 +33,14 @@ class ExecutePoint(Document):
     last_heard_at: AwareDatetime
 
 
+class SeenFlavour(Document):
+    """What a machine of this flavour offered to jobs when last seen: a bit less than what the cloud calls it."""
+
+    flavour: Flavour
+    total: Size
+    seen_at: AwareDatetime
+
+
 class PoolSnapshot(Document):
     """All of it, at one moment."""
 
@@ -42,4 +50,5 @@ class PoolSnapshot(Document):
     workers: tuple[Worker, ...] | None = None
     clouds: tuple[CloudStatus, ...] | None = None
     collector_started_at: AwareDatetime | None = None
+    seen_flavours: tuple[SeenFlavour, ...] = ()
     unknown: dict[str, str] = Field(default_factory=dict, description="Part -> why it could not be read.")
