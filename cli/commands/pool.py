@@ -1,0 +1,146 @@
+"""`prominence pool`: a whole service on this machine, for one person."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import deque
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from prominence.cli.pool.bring_up import Wishes, bring_up
+from prominence.cli.pool.containers import remove_everything, remove_state
+from prominence.cli.pool.engine import connect
+from prominence.cli.pool.errors import PoolError
+from prominence.cli.pool.layout import DEFAULT_NAME, LOGS, NAME_PATTERN, Pool
+from prominence.cli.pool.recipes import present_images, remove_images
+from prominence.cli.pool.report import look_at
+from prominence.cli.pool.watch import worker_events
+
+CA_VARIABLES = ("PROMINENCE_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+
+
+class PoolName(click.ParamType[str]):
+    """A pool's name: part of containers' and directories' names."""
+
+    name = "name"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name, if it can be one."""
+        if not re.fullmatch(NAME_PATTERN, value):
+            self.fail("small letters, digits and dashes, 31 at the most", param, ctx)
+        return value
+
+
+pool_name = click.option(
+    "--name", type=PoolName(), default=DEFAULT_NAME, show_default=True, help="Which pool; several can run at once."
+)
+
+
+def say(line: str) -> None:
+    """Progress goes to stderr: stdout is for results."""
+    click.echo(line, err=True)
+
+
+@click.group()
+def pool() -> None:
+    """Run everything on this machine: HTCondor, etcd, the API, the scaler, imc and workers, in containers."""
+
+
+@pool.command()
+@pool_name
+@click.option("--port", type=click.IntRange(1, 65535), help="Port of the API on 127.0.0.1.")
+@click.option("--idle-time", type=click.IntRange(1), help="Seconds without a job until a worker goes [600].")
+@click.option("--max-workers", type=click.IntRange(0), help="Workers that may exist at once [4].")
+@click.option("--task-network", type=click.Choice(["none", "outbound"]), help="What jobs can reach [none].")
+@click.option(
+    "--ca-bundle",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Certificates that the containers trust, for a site whose proxy has its own "
+    f"[{', '.join('$' + name for name in CA_VARIABLES)}].",
+)
+def up(
+    name: str,
+    port: int | None,
+    idle_time: int | None,
+    max_workers: int | None,
+    task_network: str | None,
+    ca_bundle: Path | None,
+) -> None:
+    """Start the pool, or bring it to these settings; wait until its API is well."""
+    where = Pool.named(name)
+    wishes = Wishes(port, idle_time, max_workers, task_network, ca_bundle or _ca_bundle_of_the_environment())
+    settings = bring_up(connect(), where, wishes, say)
+    say(f"The pool {name!r} is up: http://127.0.0.1:{settings.port}, state in {where.state}")
+    click.echo(where.environment_file)
+
+
+@pool.command()
+@pool_name
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="Form of the answer.")
+@click.pass_context
+def status(context: click.Context, name: str, output: str) -> None:
+    """Say what runs and what is wrong. Exits with 0 when the pool is up and well, else with 1."""
+    report = look_at(connect(), Pool.named(name))
+    if output == "json":
+        click.echo(report.as_json())
+    else:
+        for line in report.lines:
+            click.echo(line)
+        for complaint in report.complaints:
+            click.secho(f"WRONG: {complaint}", fg="red")
+    context.exit(0 if report.running else 1)
+
+
+@pool.command()
+@pool_name
+@click.option("--images", is_flag=True, help="Remove the images too.")
+@click.option("--purge", is_flag=True, help="Delete the state too: queue, finished jobs, outputs, keys.")
+def down(name: str, images: bool, purge: bool) -> None:
+    """Stop the pool and remove its containers and networks; keep state and images."""
+    engine, where = connect(), Pool.named(name)
+    remove_everything(engine, where, say)
+    if purge:
+        say(f"Deleting {where.state}")
+        remove_state(engine, where, next(iter(present_images(engine)), None))
+    if images:
+        remove_images(engine, say)
+
+
+@pool.command()
+@pool_name
+@click.argument("service", type=click.Choice(sorted(LOGS)), required=False)
+@click.option("-n", "--lines", type=click.IntRange(1), default=20, show_default=True, help="Last lines of each.")
+def logs(name: str, service: str | None, lines: int) -> None:
+    """Print the end of a service's log, or of all."""
+    where = Pool.named(name)
+    found = False
+    for one in [service] if service else LOGS:
+        for path in where.log_files(one):
+            if path.exists():
+                found = True
+                click.secho(f"==> {one}: {path}", bold=True)
+                with path.open(errors="replace") as file:
+                    click.echo("".join(deque(file, lines)), nl=False)
+    if not found:
+        raise PoolError(f"There is no log yet in {where.state / 'log'}.")
+
+
+@pool.command()
+@pool_name
+@click.option("--since", type=click.DateTime(["%Y-%m-%dT%H:%M:%S"]), help="UTC; default: now.")
+@click.option("--until-empty", is_flag=True, help="End when the last worker has gone.")
+def watch(name: str, since: datetime | None, until_empty: bool) -> None:
+    """Print workers as they appear and go."""
+    start = since.replace(tzinfo=UTC) if since else datetime.now(UTC)
+    for line in worker_events(connect(), Pool.named(name), start, until_empty):
+        click.echo(line)
+
+
+def _ca_bundle_of_the_environment() -> Path | None:
+    for variable in CA_VARIABLES:
+        if os.environ.get(variable):
+            return Path(os.environ[variable])
+    return None

@@ -1,0 +1,172 @@
+"""`pool up` from start to end: settings, secrets, images, containers, and waiting until the API is well."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import getpass
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import docker
+import requests
+
+from prominence.cli.pool.configuration import write_configuration
+from prominence.cli.pool.containers import (
+    ACCESS_POINT,
+    IMC,
+    containers,
+    ensure_access_point,
+    ensure_imc,
+    ensure_networks,
+    mounted_directories,
+)
+from prominence.cli.pool.errors import PoolError
+from prominence.cli.pool.layout import API_PATH, FIRST_PORT, LAYOUT, Pool, PoolSettings
+from prominence.cli.pool.recipes import ensure_images
+from prominence.cli.pool.secrets import ensure_secrets, user_token, write_environment
+from prominence.core.errors import Rejected
+from prominence.core.validation import parse
+
+Say = Callable[[str], None]
+
+READY_TIMEOUT_S = 120
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the caller of `up` said; None: as before, else the default."""
+
+    port: int | None = None
+    idle_time: int | None = None
+    max_workers: int | None = None
+    task_network: str | None = None
+    ca_bundle: Path | None = None
+
+
+def bring_up(engine: docker.DockerClient, pool: Pool, wishes: Wishes, say: Say) -> PoolSettings:
+    """The pool runs and its API answers when this returns; may be repeated. Raises PoolError."""
+    pool.state.mkdir(mode=0o755, parents=True, exist_ok=True)
+    with _alone(pool):
+        settings = _settle(engine, pool, wishes)
+        images = ensure_images(engine, say, wishes.ca_bundle)
+        for folder in mounted_directories(pool):
+            folder.mkdir(parents=True, exist_ok=True)
+        ensure_secrets(pool)
+        write_configuration(pool, settings, images)
+        ensure_networks(engine, pool)
+        say("Starting the access point (HTCondor, etcd, REST API, scaler) and imc")
+        ensure_access_point(engine, pool, images["access-point"], settings)
+        ensure_imc(engine, pool, images["imc"])
+        _wait_until_well(engine, pool, settings.port)
+        token = user_token(pool, getpass.getuser(), datetime.now(UTC))
+        write_environment(pool, settings.port, token)
+    return settings
+
+
+def read_settings(pool: Pool) -> PoolSettings | None:
+    """What the last `up` settled; None when there never was one. Raises PoolError for an unknown layout."""
+    try:
+        text = pool.settings_file.read_text()
+    except FileNotFoundError:
+        return None
+    try:
+        settings = PoolSettings.model_validate_json(text)
+    except ValueError as error:
+        raise PoolError(f"{pool.settings_file} cannot be read: {error}") from error
+    if settings.layout != LAYOUT:
+        raise PoolError(
+            f"The state in {pool.state} has layout {settings.layout}, this version works with {LAYOUT}. "
+            f"Use the version that made it, or start anew: `prominence pool down --purge --name {pool.name}`."
+        )
+    return settings
+
+
+def _settle(engine: docker.DockerClient, pool: Pool, wishes: Wishes) -> PoolSettings:
+    """Old settings with the new wishes over them, kept for the next time."""
+    before = read_settings(pool)
+    values = before.model_dump() if before else {}
+    for name in ("port", "idle_time", "max_workers", "task_network"):
+        if (wish := getattr(wishes, name)) is not None:
+            values[name] = wish
+    is_running = any(c.status == "running" for c in containers(engine, pool, ACCESS_POINT))
+    if "port" not in values:
+        values["port"] = next(port for port in range(FIRST_PORT, 65536) if _is_free(port))
+    elif not (is_running and before and before.port == values["port"]) and not _is_free(values["port"]):
+        raise PoolError(
+            f"Port {values['port']} on 127.0.0.1 is taken by another program. Stop that, or choose another: --port."
+        )
+    try:
+        settings = parse(PoolSettings, values)
+    except Rejected as error:
+        raise PoolError(str(error)) from error
+    pool.settings_file.write_text(settings.model_dump_json(indent=1) + "\n")
+    return settings
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+@contextlib.contextmanager
+def _alone(pool: Pool) -> Iterator[None]:
+    """One `up` at a time for a pool: a second waits for the first."""
+    descriptor = os.open(pool.state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _wait_until_well(engine: docker.DockerClient, pool: Pool, port: int) -> None:
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    complaint = ""
+    while time.monotonic() < deadline:
+        complaint = api_complaint(port) or imc_complaint(engine, pool)
+        if not complaint:
+            return
+        for container in containers(engine, pool, ACCESS_POINT, IMC):
+            if container.status in ("exited", "dead"):
+                last = b"".join(container.logs(tail=15, stream=True)).decode(errors="replace")
+                raise PoolError(f"{container.name} ended by itself. Its last words:\n{last}")
+        time.sleep(0.25)
+    raise PoolError(
+        f"The pool is not well after {READY_TIMEOUT_S} s: {complaint}. Its logs: `prominence pool logs`, "
+        f"or the files in {pool.state / 'log'}."
+    )
+
+
+def api_complaint(port: int) -> str:
+    """What is wrong with the API; "" when it is well."""
+    try:
+        answer = requests.get(f"http://127.0.0.1:{port}{API_PATH}/health", timeout=5, allow_redirects=False)
+    except requests.RequestException:
+        return "the API does not answer yet"
+    if answer.status_code == 204:
+        return ""
+    try:
+        return f"the API says that these do not work: {answer.json()['errors']}"
+    except (ValueError, KeyError, TypeError):
+        return f"the API's health check answers {answer.status_code}"
+
+
+def imc_complaint(engine: docker.DockerClient, pool: Pool) -> str:
+    """What is wrong with imc; "" when it is well. imc is on a network that this machine is not part of."""
+    for container in containers(engine, pool, IMC):
+        if container.status != "running":
+            return f"imc's container is {container.status}"
+        probe = container.exec_run(["/opt/prominence/bin/probe-imc"])
+        return "" if probe.exit_code == 0 else f"imc is not well: {probe.output.decode(errors='replace').strip()}"
+    return "imc has no container"

@@ -1,0 +1,181 @@
+"""The pool's own containers and networks: made by `up`, removed by `down`, found again by their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker.errors import APIError, NotFound
+from docker.models.containers import Container
+from docker.models.networks import Network
+from docker.types import EndpointConfig
+
+from prominence.cli.pool.errors import PoolError
+from prominence.cli.pool.layout import DIGEST_LABEL, POOL_LABEL, ROLE_LABEL, Pool, PoolSettings
+
+Say = Callable[[str], None]
+
+ACCESS_POINT, IMC = "access-point", "imc"
+WORKER, TASK = "worker", "task"
+API_PORT = 8080
+DOCKER_SOCKET = "/var/run/docker.sock"
+STOP_TIMEOUT_S = 15
+RESTART: Any = {"Name": "unless-stopped"}  # the stubs want a count, which this policy does not have
+
+
+def ensure_networks(engine: docker.DockerClient, pool: Pool) -> None:
+    """Make the networks that are missing."""
+    wanted = {pool.network: False, pool.control_network: True, pool.task_network: False}
+    present = {network.name for network in _networks(engine, pool)}
+    for name, internal in wanted.items():
+        if name not in present:
+            # Containers on the jobs' network may speak to the outside, not to each other.
+            options = {"com.docker.network.bridge.enable_icc": "false"} if name == pool.task_network else {}
+            engine.networks.create(
+                name, driver="bridge", internal=internal, labels={POOL_LABEL: pool.name}, options=options
+            )
+
+
+def ensure_access_point(engine: docker.DockerClient, pool: Pool, image: str, settings: PoolSettings) -> None:
+    """The access point runs from this image with this port; a container that differs is replaced."""
+    _ensure(
+        engine,
+        pool,
+        ACCESS_POINT,
+        image,
+        digest=f"{image} {settings.port}",
+        hostname="ap",
+        alias="ap",
+        control_alias="etcd",
+        mounts=["condor", "etcd", "jobs", "log"],
+        readable=["config", "secrets"],
+        ports={f"{API_PORT}/tcp": ("127.0.0.1", settings.port)},
+    )
+
+
+def ensure_imc(engine: docker.DockerClient, pool: Pool, image: str) -> None:
+    """imc runs from this image; a container that differs is replaced."""
+    _ensure(
+        engine,
+        pool,
+        IMC,
+        image,
+        digest=image,
+        hostname="imc",
+        alias="imc",
+        control_alias="imc-control",
+        mounts=["condor", "log", "workers"],
+        readable=["config", "secrets"],
+        sockets=True,
+    )
+
+
+def _ensure(
+    engine: docker.DockerClient,
+    pool: Pool,
+    role: str,
+    image: str,
+    *,
+    digest: str,
+    hostname: str,
+    alias: str,
+    control_alias: str,
+    mounts: Iterable[str],
+    readable: Iterable[str],
+    ports: dict[str, tuple[str, int]] | None = None,
+    sockets: bool = False,
+) -> None:
+    name = pool.container(role)
+    try:
+        container = engine.containers.get(name)
+        if container.labels.get(DIGEST_LABEL) == digest:
+            container.start()
+            return
+        stop_and_remove(container)
+    except NotFound:
+        pass
+    volumes = {str(pool.state / path): {"bind": str(pool.state / path), "mode": "rw"} for path in mounts}
+    volumes |= {str(pool.state / path): {"bind": str(pool.state / path), "mode": "ro"} for path in readable}
+    if sockets:
+        volumes[DOCKER_SOCKET] = {"bind": DOCKER_SOCKET, "mode": "rw"}
+    container = engine.containers.create(
+        image,
+        name=name,
+        hostname=hostname,
+        labels={POOL_LABEL: pool.name, ROLE_LABEL: role, DIGEST_LABEL: digest},
+        environment={"PROMINENCE_STATE": str(pool.state), "PROMINENCE_COLLECTOR": "ap"},
+        network=pool.network,
+        networking_config={pool.network: EndpointConfig(engine.api.api_version, aliases=[alias])},
+        volumes=volumes,
+        ports=ports or {},
+        restart_policy=RESTART,
+    )
+    engine.networks.get(pool.control_network).connect(container, aliases=[control_alias])
+    try:
+        container.start()
+    except APIError as error:
+        container.remove(force=True)
+        raise PoolError(_advice(error)) from error
+
+
+def _advice(error: APIError) -> str:
+    message = error.explanation or str(error)
+    if "address already in use" in message or "port is already allocated" in message:
+        return f"The API's port is taken by another program ({message}). Choose another with --port."
+    return f"The container could not be started: {message}"
+
+
+def containers(engine: docker.DockerClient, pool: Pool, *roles: str) -> list[Container]:
+    """The pool's containers of these roles, running or not."""
+    found = engine.containers.list(all=True, filters={"label": f"{POOL_LABEL}={pool.name}"}, ignore_removed=True)
+    return [container for container in found if container.labels.get(ROLE_LABEL) in roles]
+
+
+def remove_everything(engine: docker.DockerClient, pool: Pool, say: Say) -> None:
+    """No container and no network of the pool is left afterwards. What it kept on disk stays."""
+    # imc goes first: it would make up for workers that vanish.
+    for role in (IMC, TASK, WORKER, ACCESS_POINT):
+        for container in containers(engine, pool, role):
+            say(f"Removing {container.name}")
+            stop_and_remove(container, at_once=role in (TASK, WORKER))
+    for network in _networks(engine, pool):
+        say(f"Removing network {network.name}")
+        network.remove()
+
+
+def stop_and_remove(container: Container, at_once: bool = False) -> None:
+    """Stop it with its time to say good-bye, and remove it with its anonymous volumes."""
+    try:
+        if not at_once:
+            container.stop(timeout=STOP_TIMEOUT_S)
+        container.remove(force=True, v=True)
+    except NotFound:
+        pass  # somebody else was faster, which is just as well
+
+
+def remove_state(engine: docker.DockerClient, pool: Pool, image: str | None) -> None:
+    """Delete the state directory. Parts of it belong to root and to accounts of the containers."""
+    if not pool.state.exists():
+        return
+    if image is not None:
+        parent, name = str(pool.state.parent), pool.state.name
+        engine.containers.run(
+            image,
+            ["rm", "--recursive", "--force", "--one-file-system", f"/pools/{name}"],
+            remove=True,
+            network_mode="none",
+            volumes={parent: {"bind": "/pools", "mode": "rw"}},
+        )
+    if pool.state.exists():
+        raise PoolError(f"{pool.state} could not be deleted; delete it as root.")
+
+
+def _networks(engine: docker.DockerClient, pool: Pool) -> list[Network]:
+    return list(engine.networks.list(filters={"label": f"{POOL_LABEL}={pool.name}"}))
+
+
+def mounted_directories(pool: Pool) -> list[Path]:
+    """Directories that must exist before containers mount them, or the engine makes them as root's."""
+    return [pool.state / name for name in ("condor", "config", "etcd", "jobs", "log", "secrets", "workers")]

@@ -1,0 +1,30 @@
+"""The Docker engine: the connection, and sentences for when there is none."""
+
+from __future__ import annotations
+
+import docker
+from docker.errors import DockerException
+
+from prominence.cli.pool.errors import PoolError
+
+
+def connect() -> docker.DockerClient:
+    """A client whose engine answers. Raises PoolError."""
+    try:
+        client = docker.from_env(timeout=120)
+        client.ping()
+    except DockerException as error:
+        raise PoolError(_advice(str(error))) from error
+    return client
+
+
+def _advice(message: str) -> str:
+    if "Permission denied" in message:
+        return (
+            "The Docker engine does not let you in. Add yourself to its group with "
+            "`sudo usermod -aG docker $USER`, log in again, or run this as root."
+        )
+    return (
+        "No Docker engine answers. Install it (Debian: `apt install docker.io`) and start it "
+        f"(`systemctl start docker`, or `dockerd &` where there is no systemd). It said: {message}"
+    )

@@ -1,0 +1,71 @@
+"""Third-party Python packages for the images: fetched by pip on the host, so that no build needs an index.
+
+Kept in the user's cache, in one directory per set of requirements.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import requires
+from importlib.resources import files
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from prominence.cli.pool.errors import PoolError
+
+PYTHON = "3.13"
+"""Of the images' Debian."""
+
+GLIBC = (2, 41)
+"""Of the images' Debian: wheels made for this or anything older will do."""
+
+
+def ensure_site(extras: tuple[str, ...]) -> tuple[str, Path]:
+    """Digest and directory of what these extras of our package need. Raises PoolError."""
+    constraints = Path(str(files("prominence.images"))) / "constraints.txt"
+    wanted = requirements(extras)
+    text = "\n".join([PYTHON, platform.machine(), *wanted, constraints.read_text()])
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "prominence"
+    site = cache / f"site-{digest}"
+    if not site.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix="site-", dir=cache))
+        try:
+            _install(temporary / "site", wanted, constraints)
+            (temporary / "site").rename(site)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return digest, site
+
+
+def requirements(extras: tuple[str, ...]) -> list[str]:
+    """What these extras need on the images' Python, as pip's requirement strings, sorted."""
+    chosen = set()
+    for line in requires("prominence-htc") or []:
+        requirement = Requirement(line)
+        marker, requirement.marker = requirement.marker, None
+        environment = {"python_version": PYTHON, "python_full_version": f"{PYTHON}.0"}
+        if marker is None or any(marker.evaluate({**environment, "extra": extra}) for extra in extras):
+            chosen.add(str(requirement))
+    return sorted(chosen)
+
+
+def _install(target: Path, wanted: list[str], constraints: Path) -> None:
+    machine = platform.machine()
+    platforms = [f"manylinux_{GLIBC[0]}_{minor}_{machine}" for minor in range(GLIBC[1], 16, -1)]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--target", str(target)]
+    command += ["--implementation", "cp", "--python-version", PYTHON, "--only-binary", ":all:"]
+    for name in (*platforms, f"manylinux2014_{machine}"):
+        command += ["--platform", name]
+    command += ["--constraint", str(constraints), *wanted]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise PoolError(f"pip could not fetch the Python packages for the images:\n{done.stderr.strip()}")
