@@ -10,6 +10,7 @@ import math
 
 MIB_PER_GB_OF_MEMORY = 1000
 KIB_PER_GB_OF_DISK = 1024 * 1024
+KIB_PER_MIB = 1024
 SECONDS_PER_MINUTE = 60
 
 
@@ -31,6 +32,21 @@ def disk_kib(gigabytes: float) -> int:
 def disk_gb(kib: int) -> float:
     """The inverse, in GB with at most two decimals."""
     return round(kib / KIB_PER_GB_OF_DISK, 2)
+
+
+def mib_needed(kib: int) -> int:
+    """KiB in whole MiB, so that it suffices."""
+    return math.ceil(kib / KIB_PER_MIB)
+
+
+def mib_available(kib: int) -> int:
+    """KiB in whole MiB, so that it is really there."""
+    return kib // KIB_PER_MIB
+
+
+def kib(mib: int) -> int:
+    """MiB in KiB."""
+    return mib * KIB_PER_MIB
 
 
 def seconds(minutes: int) -> int:
