@@ -1,0 +1,168 @@
+"""`prominence create, run, list, describe, stdout, stderr, delete`."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+import click
+
+from prominence.cli import documents, render
+from prominence.cli.client import Stream
+from prominence.cli.commands import options
+from prominence.cli.commands.staying import pass_output_on, stay_with
+from prominence.cli.errors import ClientError
+from prominence.cli.surroundings import Surroundings
+
+RUNTIMES = ("apptainer", "singularity", "docker", "podman", "udocker")
+
+
+@click.command()
+@click.argument("image")
+@click.argument("command", nargs=-1)
+@click.option("--name", help="A name for the job.")
+@click.option("--cpus", type=int, default=1, show_default=True, help="Cores.")
+@click.option("--memory", type=float, default=1, show_default=True, help="Memory in GB.")
+@click.option("--disk", type=float, default=10, show_default=True, help="Scratch disk in GB.")
+@click.option("--nodes", type=int, default=1, show_default=True, help="Number of nodes.")
+@click.option("--walltime", type=int, help="Minutes that the job may run. Default: as the service has it.")
+@click.option("--env", type=options.Pair(), multiple=True, help="An environment variable. May be repeated.")
+@click.option("--label", type=options.Pair(), multiple=True, help="A label to find the job by. May be repeated.")
+@click.option("--workdir", help="Working directory in the container.")
+@click.option("--runtime", type=click.Choice(RUNTIMES), help="The container runtime to prefer. Default: any.")
+@click.option("--dry-run", is_flag=True, help="Print the job as JSON and do not create it.")
+@options.waiting
+@options.as_json
+@click.pass_obj
+def create(surroundings: Surroundings, /, **said: Any) -> None:
+    """Create a job that runs COMMAND in a container of IMAGE.
+
+    The command is one word in quotes, or several after "--":
+
+    \b
+      prominence create python:3.12 "python -c 'print(6 * 7)'"
+      prominence create --wait python:3.12 -- python -c 'print(6 * 7)'
+
+    Without a command the image's own entry point runs.
+    """
+    task = {
+        "image": said["image"],
+        "cmd": documents.command_line(said["command"]),
+        "runtime": said["runtime"],
+        "env": dict(said["env"]),
+        "workdir": said["workdir"],
+    }
+    resources = {key: said[key] for key in ("nodes", "cpus", "memory", "disk", "walltime")}
+    job = documents.job(task, resources, said["name"], said["label"])
+    if said["dry_run"]:
+        click.echo(render.as_json(job))
+    else:
+        _submit(surroundings, job, _waiting(said), said["output"])
+
+
+@click.command()
+@click.argument("file", type=click.File("rb"))
+@options.waiting
+@options.as_json
+@click.pass_obj
+def run(surroundings: Surroundings, /, file: BinaryIO, **said: Any) -> None:
+    """Create the job that FILE describes, in JSON or YAML; "-" is standard input."""
+    job = documents.read(file.read(), file.name)
+    _submit(surroundings, job, _waiting(said), said["output"])
+
+
+@click.command("list")
+@click.argument("kind", metavar="[jobs]", type=click.Choice(["jobs"]), default="jobs")
+@click.option("--completed", is_flag=True, help="Jobs that have ended, in place of those in the queue.")
+@click.option("-a", "--all", "everything", is_flag=True, help="Jobs in all states.")
+@click.option("--status", help="Jobs with this status only: idle, running, ...")
+@click.option("--name", help="Jobs with this name only.")
+@click.option("--constraint", type=options.Pair(), multiple=True, help="Jobs with this label only. May be repeated.")
+@click.option("-n", "--num", type=click.IntRange(min=1), help="With --completed: how many, counted from the newest.")
+@options.as_json
+@click.pass_obj
+def list_jobs(surroundings: Surroundings, /, **said: Any) -> None:
+    """List jobs; without options those in the queue, waiting or running. Times are in UTC."""
+    with surroundings.client() as client:
+        jobs = client.jobs(
+            completed=said["completed"],
+            everything=said["everything"],
+            status=said["status"],
+            name=said["name"],
+            constraints=said["constraint"],
+            num=said["num"],
+        )
+    if said["output"] == "json":
+        click.echo(render.as_json(jobs))
+        return
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    click.echo(render.table(render.JOB_COLUMNS, render.job_rows(jobs, surroundings.today()), width))
+
+
+@click.command()
+@options.job_ids(several=False)
+@options.as_json
+@click.pass_obj
+def describe(surroundings: Surroundings, /, job_id: int, output: str) -> None:
+    """Tell all that is known of a job. Times are in UTC."""
+    with surroundings.client() as client:
+        job = client.job(job_id)
+    click.echo(render.as_json(job) if output == "json" else render.description(job, surroundings.today()))
+
+
+@click.command()
+@options.job_ids(several=False)
+@click.option("-f", "-t", "--follow", "--tail", "follow", is_flag=True, help="Go on until the job has ended.")
+@click.pass_obj
+def stdout(surroundings: Surroundings, /, job_id: int, follow: bool) -> None:
+    """Print a job's standard output, also while it runs."""
+    _print_output(surroundings, job_id, "stdout", follow)
+
+
+@click.command()
+@options.job_ids(several=False)
+@click.option("-f", "-t", "--follow", "--tail", "follow", is_flag=True, help="Go on until the job has ended.")
+@click.pass_obj
+def stderr(surroundings: Surroundings, /, job_id: int, follow: bool) -> None:
+    """Print a job's standard error, on standard output, also while it runs."""
+    _print_output(surroundings, job_id, "stderr", follow)
+
+
+@click.command()
+@options.job_ids(several=True)
+@click.pass_obj
+def delete(surroundings: Surroundings, /, job_ids: list[int]) -> None:
+    """Delete jobs: waiting ones leave the queue, running ones are ended."""
+    failed: ClientError | None = None
+    with surroundings.client() as client:
+        for job_id in job_ids:
+            try:
+                client.delete_job(job_id)
+                click.echo(f"Job {job_id} deleted")
+            except ClientError as error:
+                click.echo(f"prominence: Job {job_id}: {render.clean(str(error))}", err=True)
+                failed = error
+    if failed is not None:
+        raise click.exceptions.Exit(failed.exit_code)
+
+
+def _waiting(said: Mapping[str, Any]) -> options.Waiting:
+    return options.Waiting(said["wait"], said["follow"], said["progress"])
+
+
+def _submit(surroundings: Surroundings, job: Mapping[str, Any], waiting: options.Waiting, output: str) -> None:
+    """Create the job and, if asked to, stay with it and exit as it does."""
+    if waiting.follow and output == "json":
+        raise click.UsageError("-o json and --follow both write to standard output; use --wait.")
+    with surroundings.client() as client:
+        job_id = client.create_job(job)
+        if waiting.stays:
+            stay_with(client, job_id, waiting, surroundings.clock, output)
+    click.echo(render.as_json({"id": job_id}) if output == "json" else f"Job created with id {job_id}")
+
+
+def _print_output(surroundings: Surroundings, job_id: int, stream: Stream, follow: bool) -> None:
+    with surroundings.client() as client:
+        pass_output_on(client, job_id, stream, surroundings.clock if follow else None)

@@ -1,0 +1,125 @@
+"""Which service to speak to, and with which token. The first of these that exists decides:
+
+1. PROMINENCE_URL and PROMINENCE_TOKEN in the environment;
+2. the file that PROMINENCE_ENV names;
+3. `.pool/env` in the current directory or a parent, up to the root of the repository or the home directory;
+4. `$XDG_STATE_HOME/prominence/default/env`, which the personal pool writes.
+
+Address and token always come from the same place: a token from one place must not be sent to an address from
+another. For the same reason a `.pool/env` that somebody else may have written is passed over.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from prominence.cli.errors import NotConfigured
+
+URL = "PROMINENCE_URL"
+TOKEN = "PROMINENCE_TOKEN"
+FILE = "PROMINENCE_ENV"
+
+_HOW_TO = f"Set {URL} and {TOKEN}, or start a personal pool with `prominence pool up`."
+
+
+@dataclass(frozen=True)
+class Service:
+    """An API and the token to show it. source: where both were found, for people."""
+
+    url: str
+    token: str = field(repr=False)
+    source: str
+
+
+def find(
+    environment: Mapping[str, str], directory: Path, home: Path, user_id: int, warn: Callable[[str], object]
+) -> Service:
+    """The service to use from `directory`. `warn` is told of files that are passed over. Raises NotConfigured."""
+    if environment.get(URL) or environment.get(TOKEN):
+        return _service(environment, "the environment")
+    named = environment.get(FILE)
+    if named:
+        return _service(parse(_read(Path(named))), named)
+    for path in _pool_files(directory, home):
+        distrust = _distrust(path, user_id)
+        if distrust:
+            warn(f"{path} is not used: {distrust}.")
+        else:
+            return _service(parse(_read(path)), str(path))
+    default = _state_home(environment, home) / "prominence" / "default" / "env"
+    if os.path.isfile(default):
+        return _service(parse(_read(default)), str(default))
+    raise NotConfigured(f"No PROMINENCE service is known here. {_HOW_TO}")
+
+
+def parse(text: str) -> dict[str, str]:
+    """Lines of NAME=VALUE, as a shell would read them: `export` and quotes around a value may be there."""
+    values = {}
+    for line in text.splitlines():
+        name, equals, value = line.strip().removeprefix("export ").partition("=")
+        if equals and not name.startswith("#"):
+            value = value.strip()
+            if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
+                value = value[1:-1]
+            values[name.strip()] = value
+    return values
+
+
+def _service(values: Mapping[str, str], source: str) -> Service:
+    for name in (URL, TOKEN):
+        if not values.get(name):
+            raise NotConfigured(f"{name} is missing in {source}. {_HOW_TO}")
+    url, token = values[URL].rstrip("/"), values[TOKEN]
+    if not _is_web_address(url):
+        raise NotConfigured(f"{URL} in {source} is not a web address, such as https://host/prominence/v1.")
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise NotConfigured(f"{TOKEN} in {source} holds characters that no token has.")
+    return Service(url, token, source)
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:  # a port that is no number, an address in brackets that is none
+        return False
+    plain = url.isprintable() and not {" ", "@", "?", "#"} & set(url)
+    return plain and parts.scheme in ("http", "https") and bool(parts.hostname) and port != 0
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise NotConfigured(f"{path} cannot be read: {why}.") from error
+
+
+def _pool_files(directory: Path, home: Path) -> Iterator[Path]:
+    """The `.pool/env` files that count from here. Without a repository or home around us parents do not count."""
+    candidates = [directory, *directory.parents]
+    top = next((i for i, path in enumerate(candidates) if path == home or os.path.exists(path / ".git")), 0)
+    for path in candidates[: top + 1]:
+        file = path / ".pool" / "env"
+        if os.path.isfile(file):  # also False where we may not look
+            yield file
+
+
+def _distrust(path: Path, user_id: int) -> str:
+    """Why somebody else could have written the file; "" if nobody could."""
+    link, file = path.lstat(), path.stat()
+    if link.st_uid != user_id or file.st_uid != user_id:
+        return "it belongs to another user"
+    if stat.S_IMODE(file.st_mode) & (stat.S_IWGRP | stat.S_IWOTH):
+        return "others may write to it"
+    return ""
+
+
+def _state_home(environment: Mapping[str, str], home: Path) -> Path:
+    named = environment.get("XDG_STATE_HOME", "")
+    return Path(named) if os.path.isabs(named) else home / ".local" / "state"

@@ -1,0 +1,54 @@
+"""What can go wrong between a person and the API, each with the exit code of the command.
+
+ProminenceError
+└── ClientError            125
+    ├── NotConfigured      126  no service is named, or the file that names it is unusable
+    ├── ApiError           125  the API answered, and said no; carries the HTTP status
+    │   └── TokenRefused   126  it does not accept our token
+    ├── NoSuchJob          125
+    └── Unreachable        127  no answer, or one that says "not now": trying again later is right
+"""
+
+from __future__ import annotations
+
+from prominence.cli import exit_codes
+from prominence.core.errors import ProminenceError
+
+
+class ClientError(ProminenceError):
+    """Something that the command line tells in one sentence before it ends."""
+
+    exit_code = exit_codes.FAILED
+
+
+class NotConfigured(ClientError):
+    """It is not known which service to speak to, or with which token."""
+
+    exit_code = exit_codes.NOT_CONFIGURED
+
+
+class ApiError(ClientError):
+    """The API refused. `status` is the HTTP status, `str(error)` its sentence."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class TokenRefused(ApiError):
+    """The API does not accept the token."""
+
+    exit_code = exit_codes.NOT_CONFIGURED
+
+
+class NoSuchJob(ClientError):
+    """There is no such job, or none that the caller may see."""
+
+    def __init__(self, job_id: int) -> None:
+        super().__init__(f"There is no job {job_id}.")
+
+
+class Unreachable(ClientError):
+    """The API does not answer, or cannot work at the moment."""
+
+    exit_code = exit_codes.UNREACHABLE

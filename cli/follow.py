@@ -1,0 +1,118 @@
+"""Stay with a job until it has ended, and pass its output on as it appears.
+
+Each turn asks for the job first and for its output after: what the job wrote before its status became final is
+there by then, so the last turn reads to the end and nothing is missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from prominence.cli import view
+from prominence.cli.client import Sink, Stream
+from prominence.cli.errors import ApiError, Unreachable
+
+SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 2.0
+PATIENCE_S = 300
+"""For so long the API may be away, for a restart or an upgrade, before we give up."""
+
+
+class Api(Protocol):
+    """What following needs of the client."""
+
+    def job(self, job_id: int) -> view.Job:
+        """The job as it is now."""
+
+    def output(self, job_id: int, stream: Stream, sink: Sink, offset: int = 0) -> None:
+        """Give what the stream holds from byte `offset` on to `sink`."""
+
+
+class Listener(Protocol):
+    """Who is told how it goes."""
+
+    def seen(self, job: view.Job) -> None:
+        """The job is like this now; called every turn."""
+
+    def away(self, error: Unreachable) -> None:
+        """The API does not answer; called every turn in which it does not."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Time, as an argument. now: seconds that only grow."""
+
+    now: Callable[[], float]
+    sleep: Callable[[float], object]
+
+
+def follow(api: Api, job_id: int, sinks: Mapping[Stream, Sink], listener: Listener, clock: Clock) -> view.Job:
+    """Stay with the job until it has ended; the ended job. Raises Unreachable after PATIENCE_S without an answer."""
+    turns = _Turns(api, job_id, [_Tail(api, job_id, stream, sink) for stream, sink in sinks.items()], listener)
+    pause, heard_at = SHORTEST_PAUSE_S, clock.now()
+    while True:
+        try:
+            if turns.take():
+                return turns.job
+            heard_at = clock.now()
+        except Unreachable as error:
+            if clock.now() - heard_at > PATIENCE_S:
+                raise
+            listener.away(error)
+        clock.sleep(pause)
+        pause = min(pause * 1.25, LONGEST_PAUSE_S)
+
+
+class _Tail:
+    """One stream of the job and how far we have passed it on."""
+
+    def __init__(self, api: Api, job_id: int, stream: Stream, sink: Sink) -> None:
+        self._api, self._job_id, self._stream, self._sink = api, job_id, stream, sink
+        self._offset = 0
+
+    def advance(self) -> bool:
+        """Pass on what is new; whether there was anything."""
+        before = self._offset
+        try:
+            self._api.output(self._job_id, self._stream, self._pass_on, self._offset)
+        except ApiError as error:
+            if error.status != 400:
+                raise
+            # The job is there, its output is not: it has never started, or not written yet.
+        return self._offset > before
+
+    def rewind(self) -> None:
+        """The job starts again, and its output with it."""
+        self._offset = 0
+
+    def _pass_on(self, piece: bytes) -> None:
+        self._sink(piece)
+        self._offset += len(piece)  # at once: a connection that breaks now must not repeat this piece
+
+
+class _Turns:
+    """The turns of the loop, with what one has to know of the turn before."""
+
+    def __init__(self, api: Api, job_id: int, tails: list[_Tail], listener: Listener) -> None:
+        self._api, self._job_id, self._tails, self._listener = api, job_id, tails, listener
+        self.job: view.Job = {}
+
+    def take(self) -> bool:
+        """Look once; whether the job has ended and all of its output was passed on."""
+        before, self.job = self.job, self._api.job(self._job_id)
+        if view.ended(self.job):
+            for tail in self._tails:
+                while tail.advance():
+                    pass
+            self._listener.seen(self.job)
+            return True
+        self._listener.seen(self.job)
+        if view.waiting(self.job):
+            if before and not view.waiting(before):
+                for tail in self._tails:
+                    tail.rewind()
+            return False
+        for tail in self._tails:
+            tail.advance()
+        return False

@@ -1,0 +1,136 @@
+"""The command `prominence`: the commands together, and one end for every mistake: a sentence and an exit code."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import io
+import os
+import sys
+import traceback
+from typing import Any, NoReturn
+
+import click
+
+from prominence.cli import exit_codes, surroundings
+from prominence.cli.commands import jobs
+from prominence.cli.errors import ClientError
+from prominence.cli.lazy import Lazy, LazyGroup
+from prominence.cli.render import clean
+from prominence.core.errors import ProminenceError
+
+_EPILOG = f"""\b
+Which service, and which token; the first that exists decides:
+  1. PROMINENCE_URL and PROMINENCE_TOKEN in the environment
+  2. the file that PROMINENCE_ENV names
+  3. .pool/env here or in a parent, within the repository or home
+  4. $XDG_STATE_HOME/prominence/default/env (~/.local/state/...)
+
+\b
+Exit codes:
+  with --wait and --follow, the job's own; and
+  {exit_codes.FAILED}  wrong usage, refused by the API, or the job has no exit code
+  {exit_codes.NOT_CONFIGURED}  no service is known here, or the token is not accepted
+  {exit_codes.UNREACHABLE}  the API does not answer
+  {exit_codes.INTERRUPTED}  interrupted; a job that was created goes on
+"""
+
+
+class CommandLine(LazyGroup):
+    """The outermost group. It always ends the process, never with a traceback, and keeps to the exit codes."""
+
+    def main(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Run, and exit."""
+        kwargs["standalone_mode"] = False
+        try:
+            code = super().main(*args, **kwargs)
+        except click.Abort:
+            code = _end("Interrupted.", exit_codes.INTERRUPTED)
+        except click.ClickException as error:
+            error.show()
+            code = exit_codes.FAILED
+        except ProminenceError as error:
+            code = _end(str(error), error.exit_code if isinstance(error, ClientError) else exit_codes.FAILED)
+        except OSError as error:
+            code = _end(f"{error.filename or 'The operating system'}: {error.strerror}.", exit_codes.FAILED)
+        except Exception as error:  # noqa: BLE001 - Python's own end would use 1, which is a job's exit code
+            code = _end(_unforeseen(error), exit_codes.FAILED)
+        sys.exit(code if isinstance(code, int) else 0)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; that nobody reads its output any more is no mistake."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()  # here, where a full disk can still be told
+            return result
+        except BrokenPipeError:
+            raise click.exceptions.Exit(exit_codes.BROKEN_PIPE) from None
+
+
+@click.group(
+    cls=CommandLine,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=_EPILOG,
+    lazy={
+        "pool": Lazy(
+            module="prominence.cli.commands.pool",
+            attribute="pool",
+            extra="pool",
+            help="Run the whole service on this machine.",
+        )
+    },
+)
+@click.pass_context
+def command_line(ctx: click.Context) -> None:
+    """Run jobs in containers on machines that appear when they are needed."""
+    if ctx.obj is None:
+        ctx.obj = surroundings.real()
+
+
+def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        try:
+            version = importlib.metadata.version("prominence-htc")
+        except importlib.metadata.PackageNotFoundError:  # run from a checkout
+            version = "unknown"
+        click.echo(f"prominence {version}")
+        ctx.exit()
+
+
+command_line.params.append(
+    click.Option(
+        ["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version."
+    )
+)
+for _command in (jobs.create, jobs.run, jobs.list_jobs, jobs.describe, jobs.stdout, jobs.stderr, jobs.delete):
+    command_line.add_command(_command)
+
+
+def main() -> None:
+    """What the installed command calls."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a letter gets its number
+    try:
+        command_line(prog_name="prominence")
+    except SystemExit as end:
+        if end.code == exit_codes.BROKEN_PIPE:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left unwritten has no reader
+        raise
+
+
+def _end(sentence: str, code: int) -> int:
+    click.echo(f"prominence: {clean(sentence)}", err=True)
+    return code
+
+
+def _unforeseen(error: Exception) -> str:
+    if os.environ.get("PROMINENCE_DEBUG"):
+        traceback.print_exception(error)
+    return (
+        f"This should not have happened: {type(error).__name__}: {error}. "
+        "With PROMINENCE_DEBUG=1 in the environment the place is shown; please report it."
+    )
+
+
+if __name__ == "__main__":
+    main()

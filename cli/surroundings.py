@@ -1,0 +1,51 @@
+"""What the commands see of the world: environment, directories, time, HTTP. An argument, so that tests give another."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import requests
+
+from prominence.cli import configuration
+from prominence.cli.client import ProminenceClient
+from prominence.cli.follow import Clock
+from prominence.cli.render import clean
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where a command runs. session: None for a real one. today: the time of day, as a Unix epoch."""
+
+    environment: Mapping[str, str]
+    directory: Path
+    home: Path
+    user_id: int
+    clock: Clock
+    today: Callable[[], float]
+    session: requests.Session | None = None
+
+    def client(self) -> ProminenceClient:
+        """A client of the service that is configured here. Raises NotConfigured."""
+        service = configuration.find(self.environment, self.directory, self.home, self.user_id, _warn)
+        return ProminenceClient(service.url, service.token, self.session)
+
+
+def real() -> Surroundings:
+    """This process's."""
+    return Surroundings(
+        environment=os.environ,
+        directory=Path.cwd(),
+        home=Path(os.environ.get("HOME") or "/"),
+        user_id=os.geteuid(),
+        clock=Clock(now=time.monotonic, sleep=time.sleep),
+        today=time.time,
+    )
+
+
+def _warn(sentence: str) -> None:
+    click.echo(f"prominence: {clean(sentence)}", err=True)
