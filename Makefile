@@ -1,0 +1,60 @@
+# Every target does all of its own set-up, says what it installs before it does, and is quick the second time.
+
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+
+.PHONY: help
+help: ## this list
+	@grep --extended-regexp '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand --tabs=12
+
+.PHONY: demo
+demo: ## start a pool on this machine and run a job on it, from an empty pool to an empty pool
+	@scripts/prepare engine
+	@scripts/demo
+
+.PHONY: down
+down: ## remove every container and network that the demo made (state and images stay)
+	@scripts/prepare venv
+	@$(BIN)/prominence pool down --name demo
+	@rm --force --recursive .pool
+
+.PHONY: test
+test: ## unit tests, then contract, integration, journey and old-client tests on real HTCondor, Docker and etcd
+	@scripts/prepare test
+	@$(BIN)/pytest tests/unit
+	@$(BIN)/pytest tests/contract tests/integration tests/journey tests/old_client -m "not slow"
+
+.PHONY: unit
+unit: ## the unit tests alone: seconds, no container
+	@scripts/prepare venv
+	@$(BIN)/pytest tests/unit
+
+.PHONY: test-slow
+test-slow: ## what takes long: a pool restarted with work in it, a second pool beside the first
+	@scripts/prepare test
+	@$(BIN)/pytest tests -m slow
+
+.PHONY: bench
+bench: ## figures against baselines measured in the same run; ONLY=name for one; writes benchmarks/results.json
+	@scripts/prepare test
+	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
+
+.PHONY: check
+check: ## format, lint, strict types, import contracts
+	@scripts/prepare venv
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy $(foreach c,core restapi scaler imc executor cli images,-p prominence.$(c))
+	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+
+.PHONY: format
+format: ## format the code and sort its imports
+	@scripts/prepare venv
+	@$(BIN)/ruff check --quiet --fix --select I .
+	@$(BIN)/ruff format --quiet .
+
+.PHONY: lock
+lock: ## refresh images/constraints.txt, the versions that everything here is tested with
+	@scripts/prepare venv
+	@CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --upgrade --strip-extras --no-emit-index-url \
+		--no-emit-find-links --no-emit-trusted-host --extra dev --output-file images/constraints.txt pyproject.toml
