@@ -1,0 +1,39 @@
+"""What every level of tests may use. The pool is started by the first test that asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+from real_parts import RealPool, ensure_tiny_image, new_pool, published_client
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[docker.DockerClient]:
+    """The Docker engine of this machine."""
+    client = docker.from_env()
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def tiny_image(engine: docker.DockerClient) -> str:
+    """Name of an image of 2 MB that holds busybox."""
+    return ensure_tiny_image(engine)
+
+
+@pytest.fixture(scope="session")
+def pool(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPool]:
+    """A personal pool on real parts, shared by all tests that leave it as they found it."""
+    real = new_pool(tmp_path_factory.mktemp("state"), engine, "--idle-time", "8", "--max-workers", "2")
+    real.up()
+    yield real
+    real.down("--purge")
+
+
+@pytest.fixture(scope="session")
+def old_client() -> Path:
+    """The published client's command."""
+    return published_client()

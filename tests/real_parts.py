@@ -1,0 +1,168 @@
+"""Real parts for tests: a personal pool of its own, a tiny image, the published client."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import docker
+import requests
+from docker.models.containers import Container
+
+BUSYBOX = Path("/bin/busybox")
+TINY_IMAGE = "prominence-test/busybox:1"
+PUBLISHED_CLIENT = "0.21.0"
+
+
+def ensure_tiny_image(engine: docker.DockerClient) -> str:
+    """Debian's static busybox as an image of one layer, made on this machine."""
+    if not engine.images.list(name=TINY_IMAGE):
+        applets = subprocess.run([BUSYBOX, "--list"], capture_output=True, text=True, check=True).stdout.split()
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            tar.add(BUSYBOX, "bin/busybox")
+            for applet in applets:
+                link = tarfile.TarInfo(f"bin/{applet}")
+                link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+                if applet != "busybox":
+                    tar.addfile(link)
+        engine.api.import_image_from_data(
+            archive.getvalue(), repository=TINY_IMAGE.split(":")[0], tag=TINY_IMAGE.split(":")[1]
+        )
+    return TINY_IMAGE
+
+
+def published_client() -> Path:
+    """The published client's command, in an environment of its own: it and ours must not share one."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "prominence"
+    environment = cache / f"published-client-{PUBLISHED_CLIENT}"
+    command = environment / "bin" / "prominence"
+    if not command.exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
+        pip = [environment / "bin" / "python", "-m", "pip", "install", "--quiet"]
+        subprocess.run([*pip, f"prominence=={PUBLISHED_CLIENT}"], check=True)
+    return command
+
+
+@dataclass
+class RealPool:
+    """A personal pool for tests, driven by our own command as a user would."""
+
+    name: str
+    home: Path
+    engine: docker.DockerClient
+    url: str = ""
+    token: str = ""
+    options: list[str] = field(default_factory=list)
+
+    @property
+    def state(self) -> Path:
+        """The pool's state directory."""
+        return self.home / "prominence" / self.name
+
+    def environment(self) -> dict[str, str]:
+        """Of a user of this pool."""
+        return {
+            **{k: v for k, v in os.environ.items() if not k.startswith("PROMINENCE_")},
+            "XDG_STATE_HOME": str(self.home),
+            "PROMINENCE_URL": self.url,
+            "PROMINENCE_TOKEN": self.token,
+        }
+
+    def run(self, *arguments: str, check: bool = True, **changes: Any) -> subprocess.CompletedProcess[str]:
+        """Our command, as a process."""
+        command = [str(Path(sys.executable).with_name("prominence")), *arguments]
+        options: dict[str, Any] = {"capture_output": True, "text": True, "env": self.environment(), **changes}
+        done = subprocess.run(command, check=False, **options)
+        if check and done.returncode != 0:
+            raise AssertionError(f"{arguments} exited with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def up(self, *options: str) -> None:
+        """Bring it up; afterwards url and token are those of its user."""
+        self.run("pool", "up", "--name", self.name, *self.options, *options)
+        for line in (self.state / "env").read_text().splitlines():
+            key, _, value = line.partition("=")
+            if key == "PROMINENCE_URL":
+                self.url = value
+            elif key == "PROMINENCE_TOKEN":
+                self.token = value
+
+    def down(self, *options: str) -> None:
+        """Take it down."""
+        self.run("pool", "down", "--name", self.name, *options)
+
+    def request(self, method: str, path: str, **options: Any) -> requests.Response:
+        """A request to the API with the user's token."""
+        headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
+        return requests.request(method, self.url + path, headers=headers, timeout=30, **options)
+
+    def submit(self, *tasks: dict[str, Any], **changes: Any) -> int:
+        """A job of these tasks; its id."""
+        job = {"tasks": list(tasks), "resources": {"cpus": 1, "memory": 0.2, "disk": 0.1}, **changes}
+        answer = self.request("POST", "/jobs", json=job)
+        assert answer.status_code == 201, answer.text
+        return int(answer.json()["id"])
+
+    def describe(self, job: int) -> dict[str, Any]:
+        """The job as the API describes it."""
+        found: list[dict[str, Any]] = self.request("GET", f"/jobs/{job}").json()
+        return found[0]
+
+    def wait_for(self, job: int, *statuses: str, timeout_s: float = 120) -> dict[str, Any]:
+        """The job once it has one of these statuses."""
+        return until(lambda: self._has_status(job, statuses), timeout_s, lambda: f"job {job}: {self.describe(job)}")
+
+    def finish(self, job: int, timeout_s: float = 120) -> dict[str, Any]:
+        """The job once it has ended."""
+        return self.wait_for(job, "completed", "failed", "deleted", "killed", timeout_s=timeout_s)
+
+    def output(self, job: int, stream: str = "stdout") -> str:
+        """All that the job has printed."""
+        return self.request("GET", f"/jobs/{job}/{stream}").content.decode()
+
+    def containers(self, role: str) -> list[Container]:
+        """The pool's containers of a role."""
+        labels = [f"prominence.pool={self.name}", f"prominence.role={role}"]
+        return list(self.engine.containers.list(all=True, filters={"label": labels}, ignore_removed=True))
+
+    def inside(self, role: str, *command: str, user: str = "") -> str:
+        """What a command prints inside the pool's container of this role."""
+        result = self.containers(role)[0].exec_run(list(command), user=user)
+        assert result.exit_code == 0, (command, result.output.decode())
+        return str(result.output.decode())
+
+    def history(self, job: int) -> dict[str, Any]:
+        """The finished job's ClassAd, from HTCondor itself."""
+        ads = json.loads(self.inside("access-point", "condor_history", "-json", str(job)))
+        return dict(ads[0])
+
+    def _has_status(self, job: int, statuses: tuple[str, ...]) -> dict[str, Any] | None:
+        described = self.describe(job)
+        return described if described["status"] in statuses else None
+
+
+def until(look: Callable[[], Any], timeout_s: float, complaint: Callable[[], str] = lambda: "it never came") -> Any:
+    """What `look` gives once it gives something true."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        if found := look():
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout_s} s; {complaint()}")
+        time.sleep(0.2)
+
+
+def new_pool(home: Path, engine: docker.DockerClient, *options: str) -> RealPool:
+    """A pool with a name of its own, not yet up."""
+    return RealPool(f"test-{uuid.uuid4().hex[:8]}", home, engine, options=list(options))
