@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import classad2
 
+from prominence.core.errors import Rejected
+
 # HTCondor's, of jobs
 CLUSTER_ID = "ClusterId"
 JOB_STATUS = "JobStatus"
@@ -73,6 +75,9 @@ WORKER_DOMAIN = "workers"
 
 
 def quote(text: str) -> str:
-    """`text` as a ClassAd string literal, quotes included."""
-    literal: str = classad2.quote(text)
+    """`text` as a ClassAd string literal, quotes included. Raises Rejected for what no ClassAd can hold."""
+    try:
+        literal: str = classad2.quote(text)
+    except ValueError as error:  # of which UnicodeEncodeError is a kind
+        raise Rejected.because(f"{text!r} holds a NUL or half of a surrogate pair") from error
     return literal

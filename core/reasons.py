@@ -103,7 +103,7 @@ MEANINGS = {
 }
 
 
-def explain(reason: Reason, **fields: object) -> str:
+def explain(reason: Reason, /, **fields: object) -> str:
     """The reason's sentence with its fields filled in, and the advice behind it.
 
     A field that the sentence names and the caller does not know is shown as "unknown": a user must get a
