@@ -1,0 +1,48 @@
+"""The published client, unchanged, in an environment of its own, against our API."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+from real_parts import RealPool
+
+
+def _run(old_client: Path, pool: RealPool, *arguments: str) -> str:
+    done = subprocess.run(
+        [old_client, *arguments], capture_output=True, text=True, env=pool.environment(), timeout=120, check=False
+    )
+    assert done.returncode == 0, (arguments, done.stdout, done.stderr)
+    assert "Traceback" not in done.stderr + done.stdout
+    return done.stdout
+
+
+def test_it_creates_lists_describes_and_reads_a_job(pool: RealPool, old_client: Path, tiny_image: str) -> None:
+    said = _run(
+        old_client, pool, "create", "--name", "from-afar", "--memory", "1", "--disk", "1", "--label", "kind=old",
+        tiny_image, "echo hello from afar",
+    )  # fmt: skip
+    job = int(re.search(r"\d+", said).group())  # type: ignore[union-attr]
+
+    row = next(line for line in _run(old_client, pool, "list").splitlines() if line.split()[0] == str(job))
+    assert "from-afar" in row
+    assert tiny_image in row
+    assert "echo hello from afar" in row
+
+    assert pool.finish(job)["status"] == "completed"
+    listed = _run(old_client, pool, "list", "--completed")
+    assert re.search(rf"^\s*{job}\s+from-afar\s.*completed", listed, re.MULTILINE), listed
+
+    described = _run(old_client, pool, "describe", str(job))
+    for expected in ("from-afar", "completed", tiny_image, "kind", "exitCode"):
+        assert expected in described
+
+    assert _run(old_client, pool, "stdout", str(job)) == "hello from afar\n\n"
+    assert _run(old_client, pool, "stderr", str(job)).strip() == ""
+
+
+def test_it_deletes_a_job(pool: RealPool, old_client: Path, tiny_image: str) -> None:
+    job = pool.submit({"image": tiny_image, "cmd": "true"}, resources={"cpus": 512, "memory": 1, "disk": 1})
+    _run(old_client, pool, "delete", str(job))
+    assert pool.finish(job)["status"] == "deleted"
