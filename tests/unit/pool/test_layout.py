@@ -1,0 +1,29 @@
+"""Names and places of a pool."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from prominence.cli.pool.layout import Pool, PoolSettings
+from prominence.core.errors import Rejected
+from prominence.core.validation import parse
+
+
+def test_state_lives_where_the_user_keeps_state() -> None:
+    assert Pool.named("demo", {"XDG_STATE_HOME": "/srv/state"}).state == Path("/srv/state/prominence/demo")
+    assert Pool.named("demo", {}).state == Path.home() / ".local/state/prominence/demo"
+
+
+def test_two_pools_share_no_name() -> None:
+    one, other = Pool.named("one", {}), Pool.named("other", {})
+    for name in ("network", "control_network", "task_network", "state", "environment_file"):
+        assert getattr(one, name) != getattr(other, name)
+    assert one.container("imc") != other.container("imc")
+
+
+@pytest.mark.parametrize("wrong", [{"port": 0}, {"port": 1, "idle_time": 0}, {"port": 1, "colour": "red"}])
+def test_settings_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(Rejected):
+        parse(PoolSettings, wrong)

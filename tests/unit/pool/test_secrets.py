@@ -1,0 +1,44 @@
+"""Keys and tokens of a pool."""
+
+from __future__ import annotations
+
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+
+import jwt
+
+from prominence.cli.pool.layout import Pool
+from prominence.cli.pool.secrets import API_KEY, ensure_secrets, user_token, write_environment
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def test_keys_are_made_once_and_only_their_owner_reads_them(tmp_path: Path) -> None:
+    pool = Pool("demo", tmp_path)
+    ensure_secrets(pool)
+    files = [path for path in pool.secrets.rglob("*") if path.is_file()]
+    assert len(files) == 3
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+    before = {path: path.read_text() for path in files}
+    assert len(set(before.values())) == 3
+    ensure_secrets(pool)
+    assert {path: path.read_text() for path in files} == before
+
+
+def test_a_token_names_its_user_and_ends(tmp_path: Path) -> None:
+    pool = Pool("demo", tmp_path)
+    ensure_secrets(pool)
+    token = user_token(pool, "ada", NOON)
+    claims = jwt.decode(token, (pool.secrets / API_KEY).read_text(), ["HS256"], options={"verify_signature": False})
+    assert claims["sub"] == "ada"
+    assert claims["exp"] - claims["iat"] == 30 * 24 * 3600
+
+
+def test_the_environment_file_is_private_even_when_an_open_one_was_there(tmp_path: Path) -> None:
+    pool = Pool("demo", tmp_path)
+    pool.environment_file.write_text("old")
+    pool.environment_file.chmod(0o644)
+    write_environment(pool, 8280, "secret")
+    assert stat.S_IMODE(pool.environment_file.stat().st_mode) == 0o600
+    assert "PROMINENCE_URL=http://127.0.0.1:8280/prominence/v1\n" in pool.environment_file.read_text()
