@@ -33,7 +33,8 @@ def test_everything_in_the_archive_belongs_to_root(tmp_path: Path) -> None:
     stream = io.BytesIO()
     Context({"bin/start": (0o755, b"#!/bin/sh\n")}, {"site": ("t", tmp_path)}).write_to(stream)
     stream.seek(0)
-    entries = tarfile.open(fileobj=stream).getmembers()
+    with tarfile.open(fileobj=stream) as archive:
+        entries = archive.getmembers()
     assert {entry.name for entry in entries} == {"bin/start", "site", "site/module.py"}
     assert {(entry.uid, entry.gid) for entry in entries} == {(0, 0)}
 
