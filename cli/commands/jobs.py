@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,7 +14,7 @@ from prominence.cli import documents, render
 from prominence.cli.client import Stream
 from prominence.cli.commands import options
 from prominence.cli.commands.staying import pass_output_on, stay_with
-from prominence.cli.errors import ClientError
+from prominence.cli.errors import ApiError
 from prominence.cli.surroundings import Surroundings
 
 RUNTIMES = ("apptainer", "singularity", "docker", "podman", "udocker")
@@ -63,13 +64,14 @@ def create(surroundings: Surroundings, /, **said: Any) -> None:
 
 
 @click.command()
-@click.argument("file", type=click.File("rb"))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True, path_type=Path))
 @options.waiting
 @options.as_json
 @click.pass_obj
-def run(surroundings: Surroundings, /, file: BinaryIO, **said: Any) -> None:
+def run(surroundings: Surroundings, /, file: Path, **said: Any) -> None:
     """Create the job that FILE describes, in JSON or YAML; "-" is standard input."""
-    job = documents.read(file.read(), file.name)
+    data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    job = documents.read(data, "standard input" if str(file) == "-" else str(file))
     _submit(surroundings, job, _waiting(said), said["output"])
 
 
@@ -80,7 +82,14 @@ def run(surroundings: Surroundings, /, file: BinaryIO, **said: Any) -> None:
 @click.option("--status", help="Jobs with this status only: idle, running, ...")
 @click.option("--name", help="Jobs with this name only.")
 @click.option("--constraint", type=options.Pair(), multiple=True, help="Jobs with this label only. May be repeated.")
-@click.option("-n", "--num", type=click.IntRange(min=1), help="With --completed: how many, counted from the newest.")
+@click.option(
+    "-n",
+    "--num",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="With --completed: how many, counted from the newest.",
+)
 @options.as_json
 @click.pass_obj
 def list_jobs(surroundings: Surroundings, /, **said: Any) -> None:
@@ -92,7 +101,7 @@ def list_jobs(surroundings: Surroundings, /, **said: Any) -> None:
             status=said["status"],
             name=said["name"],
             constraints=said["constraint"],
-            num=said["num"],
+            num=said["num"] if said["completed"] else None,
         )
     if said["output"] == "json":
         click.echo(render.as_json(jobs))
@@ -135,17 +144,16 @@ def stderr(surroundings: Surroundings, /, job_id: int, follow: bool) -> None:
 @click.pass_obj
 def delete(surroundings: Surroundings, /, job_ids: list[int]) -> None:
     """Delete jobs: waiting ones leave the queue, running ones are ended."""
-    failed: ClientError | None = None
+    code = 0
     with surroundings.client() as client:
         for job_id in job_ids:
             try:
                 client.delete_job(job_id)
                 click.echo(f"Job {job_id} deleted")
-            except ClientError as error:
+            except ApiError as error:
                 click.echo(f"prominence: Job {job_id}: {render.clean(str(error))}", err=True)
-                failed = error
-    if failed is not None:
-        raise click.exceptions.Exit(failed.exit_code)
+                code = error.exit_code
+    raise click.exceptions.Exit(code)
 
 
 def _waiting(said: Mapping[str, Any]) -> options.Waiting:

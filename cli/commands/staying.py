@@ -11,7 +11,7 @@ import click
 from prominence.cli import exit_codes, render, view
 from prominence.cli.client import ProminenceClient, Sink, Stream
 from prominence.cli.commands.options import Waiting
-from prominence.cli.errors import ClientError, Unreachable
+from prominence.cli.errors import ApiError, Unreachable
 from prominence.cli.follow import Clock, follow
 
 
@@ -27,9 +27,10 @@ def stay_with(client: ProminenceClient, job_id: int, waiting: Waiting, clock: Cl
     try:
         job = follow(client, job_id, sinks, listener, clock)
     except KeyboardInterrupt:
+        click.echo(err=True)  # the terminal stands behind its ^C
         _goes_on(job_id)
         raise click.exceptions.Exit(exit_codes.INTERRUPTED) from None
-    except ClientError:
+    except (Unreachable, ApiError):
         _goes_on(job_id)
         raise
     if output == "json":
@@ -90,7 +91,7 @@ def _sink(name: Stream) -> Sink:
 
 def _goes_on(job_id: int) -> None:
     click.echo(
-        f"\nJob {job_id} goes on without us. Come back to it with `prominence stdout {job_id} --follow` or "
+        f"Job {job_id} goes on without us. Come back to it with `prominence stdout {job_id} --follow` or "
         f"`prominence describe {job_id}`; end it with `prominence delete {job_id}`.",
         err=True,
     )

@@ -1,0 +1,218 @@
+"""The client: what it sends, and what it makes of every answer."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from builders_cli import TOKEN, URL, FakeApi, a_described_job, a_session, failing, refusing
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from urllib3 import HTTPConnectionPool, HTTPResponse
+from urllib3.exceptions import MaxRetryError, NewConnectionError, ReadTimeoutError
+
+from prominence.cli.client import ProminenceClient, patience
+from prominence.cli.errors import ApiError, ClientError, NoSuchJob, TokenRefused, Unreachable
+
+
+def a_client(api: FakeApi) -> ProminenceClient:
+    return ProminenceClient(URL, TOKEN, a_session(api))
+
+
+def answering(status: int, body: Any, **headers: str) -> ProminenceClient:
+    api = FakeApi()
+    api.instead.append(refusing(status, body, **headers))
+    return a_client(api)
+
+
+def test_a_job_is_sent_as_it_is_and_its_id_comes_back() -> None:
+    api = FakeApi()
+    assert a_client(api).create_job({"name": "Zürich"}) == 12
+    sent = api.asked[0]
+    assert (sent.method, sent.url) == ("POST", f"{URL}/jobs")
+    assert sent.headers["Authorization"] == f"Bearer {TOKEN}"
+    assert sent.headers["Content-Type"] == "application/json"
+    assert isinstance(sent.body, bytes)
+    assert json.loads(sent.body) == {"name": "Zürich"}
+
+
+def test_a_password_kept_for_the_host_does_not_replace_the_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine api.test login somebody password else\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    api = FakeApi()
+    a_client(api).jobs()
+    assert api.asked[0].headers["Authorization"] == f"Bearer {TOKEN}"
+
+
+def test_the_token_is_not_carried_to_another_host_by_a_redirect() -> None:
+    api = FakeApi()
+    api.instead.append(refusing(307, b"", Location="https://evil.test/"))
+    with pytest.raises(ApiError, match=r"has moved to https://evil\.test/"):
+        a_client(api).jobs()
+    assert len(api.asked) == 1
+
+
+def test_all_filters_of_a_list_are_sent() -> None:
+    api = FakeApi()
+    constraints = [("a", "b=c"), ("d", "e")]
+    a_client(api).jobs(completed=True, everything=True, status="idle", name="x y", constraints=constraints, num=3)
+    assert api.paths == [
+        "GET /jobs?constraint=a%3Db%3Dc&constraint=d%3De&completed=true&all=true&status=idle&name=x+y&num=3"
+    ]
+
+
+def test_a_job_that_is_not_there_is_said() -> None:
+    with pytest.raises(NoSuchJob, match="There is no job 12"):
+        a_client(FakeApi()).job(12)
+
+
+def test_the_apis_own_sentence_is_passed_on_with_the_status() -> None:
+    with pytest.raises(ApiError) as refusal:
+        answering(400, {"error": "tasks: this field is required"}).create_job({})
+    assert (str(refusal.value), refusal.value.status, refusal.value.exit_code) == (
+        "tasks: this field is required",
+        400,
+        125,
+    )
+
+
+def test_a_refused_token_has_its_own_exit_code() -> None:
+    with pytest.raises(TokenRefused, match=r"does not accept the token: expired\.$") as refusal:
+        answering(401, {"error": "expired."}).jobs()
+    assert refusal.value.exit_code == 126
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_an_api_that_cannot_work_now_counts_as_unreachable(status: int) -> None:
+    with pytest.raises(Unreachable, match="The schedd does not answer") as refusal:
+        answering(status, {"error": "The schedd does not answer."}).jobs()
+    assert refusal.value.exit_code == 127
+
+
+@pytest.mark.parametrize("body", [b"<html>", {"error": 5}, [], b"", b"\xff", b"[" * 100_000])
+@pytest.mark.parametrize("status", [400, 404, 500])
+def test_an_error_that_is_not_from_our_api_is_named_by_its_status(status: int, body: Any) -> None:
+    with pytest.raises(ApiError, match=f"HTTP {status}"):
+        answering(status, body).jobs()
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", {"id": "12"}, {}, [], None, "12"])
+def test_a_strange_answer_to_a_new_job_is_said(body: Any) -> None:
+    with pytest.raises(ApiError, match="not one that a PROMINENCE API gives"):
+        answering(201, body).create_job({})
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.none() | st.integers() | st.text() | st.lists(st.none() | st.integers() | st.dictionaries(st.text(), st.text()))
+)
+def test_lists_hold_objects_or_are_refused(body: Any) -> None:
+    with contextlib.suppress(ApiError):
+        assert all(isinstance(job, dict) for job in answering(200, body).jobs())
+
+
+@pytest.mark.parametrize("spec", [{"memory": float("nan")}, {"name": "\ud800"}, {"a": {1}}])
+def test_what_json_cannot_hold_is_refused_before_it_is_sent(spec: dict[str, Any]) -> None:
+    api = FakeApi()
+    with pytest.raises(ClientError, match="cannot be written as JSON"):
+        a_client(api).create_job(spec)
+    assert not api.asked
+
+
+def a_pool() -> HTTPConnectionPool:
+    return HTTPConnectionPool("api.test")
+
+
+def a_refused_connection() -> requests.ConnectionError:
+    refused = NewConnectionError(a_pool(), "refused")  # type: ignore[arg-type]  # only its words need a connection
+    refused.__cause__ = ConnectionRefusedError(111, "Connection refused")
+    error = requests.ConnectionError()
+    error.__cause__ = MaxRetryError(a_pool(), "/", refused)
+    error.__cause__.__cause__ = refused
+    return error
+
+
+def test_no_answer_is_told_in_the_words_of_the_system() -> None:
+    api = FakeApi()
+    api.instead.append(failing(a_refused_connection()))
+    with pytest.raises(Unreachable, match="does not answer: Connection refused"):
+        a_client(api).jobs()
+
+
+def test_a_job_that_was_surely_not_sent_is_not_said_to_exist_perhaps() -> None:
+    api = FakeApi()
+    api.instead.append(failing(a_refused_connection()))
+    with pytest.raises(Unreachable) as refusal:
+        a_client(api).create_job({})
+    assert "may have been created" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "error", [requests.ReadTimeout(), requests.ConnectionError(ConnectionResetError(104, "reset"))]
+)
+def test_a_job_that_may_have_been_created_is_said_to_exist_perhaps(error: requests.RequestException) -> None:
+    api = FakeApi()
+    api.instead.append(failing(error))
+    with pytest.raises(Unreachable, match="may have been created all the same"):
+        a_client(api).create_job({})
+
+
+def test_output_comes_from_the_offset_as_the_bytes_it_is() -> None:
+    api = FakeApi()
+    api.instead.append(refusing(200, b"\xff\x00\x1b[2J"))
+    pieces: list[bytes] = []
+    a_client(api).output(12, "stderr", pieces.append, offset=5)
+    assert b"".join(pieces) == b"\xff\x00\x1b[2J"
+    assert api.paths == ["GET /jobs/12/stderr?offset=5"]
+
+
+def test_a_deleted_job_is_believed_with_and_without_a_body() -> None:
+    answering(200, {}).delete_job(12)
+    answering(204, b"").delete_job(12)
+
+
+def test_a_get_is_retried_over_a_restart_and_a_post_is_not() -> None:
+    for status in (502, 503, 504):
+        assert patience().is_retry("GET", status)
+        assert not patience().is_retry("POST", status, has_retry_after=True)
+    assert not patience().is_retry("GET", 500)
+
+
+def test_retries_cover_a_restart_of_fifteen_seconds() -> None:
+    policy, waited = patience(), 0.0
+    for _ in range(5):
+        policy = policy.increment("GET", "/", error=ConnectionResetError())
+        waited += policy.get_backoff_time()
+    assert waited == 15
+    with pytest.raises(MaxRetryError):
+        policy.increment("GET", "/", error=ConnectionResetError())
+
+
+def test_an_api_that_took_a_minute_without_an_answer_is_not_asked_again() -> None:
+    with pytest.raises(ReadTimeoutError):
+        patience().increment("GET", "/", error=ReadTimeoutError(a_pool(), "/", "slow"))
+
+
+@pytest.mark.parametrize(("asked", "waited"), [("7", 7), ("86400", 30)])
+def test_the_api_may_ask_for_a_pause_within_reason(asked: str, waited: int) -> None:
+    assert patience().get_retry_after(HTTPResponse(headers={"Retry-After": asked})) == waited
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8080/v1", "http://localhost/v1", "http://[::1]:80/v1"])
+def test_the_pool_on_this_machine_is_not_asked_for_through_a_proxy(url: str) -> None:
+    with ProminenceClient(url, TOKEN) as client:
+        assert client._session.trust_env is False
+    with ProminenceClient("https://api.test/v1", TOKEN) as client:
+        assert client._session.trust_env is True
+
+
+def test_a_described_job_comes_as_it_is() -> None:
+    assert answering(200, [a_described_job(12)]).job(12) == a_described_job(12)

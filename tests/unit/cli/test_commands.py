@@ -1,0 +1,244 @@
+"""The commands, from words to output and exit code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import requests
+from builders_cli import NOON, URL, FakeApi, PretendClock, Turn, a_described_job, failing, refusing, run_command
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+DEPLOYING = a_described_job(status="deploying", statusReason="Worker w-1 (small) is starting for it.")
+RUNNING = a_described_job(status="running")
+COMPLETED = a_described_job(status="completed", exitCode=0)
+FAILED = a_described_job(status="failed", exitCode=3, statusReason="Task 0 ended with exit code 3.")
+
+
+def sent(api: FakeApi) -> object:
+    body = next(request.body for request in api.asked if request.method == "POST")
+    assert isinstance(body, bytes)
+    return json.loads(body)
+
+
+def test_create_sends_what_was_said() -> None:
+    api = FakeApi()
+    sizes = ["--cpus", "2", "--memory", "4", "--disk", "20", "--walltime", "5"]
+    words = ["--name", "n", "--env", "A=b=c", "--label", "k=v", "--workdir", "/tmp", "--runtime", "docker"]
+    result = run_command(api, "create", *sizes, *words, "python:3.12", "echo 1")
+    assert (result.exit_code, result.stdout) == (0, "Job created with id 12\n")
+    assert sent(api) == {
+        "name": "n",
+        "labels": {"k": "v"},
+        "tasks": [
+            {"image": "python:3.12", "cmd": "echo 1", "runtime": "docker", "env": {"A": "b=c"}, "workdir": "/tmp"}
+        ],
+        "resources": {"nodes": 1, "cpus": 2, "memory": 4, "disk": 20, "walltime": 5},
+    }
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.dictionaries(st.text(min_size=1).filter(lambda name: "=" not in name and not name.startswith("-")), st.text())
+)
+def test_environment_variables_arrive_as_they_are(environment: dict[str, str]) -> None:
+    api = FakeApi()
+    words = [word for name, value in environment.items() for word in ("--env", f"{name}={value}")]
+    assert run_command(api, "create", *words, "a").exit_code == 0
+    assert sent(api)["tasks"][0].get("env", {}) == environment  # type: ignore[index]
+
+
+def test_a_command_may_be_several_words() -> None:
+    api = FakeApi()
+    run_command(api, "create", "a", "--", "sh", "-c", "echo $A; ls")
+    assert sent(api)["tasks"][0]["cmd"] == "sh -c 'echo $A; ls'"  # type: ignore[index]
+
+
+def test_a_dry_run_needs_no_service_and_sends_nothing() -> None:
+    api = FakeApi()
+    result = run_command(api, "create", "--dry-run", "a", environment={})
+    assert (result.exit_code, api.asked) == (0, [])
+    assert json.loads(result.stdout)["tasks"] == [{"image": "a"}]
+
+
+@pytest.mark.parametrize(("name", "text"), [("job.json", '{"tasks": []}'), ("job.yaml", "tasks: []")])
+def test_run_sends_the_file(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    api = FakeApi()
+    result = run_command(api, "run", "-o", "json", str(tmp_path / name))
+    assert json.loads(result.stdout) == {"id": 12}
+    assert sent(api) == {"tasks": []}
+
+
+def test_run_reads_standard_input() -> None:
+    api = FakeApi()
+    assert run_command(api, "run", "-", stdin='{"tasks": [1]}').exit_code == 0
+    assert sent(api) == {"tasks": [1]}
+
+
+@pytest.mark.parametrize(("job", "code"), [(COMPLETED, 0), (FAILED, 3)])
+@pytest.mark.parametrize("words", [("create", "a"), ("run", "-")])
+def test_waiting_ends_with_the_jobs_exit_code(words: tuple[str, ...], job: dict[str, object], code: int) -> None:
+    api = FakeApi(turns=[Turn(RUNNING), Turn(job)])
+    assert run_command(api, *words, "--wait", stdin="{}").exit_code == code
+
+
+def test_waiting_tells_each_change_once() -> None:
+    api = FakeApi(turns=[Turn(DEPLOYING), Turn(DEPLOYING), Turn(RUNNING), Turn(RUNNING), Turn(FAILED)])
+    result = run_command(api, "create", "--wait", "a")
+    assert result.stdout == ""
+    assert result.stderr.splitlines() == [
+        "Job created with id 12",
+        "job 12: deploying: Worker w-1 (small) is starting for it.",
+        "job 12: running",
+        "job 12: failed: Task 0 ended with exit code 3.",
+    ]
+
+
+def test_waiting_can_be_quiet() -> None:
+    result = run_command(FakeApi(turns=[Turn(RUNNING), Turn(FAILED)]), "create", "--wait", "-q", "a")
+    assert (result.exit_code, result.output) == (3, "")
+
+
+def test_waiting_with_json_ends_with_the_job_as_a_document() -> None:
+    result = run_command(FakeApi(turns=[Turn(COMPLETED)]), "create", "--wait", "-o", "json", "a")
+    assert json.loads(result.stdout) == COMPLETED
+
+
+def test_following_passes_both_streams_on_and_nothing_else() -> None:
+    turns = [Turn(RUNNING, b"out\xff\n", b"err\n", stdout_after=b"late\n"), Turn(FAILED, b"end", b"END")]
+    result = run_command(FakeApi(turns=turns), "create", "--follow", "a")
+    assert (result.exit_code, result.stdout_bytes, result.stderr_bytes) == (3, b"out\xff\nlate\nend", b"err\nEND")
+
+
+def test_following_tells_how_it_goes_when_asked_to() -> None:
+    result = run_command(FakeApi(turns=[Turn(COMPLETED, b"out")]), "create", "--follow", "--progress", "a")
+    assert (result.stdout, result.stderr) == ("out", "Job created with id 12\njob 12: completed\n")
+
+
+def test_json_and_following_do_not_go_together() -> None:
+    api = FakeApi()
+    assert run_command(api, "create", "--follow", "-o", "json", "a").exit_code == 125
+    assert api.asked == []
+
+
+def test_a_job_that_ended_without_an_exit_code_says_why() -> None:
+    deleted = a_described_job(status="deleted", statusReason="The job was deleted by the user.")
+    result = run_command(FakeApi(turns=[Turn(deleted)]), "create", "--wait", "-q", "a")
+    assert result.exit_code == 125
+    assert result.stderr == "prominence: Job 12 has no exit code: deleted: The job was deleted by the user.\n"
+
+
+def test_an_interrupt_leaves_the_job_and_says_how_to_come_back() -> None:
+    api = FakeApi(turns=[Turn(RUNNING)])
+    result = run_command(api, "create", "--wait", "a", clock=PretendClock(interrupted_at=2))
+    assert result.exit_code == 130
+    assert "prominence stdout 12 --follow" in result.stderr
+    assert "prominence delete 12" in result.stderr
+    assert not any(path.startswith("DELETE") for path in api.paths)
+
+
+def test_an_outage_while_waiting_is_told_once_and_survived() -> None:
+    api = FakeApi(turns=[Turn(COMPLETED)])
+    away = failing(requests.ConnectionError(ConnectionResetError(104, "Connection reset by peer")))
+    api.instead.extend([refusing(201, {"id": 12}), away, away])
+    result = run_command(api, "create", "--wait", "a")
+    assert result.exit_code == 0
+    assert result.stderr.count("does not answer") == 1
+
+
+def test_a_token_refused_while_waiting_says_that_the_job_goes_on() -> None:
+    api = FakeApi()
+    api.instead.extend([refusing(201, {"id": 12}), refusing(401, {"error": "expired"})])
+    result = run_command(api, "create", "--wait", "a")
+    assert result.exit_code == 126
+    assert "Job 12 goes on" in result.stderr
+
+
+def test_list_shows_a_table_or_the_documents() -> None:
+    jobs = [a_described_job(12), a_described_job(7, name="\x1b[2Jevil")]
+    assert "7    \\x1b[2Jevil   2023-11-14 22:11:50   running" in run_command(FakeApi(listed=jobs), "list").stdout
+    assert json.loads(run_command(FakeApi(listed=jobs), "list", "jobs", "-o", "json").stdout) == jobs
+
+
+def test_list_asks_for_what_was_said() -> None:
+    api = FakeApi()
+    run_command(api, "list", "--completed", "--constraint", "a=b", "--constraint", "c=d=e", "--name", "x")
+    run_command(api, "list", "-a", "--status", "idle")
+    run_command(api, "list", "--completed", "-n", "3")
+    assert api.paths == [
+        "GET /jobs?constraint=a%3Db&constraint=c%3Dd%3De&completed=true&name=x&num=20",
+        "GET /jobs?all=true&status=idle",
+        "GET /jobs?completed=true&num=3",
+    ]
+
+
+@pytest.mark.parametrize("words", [("12",), ("job", "12")])
+def test_describe_tells_of_the_job(words: tuple[str, ...]) -> None:
+    events = {"createTime": NOON - 90, "startTime": NOON - 61}
+    api = FakeApi(turns=[Turn(a_described_job(events=events))])
+    assert "Elapsed         0+00:01:01\n" in run_command(api, "describe", *words).stdout
+    assert json.loads(run_command(api, "describe", "-o", "json", *words).stdout)["events"] == events
+
+
+def test_an_unknown_job_is_said() -> None:
+    result = run_command(FakeApi(), "describe", "99")
+    assert (result.exit_code, result.stdout, result.stderr) == (125, "", "prominence: There is no job 99.\n")
+
+
+@pytest.mark.parametrize("words", [(), ("x",), ("1", "2"), ("job",), ("-1",), ("١",)])
+def test_what_is_no_id_is_refused(words: tuple[str, ...]) -> None:
+    api = FakeApi()
+    assert run_command(api, "describe", *words).exit_code == 125
+    assert api.asked == []
+
+
+def test_output_of_a_job_comes_as_bytes() -> None:
+    api = FakeApi()
+    api.instead.append(refusing(200, b"\xff\x00\n"))
+    assert run_command(api, "stderr", "12").stdout_bytes == b"\xff\x00\n"
+    assert api.paths == ["GET /jobs/12/stderr?offset=0"]
+
+
+@pytest.mark.parametrize("option", ["-f", "--follow", "-t", "--tail"])
+def test_output_can_be_followed_to_its_end(option: str) -> None:
+    turns = [Turn(DEPLOYING), Turn(RUNNING, b"one\n", stdout_after=b"two\n"), Turn(FAILED, b"three\n")]
+    result = run_command(FakeApi(turns=turns), "stdout", option, "12")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "one\ntwo\nthree\n", "")
+
+
+def test_several_jobs_are_deleted_and_each_refusal_is_told() -> None:
+    result = run_command(FakeApi(), "delete", "12", "13", "12")
+    assert result.exit_code == 125
+    assert result.stdout == "Job 12 deleted\nJob 12 deleted\n"
+    assert result.stderr == "prominence: Job 13: No such job\n"
+
+
+def test_words_of_the_api_cannot_steer_the_terminal() -> None:
+    api = FakeApi()
+    api.instead.append(refusing(400, {"error": "bad \x1b]0;title\x07 name"}))
+    assert run_command(api, "list").stderr == "prominence: bad \\x1b]0;title\\x07 name\n"
+
+
+def test_without_a_service_the_code_is_126() -> None:
+    result = run_command(FakeApi(), "list", environment={})
+    assert result.exit_code == 126
+    assert "prominence pool up" in result.stderr
+
+
+def test_without_an_answer_the_code_is_127() -> None:
+    api = FakeApi()
+    api.instead.append(failing(requests.ConnectTimeout()))
+    result = run_command(api, "list")
+    assert (result.exit_code, "nothing came within 10 s" in result.stderr) == (127, True)
+
+
+def test_the_token_is_never_shown() -> None:
+    api = FakeApi()
+    api.instead.extend([refusing(401, b""), failing(requests.ConnectionError()), refusing(400, b"")])
+    environment = {"PROMINENCE_URL": URL, "PROMINENCE_TOKEN": "s3cret"}
+    for code in (126, 127, 125):
+        result = run_command(api, "list", environment=environment)
+        assert (result.exit_code, "s3cret" in result.output) == (code, False)
