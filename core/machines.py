@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from datetime import datetime
+from typing import Self
 
 from pydantic import AwareDatetime, Field
 
@@ -112,6 +113,6 @@ class Worker(Document):
     reason: str = Field(default="", description="Why it is in this phase, for people.")
     attempts: int = Field(default=0, description="How often a cloud was asked to create it.")
 
-    def in_phase(self, phase: WorkerPhase, now: datetime, reason: str) -> Worker:
+    def in_phase(self, phase: WorkerPhase, now: datetime, reason: str) -> Self:
         """The same worker, having entered `phase` now."""
         return self.model_copy(update={"phase": phase, "phase_since": now, "reason": reason})

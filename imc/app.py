@@ -1,0 +1,69 @@
+"""imc's HTTP API as a Flask application: services in, blueprint and error handlers on."""
+
+from __future__ import annotations
+
+from flask import Flask
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
+
+from prominence.core import logs
+from prominence.core.errors import (
+    CloudError,
+    Conflict,
+    Forbidden,
+    NotFound,
+    ProminenceError,
+    Rejected,
+    Unauthenticated,
+    Unavailable,
+)
+from prominence.imc.routes import Services, blueprint
+
+log = logs.get(__name__)
+
+MAX_BODY = 64 * 1024
+
+STATUS: dict[type[ProminenceError], int] = {
+    Rejected: 400,
+    Unauthenticated: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    Conflict: 409,
+    CloudError: 502,
+    Unavailable: 503,
+}
+
+
+def create_app(services: Services) -> Flask:
+    """The application on these services."""
+    app = Flask("prominence.imc")
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
+    app.register_blueprint(blueprint(services))
+    app.register_error_handler(ProminenceError, _ours)
+    app.register_error_handler(HTTPException, _of_http)
+    app.register_error_handler(Exception, _mistake)
+    return app
+
+
+def _ours(error: ProminenceError) -> ResponseReturnValue:
+    status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
+    body: dict[str, object] = {"error": str(error)}
+    headers = {}
+    if isinstance(error, Rejected):
+        body["mistakes"] = [{"path": mistake.path, "message": mistake.message} for mistake in error.mistakes]
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, Unavailable) and error.retry_after_s:
+        headers["Retry-After"] = str(error.retry_after_s)
+    return body, status, headers
+
+
+def _of_http(error: HTTPException) -> ResponseReturnValue:
+    """Flask's own: no such path, wrong method, body too large."""
+    return {"error": error.description or error.name}, error.code or 500
+
+
+def _mistake(error: Exception) -> ResponseReturnValue:
+    log.exception("a request failed by a mistake of ours", error=repr(error))
+    return {"error": "imc made a mistake; its log says more."}, 500

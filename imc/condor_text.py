@@ -1,0 +1,59 @@
+"""Text of HTCondor's configuration, made so that no value can say more than a value.
+
+What its files cannot hold is refused, because HTCondor has no way to write it: `$(DOLLAR)` is expanded twice in
+places, and the startd reads attributes by ClassAds' old rules, where a backslash protects nothing but a quote.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from prominence.core import classads
+from prominence.core.errors import Rejected
+
+
+def config(values: Mapping[str, str | int]) -> str:
+    """A configuration file of these values, each exactly as given. Raises Rejected for what it cannot hold."""
+    return "".join(f"{name} = {_plain(name, str(value))}\n" for name, value in values.items())
+
+
+def attributes(values: Mapping[str, str]) -> str:
+    """Configuration that adds these strings to the ads of the startd. Raises Rejected for what it cannot hold."""
+    for name, value in values.items():
+        _plain(name, value.strip())
+        if "\\" in value:
+            raise Rejected.because("an attribute of a worker cannot hold a backslash", name)
+    quoted: dict[str, str | int] = {name: classads.quote(value) for name, value in values.items()}
+    return config(quoted) + f"STARTD_ATTRS = $(STARTD_ATTRS), {', '.join(values)}\n"
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """No token of `identity` issued until `issued_until` is accepted. To be kept until `expires`.
+
+    Both are seconds since 1970, as in the tokens. Later tokens of the same name are good ones.
+    """
+
+    identity: str
+    issued_until: int
+    expires: int
+
+
+def revocations(entries: Sequence[Revocation]) -> str:
+    """Configuration with which a collector refuses the tokens of these identities."""
+    if not entries:
+        return "# No token is revoked.\n"
+    terms = [f"(sub == {classads.quote(entry.identity)} && iat <= {entry.issued_until})" for entry in entries]
+    return config({"SEC_TOKEN_REVOCATION_EXPR": " || ".join(terms)})
+
+
+def _plain(name: str, text: str) -> str:
+    if any(unicodedata.category(character) == "Cc" for character in text):
+        raise Rejected.because("HTCondor's configuration cannot hold control characters", name)
+    if "$" in text:
+        raise Rejected.because("HTCondor's configuration cannot hold a dollar sign", name)
+    if text != text.strip() or text.endswith("\\"):
+        raise Rejected.because("HTCondor's configuration cannot hold spaces or a backslash at the end", name)
+    return text

@@ -1,0 +1,122 @@
+"""What imc needs of the world: clouds that give machines, and the pool that the machines join."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from pydantic import SecretStr
+
+from prominence.core.machines import Flavour
+
+
+class NodeState(enum.StrEnum):
+    """What a cloud says of a node."""
+
+    UNFINISHED = "unfinished"  # it was made and never started: somebody died between the two
+    RUNNING = "running"
+    STOPPED = "stopped"  # it ran, and has ended
+
+
+@dataclass(frozen=True)
+class Node:
+    """A machine that carries our mark. detail: more about its state, for people."""
+
+    name: str
+    state: NodeState
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that a machine finds when it starts; owned by root. The text may hold a secret."""
+
+    path: str
+    mode: int
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where things are on a worker. docker_socket: "" when its jobs may not use Docker."""
+
+    execute_dir: str
+    tasks_dir: str
+    docker_socket: str = ""
+
+
+class Cloud(Protocol):
+    """Machines by name, in one place.
+
+    Every verb raises Unavailable when the cloud does not answer; what it was asked may then have happened. Other
+    refusals are CloudErrors, and whoever raises one has left nothing behind. The verbs may be called by several
+    threads at once, for one name by one at a time.
+    """
+
+    @property
+    def name(self) -> str:
+        """Its name among the clouds."""
+
+    @property
+    def limit(self) -> int:
+        """How many nodes we may have there at once."""
+
+    def flavours(self) -> Sequence[Flavour]:
+        """The kinds of machine it offers."""
+
+    def layout(self, name: str) -> Layout:
+        """Where things will be on the worker of this name."""
+
+    def nodes(self) -> Sequence[Node]:
+        """All nodes that carry our pool's mark, in whatever state; nobody else's."""
+
+    def create(self, name: str, flavour: Flavour, files: Sequence[File]) -> None:
+        """Make and start the node `name` with these files.
+
+        One that runs already is left as it is, one that was never started is finished.
+        """
+
+    def delete(self, name: str) -> None:
+        """After this returns the node, and all that was made for it, is gone or going.
+
+        Deleting what is not there is fine.
+        """
+
+
+@dataclass(frozen=True)
+class ExecutePoint:
+    """A worker whose startd is in the collector. draining: it takes no new jobs."""
+
+    claimed_slots: int
+    draining: bool
+
+
+class Pool(Protocol):
+    """The HTCondor pool as far as it concerns workers. Every verb raises Unavailable when it does not answer."""
+
+    def execute_points(self) -> Mapping[str, ExecutePoint]:
+        """The workers whose startds are in the collector, by worker name."""
+
+    def drain(self, name: str, reason: str) -> None:
+        """Let it take no new jobs and finish those it has. Draining what drains already is fine.
+
+        Raises NotFound when it is not in the pool.
+        """
+
+    def undrain(self, name: str) -> None:
+        """Let it take jobs again. Undraining what does not drain is fine.
+
+        Raises NotFound when it is not in the pool.
+        """
+
+    def invalidate(self, name: str) -> None:
+        """Take a dead worker's ads away, so that nothing is matched to it. Absent ads are fine."""
+
+    def mint(self, name: str) -> SecretStr:
+        """A new token with which this worker, and no other, can join."""
+
+    def revoke(self, name: str, now: datetime) -> None:
+        """No token minted for `name` until now is accepted any more. Repeating it is fine."""

@@ -1,0 +1,210 @@
+"""One round: look at everything once, then bring each worker one step nearer to what is wished of it.
+
+Steps that reach outside run beside each other in threads and rounds do not wait for them. A worker whose step is
+under way when a round begins is left alone by that round, because what the round sees may be older than the step's
+effect. All bookkeeping is done by the round itself.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from prominence.core import logs
+from prominence.core.errors import CloudError, NoSuchFlavour, OutOfCapacity, ProminenceError
+from prominence.core.machines import Flavour, Wish, WorkerPhase
+from prominence.imc import setbacks
+from prominence.imc.acts import Acts
+from prominence.imc.catalogue import Catalogue
+from prominence.imc.lifecycle import Act, Deadlines, Sight, Step, next_step
+from prominence.imc.orphans import Orphans
+from prominence.imc.placement import place
+from prominence.imc.ports import Node
+from prominence.imc.records import Change, Record
+from prominence.imc.setbacks import Setbacks
+from prominence.imc.world import World, look
+
+log = logs.get(__name__)
+
+_NEWS = (Act.CREATE, Act.DELETE, Act.END)
+"""Acts whose effect can be seen at once. The pool shows the others' a little later: no hurry to look for them."""
+
+
+@dataclass(frozen=True)
+class _UnderWay:
+    act: Act
+    future: Future[None]
+    flavour: Flavour | None
+
+
+class Reconciler:
+    """The only writer of phases. `round` is called by one thread; `wake` is called when it may have news."""
+
+    def __init__(
+        self, acts: Acts, deadlines: Deadlines, threads: Executor, wake: Callable[[], None] = lambda: None
+    ) -> None:
+        self._acts = acts
+        self._records = acts.records
+        self._deadlines = deadlines
+        self._threads = threads
+        self._wake = wake
+        self._setbacks = Setbacks()
+        self._catalogue = Catalogue(acts.clouds, self._setbacks)
+        self._under_way: dict[str, _UnderWay] = {}
+        self._orphans = Orphans(deadlines.orphan_s)
+        self._pool_trouble = ""
+
+    def round(self, may_act: Callable[[], bool] = lambda: True) -> None:
+        """Look, and take or begin the next step of every worker.
+
+        may_act is asked once more after looking, which can take long: whoever was paused meanwhile does nothing.
+        Raises Unavailable when the records cannot be read or written; what was not done is done by a later round.
+        """
+        now = self._acts.clock()
+        self._collect(now)
+        busy = frozenset(self._under_way)
+        world = look(tuple(self._acts.clouds.values()), self._acts.pool)
+        self._tell(world)
+        stock = self._records.all()
+        if not may_act():
+            return
+        self._catalogue.update(world, stock.records)
+        self._records.publish(self._catalogue.statuses(now))
+        for record in sorted(stock.records, key=lambda record: (record.requested_at, record.name)):
+            if record.name not in busy:
+                step = next_step(record, world.node_of(record), world.execute_point_of(record), now, self._deadlines)
+                if not self._must_wait(record.name, step.act, now):
+                    self._take(step, record, world, now)
+        for cloud, name in self._orphans.due(world, stock, now):
+            if name not in busy and name not in self._under_way and not self._must_wait(name, Act.DELETE, now):
+                step = Step(Act.DELETE, f"a machine on {cloud} has no record")
+                self._begin(step, name, partial(self._acts.delete, name, [cloud]))
+
+    def _must_wait(self, name: str, act: Act, now: datetime) -> bool:
+        """The same act on this worker has failed a moment ago."""
+        return self._setbacks.of(setbacks.worker(name, act.name), now) is not None
+
+    def _take(self, step: Step, record: Record, world: World, now: datetime) -> None:
+        """Do at once what concerns the record only, begin what reaches outside."""
+        name, pool = record.name, self._acts.pool
+        if step.act is Act.CREATE:
+            self._create(record, world.node_of(record), now)
+        elif step.act is Act.ENTER and step.phase:
+            self._enter(record, step.phase, step.reason, now)
+        elif step.act is Act.GIVE_UP:
+            self._give_up(record, step.reason)
+        elif step.act is Act.FORGET:
+            self._records.forget(name)
+            self._setbacks.worked(setbacks.worker(name))
+        elif step.act is Act.DELETE:
+            self._begin(step, name, partial(self._acts.delete, name, world.clouds_with(name)))
+        elif step.act is Act.END and step.phase:
+            self._begin(step, name, partial(self._acts.end, record, step.phase, step.reason))
+        elif step.act is Act.DRAIN:
+            self._begin(step, name, partial(pool.drain, name, step.reason))
+        elif step.act is Act.UNDRAIN:
+            self._begin(step, name, partial(pool.undrain, name))
+        elif step.act is Act.INVALIDATE:
+            self._begin(step, name, partial(pool.invalidate, name))
+
+    def _create(self, record: Record, node: Node | Sight, now: datetime) -> None:
+        """Find a place, record the intent, ask the cloud."""
+        flavour = self._place(record, node, now)
+        if flavour is None:
+            return
+
+        def intend(current: Record) -> Record | None:
+            if current.request.wish is not Wish.PRESENT or current.phase is not WorkerPhase.REQUESTED:
+                return None
+            reason = f"asking {flavour.cloud} for a machine of flavour {flavour.name}"
+            return current.model_copy(update={"flavour": flavour, "attempts": current.attempts + 1, "reason": reason})
+
+        if self._records.update(record.name, intend) is None:
+            return
+        self._catalogue.occupy(flavour.cloud, record.name)
+        before = {record.flavour.cloud} if record.flavour else set()
+        left_behind = before & self._acts.clouds.keys() - {flavour.cloud}
+        step = Step(Act.CREATE, record.request.reason)
+        self._begin(step, record.name, partial(self._acts.launch, record.name, flavour, left_behind), flavour)
+
+    def _place(self, record: Record, node: Node | Sight, now: datetime) -> Flavour | None:
+        """The flavour to ask for now, if any; why there is none is recorded."""
+        if isinstance(node, Node) and record.flavour:  # half made: to be finished as it was begun
+            return None if self._catalogue.trouble(record.flavour.cloud, now) else record.flavour
+        placement = place(record.request, self._catalogue.views(now))
+        if placement.offers:
+            return placement.offers[0]
+        if placement.is_hopeless:
+            self._give_up(record, f"no flavour is large enough: {placement.explanation()}")
+        else:
+            self._note(record.name, f"waits for room: {placement.explanation()}")
+        return None
+
+    def _enter(self, record: Record, phase: WorkerPhase, reason: str, now: datetime) -> None:
+        log.info("worker enters phase", worker=record.name, phase=phase, reason=reason)
+        self._change(record, lambda current: current.in_phase(phase, now, reason))
+        self._wake()
+
+    def _give_up(self, record: Record, reason: str) -> None:
+        log.warning("worker is given up", worker=record.name, phase=record.phase, reason=reason)
+        self._change(record, lambda current: current.model_copy(update={"failing": reason, "reason": reason}))
+        self._wake()
+
+    def _change(self, record: Record, change: Change) -> None:
+        """Unless the wish on which it was decided has changed meanwhile: then the next round decides anew."""
+        wish = record.request.wish
+        self._records.update(record.name, lambda current: change(current) if current.request.wish is wish else None)
+
+    def _note(self, name: str, reason: str) -> None:
+        """Let people read what holds a worker up."""
+        self._records.update(
+            name, lambda current: None if current.phase.is_over else current.model_copy(update={"reason": reason})
+        )
+
+    def _begin(self, step: Step, name: str, act: Callable[[], None], flavour: Flavour | None = None) -> None:
+        log.info("step begins", worker=name, act=step.act.name.lower(), reason=step.reason)
+        future = self._threads.submit(act)
+        self._under_way[name] = _UnderWay(step.act, future, flavour)
+        if step.act in _NEWS:
+            future.add_done_callback(lambda _: self._wake())
+
+    def _collect(self, now: datetime) -> None:
+        """Draw the conclusions of the steps that have ended."""
+        for name in [name for name, work in self._under_way.items() if work.future.done()]:
+            work = self._under_way.pop(name)
+            error = work.future.exception()
+            if error is None:
+                self._worked(name, work)
+            else:
+                self._failed(name, work, error, now)
+
+    def _worked(self, name: str, work: _UnderWay) -> None:
+        self._setbacks.worked(setbacks.worker(name, work.act.name))
+        if work.flavour:
+            self._setbacks.worked(setbacks.cloud(work.flavour.cloud))
+            self._setbacks.worked(setbacks.flavour(work.flavour.cloud, work.flavour.name))
+
+    def _failed(self, name: str, work: _UnderWay, error: BaseException, now: datetime) -> None:
+        act = work.act.name.lower()
+        key = setbacks.worker(name, work.act.name)
+        if isinstance(error, CloudError) and work.flavour:
+            key = setbacks.cloud(work.flavour.cloud)
+            if isinstance(error, OutOfCapacity | NoSuchFlavour):
+                key = setbacks.flavour(work.flavour.cloud, work.flavour.name)
+        setback = self._setbacks.failed(key, str(error), now)
+        if isinstance(error, ProminenceError):
+            log.warning("step failed", worker=name, act=act, error=str(error), concerns=key[0], times=setback.times)
+        else:
+            trace = "".join(traceback.format_exception(error))
+            log.error("step failed by a mistake of ours", worker=name, act=act, error=repr(error), traceback=trace)
+        self._note(name, f"{act} failed: {error}")
+
+    def _tell(self, world: World) -> None:
+        """Log that the pool falls silent or speaks again; clouds tell by their status."""
+        if world.pool_trouble != self._pool_trouble:
+            self._pool_trouble = world.pool_trouble
+            log.warning("the collector", trouble=world.pool_trouble or "answers again")
