@@ -253,10 +253,9 @@ def _why(error: BaseException) -> str:
     """The operating system's word for what went wrong, from beneath the libraries' wrapping."""
     if isinstance(error, requests.Timeout):
         return f"nothing came within {_CONNECT_S if isinstance(error, requests.ConnectTimeout) else _READ_S} s"
-    for cause in _causes(error):
-        if isinstance(cause, OSError) and cause.strerror:
-            return str(cause.strerror)
-    return "the connection broke"
+    words = (str(cause.strerror) for cause in _causes(error) if isinstance(cause, OSError) and cause.strerror)
+    why = next(words, "the connection broke")
+    return f"{why}, for the proxy" if isinstance(error, requests.exceptions.ProxyError) else why
 
 
 def _causes(error: BaseException) -> Iterable[BaseException]:

@@ -69,7 +69,10 @@ def create(surroundings: Surroundings, /, **said: Any) -> None:
 @options.as_json
 @click.pass_obj
 def run(surroundings: Surroundings, /, file: Path, **said: Any) -> None:
-    """Create the job that FILE describes, in JSON or YAML; "-" is standard input."""
+    """Create the job that FILE describes.
+
+    The file holds JSON or YAML; "-" is standard input.
+    """
     data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     job = documents.read(data, "standard input" if str(file) == "-" else str(file))
     _submit(surroundings, job, _waiting(said), said["output"])
@@ -93,7 +96,10 @@ def run(surroundings: Surroundings, /, file: Path, **said: Any) -> None:
 @options.as_json
 @click.pass_obj
 def list_jobs(surroundings: Surroundings, /, **said: Any) -> None:
-    """List jobs; without options those in the queue, waiting or running. Times are in UTC."""
+    """List jobs.
+
+    Without options those in the queue are listed, waiting or running. Times are in UTC.
+    """
     with surroundings.client() as client:
         jobs = client.jobs(
             completed=said["completed"],
@@ -115,7 +121,10 @@ def list_jobs(surroundings: Surroundings, /, **said: Any) -> None:
 @options.as_json
 @click.pass_obj
 def describe(surroundings: Surroundings, /, job_id: int, output: str) -> None:
-    """Tell all that is known of a job. Times are in UTC."""
+    """Tell all that is known of a job.
+
+    Times are in UTC.
+    """
     with surroundings.client() as client:
         job = client.job(job_id)
     click.echo(render.as_json(job) if output == "json" else render.description(job, surroundings.today()))
@@ -126,7 +135,10 @@ def describe(surroundings: Surroundings, /, job_id: int, output: str) -> None:
 @click.option("-f", "-t", "--follow", "--tail", "follow", is_flag=True, help="Go on until the job has ended.")
 @click.pass_obj
 def stdout(surroundings: Surroundings, /, job_id: int, follow: bool) -> None:
-    """Print a job's standard output, also while it runs."""
+    """Print a job's standard output.
+
+    Also while it runs: what there is of it.
+    """
     _print_output(surroundings, job_id, "stdout", follow)
 
 
@@ -135,7 +147,10 @@ def stdout(surroundings: Surroundings, /, job_id: int, follow: bool) -> None:
 @click.option("-f", "-t", "--follow", "--tail", "follow", is_flag=True, help="Go on until the job has ended.")
 @click.pass_obj
 def stderr(surroundings: Surroundings, /, job_id: int, follow: bool) -> None:
-    """Print a job's standard error, on standard output, also while it runs."""
+    """Print a job's standard error.
+
+    It is printed on standard output, also while the job runs: what there is of it.
+    """
     _print_output(surroundings, job_id, "stderr", follow)
 
 
@@ -143,7 +158,10 @@ def stderr(surroundings: Surroundings, /, job_id: int, follow: bool) -> None:
 @options.job_ids(several=True)
 @click.pass_obj
 def delete(surroundings: Surroundings, /, job_ids: list[int]) -> None:
-    """Delete jobs: waiting ones leave the queue, running ones are ended."""
+    """Delete jobs.
+
+    Waiting ones leave the queue, running ones are ended.
+    """
     code = 0
     with surroundings.client() as client:
         for job_id in job_ids:
