@@ -61,10 +61,10 @@ def configure(component: str, file: Path | None = None, level: str = "INFO") -> 
 
     Called again it replaces what it did before.
     """
-    handler: logging.Handler = _SharedFile(file) if file else logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Lines(component))
+    handler: logging.Handler = SharedFile(file) if file else logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines(component))
     root = logging.getLogger()
-    for old in [old for old in root.handlers if isinstance(old.formatter, _Lines)]:
+    for old in [old for old in root.handlers if isinstance(old.formatter, JsonLines)]:
         root.removeHandler(old)
         old.close()
     root.addHandler(handler)
@@ -72,7 +72,7 @@ def configure(component: str, file: Path | None = None, level: str = "INFO") -> 
     logging.getLogger("prominence").setLevel(level.upper())
 
 
-class _Lines(logging.Formatter):
+class JsonLines(logging.Formatter):
     def __init__(self, component: str) -> None:
         super().__init__()
         self._component = component
@@ -92,7 +92,7 @@ class _Lines(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-class _SharedFile(RotatingFileHandler):
+class SharedFile(RotatingFileHandler):
     """A file that several processes (the API's) may write: one of them puts it aside, the others follow."""
 
     def __init__(self, file: Path) -> None:

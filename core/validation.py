@@ -52,7 +52,7 @@ def mistake(details: ErrorDetails) -> Mistake:
     if sentence is None:
         message = details["msg"].removeprefix("Value error, ")
     else:
-        message = sentence.format(**details.get("ctx", {}))
+        message = sentence.format(**{name: _whole(value) for name, value in details.get("ctx", {}).items()})
     return Mistake(path(details["loc"]), message)
 
 
@@ -85,6 +85,11 @@ class Spelling:
         if not re.fullmatch(self.pattern, text):
             raise ValueError(self.sentence)
         return text
+
+
+def _whole(value: Any) -> Any:
+    """A limit of 0.0 is said as 0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _undecodable(data: Any) -> Iterator[tuple[int | str, ...]]:

@@ -31,7 +31,6 @@ class Election:
         """
         if self._held and self._still(self._held):
             return self._held.fence
-        self._held = None
         self._held = self._stand()
         return self._held.fence if self._held else None
 

@@ -50,8 +50,7 @@ class MemoryKeyValue:
         with self._lock:
             self._begin()
             self._check(key, expected)
-            if self._entries.pop(key, None):
-                self._revision += 1
+            self._entries.pop(key, None)
 
     def lease(self, ttl_s: int) -> Lease:
         with self._lock:
@@ -84,10 +83,7 @@ class MemoryKeyValue:
 
     def _end(self, lease: int) -> None:
         self._deadlines.pop(lease, None)
-        gone = [key for key, stored in self._entries.items() if stored.lease == lease]
-        for key in gone:
-            del self._entries[key]
-        self._revision += bool(gone)
+        self._entries = {key: stored for key, stored in self._entries.items() if stored.lease != lease}
 
     def _check(self, key: str, expected: int | None) -> None:
         stored = self._entries.get(key)

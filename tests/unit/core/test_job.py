@@ -1,0 +1,223 @@
+"""What a job may look like, and what its author is told when it may not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from builders import a_job, a_task, job_json
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prominence.core import units
+from prominence.core.errors import Rejected
+from prominence.core.job import JobSpec
+from prominence.core.validation import parse
+
+
+def complaints(job: Any) -> list[str]:
+    """What is said of a job that is wrong."""
+    with pytest.raises(Rejected) as caught:
+        parse(JobSpec, job)
+    return [str(mistake) for mistake in caught.value.mistakes]
+
+
+def complaints_about_task(**changes: Any) -> list[str]:
+    return complaints(job_json(tasks=[a_task(**changes)]))
+
+
+def test_a_job_needs_tasks_and_resources_only() -> None:
+    job = parse(JobSpec, {"tasks": [{"image": "busybox"}], "resources": {}})
+    assert (job.name, job.labels, job.tasks[0].cmd, job.tasks[0].env) == ("", {}, None, {})
+    assert (job.resources.cpus, job.resources.memory, job.resources.disk) == (1, 1, 10)
+    assert job.resources.walltime is None
+
+
+def test_five_mistakes_are_all_named_at_once() -> None:
+    job = {
+        "name": "what?",
+        "tasks": [{"image": "Not An Image", "runtime": "lxc"}, {"cmd": "true"}],
+        "resources": {"cpus": "four"},
+        "colour": "red",
+    }
+    assert sorted(complaints(job)) == [
+        "colour: unknown field",
+        "name: may hold letters (a to z), digits, spaces and _ . / - only",
+        "resources.cpus: must be a whole number",
+        "tasks[0].image: not the name of a container image, such as python:3.12 or ghcr.io/group/tool:1.0",
+        "tasks[0].runtime: must be one of 'apptainer', 'singularity', 'docker', 'podman' or 'udocker'",
+        "tasks[1].image: this field is required",
+    ]
+
+
+def test_an_empty_list_of_tasks_is_told_so() -> None:
+    assert complaints(job_json(tasks=[])) == ["tasks: at least one task is needed"]
+
+
+def test_a_wrong_task_is_not_called_a_missing_one() -> None:
+    assert complaints(job_json(tasks=["true"])) == ["tasks[0]: must be an object"]
+
+
+@pytest.mark.parametrize(
+    ("job", "complaint"),
+    [
+        ([], "must be an object"),
+        (None, "must be an object"),
+        ({"resources": {}}, "tasks: this field is required"),
+        (job_json(tasks="true"), "tasks: must be a list"),
+        (job_json(tasks={"image": "busybox"}), "tasks: must be a list"),
+        (job_json(resources=[]), "resources: must be an object"),
+        (job_json(name=5), "name: must be a text"),
+        (job_json(name="x" * 513), "name: must have at most 512 characters"),
+        (job_json(name="a\n"), "name: may hold letters (a to z), digits, spaces and _ . / - only"),
+        (job_json(labels=["a"]), "labels: must be an object"),
+        (
+            job_json(labels={"a-b": "c"}),
+            "labels.a-b: the name of a label must be letters (a to z) and digits only, at least one",
+        ),
+        (
+            job_json(labels={"": "c"}),
+            "labels.: the name of a label must be letters (a to z) and digits only, at least one",
+        ),
+        (job_json(labels={"a": ""}), "labels.a: must be letters (a to z), digits and _ . / - only, at least one"),
+        (job_json(labels={"a": "ü"}), "labels.a: must be letters (a to z), digits and _ . / - only, at least one"),
+        (job_json(cpus=0), "resources.cpus: must be at least 1"),
+        (job_json(cpus=1.5), "resources.cpus: must be a whole number"),
+        (job_json(cpus=True), "resources.cpus: must be a whole number"),
+        (job_json(cpus=2**31), "resources.cpus: must be at most 2147483647"),
+        (job_json(nodes=2), "resources.nodes: must be at most 1"),
+        (job_json(memory=0), "resources.memory: must be more than 0"),
+        (job_json(memory="1"), "resources.memory: must be a number"),
+        (job_json(memory=float("nan")), "resources.memory: must be a finite number"),
+        (job_json(memory=2_000_001), "resources.memory: must be at most 2000000"),
+        (job_json(disk=-1), "resources.disk: must be more than 0"),
+        (job_json(disk=1e300), "resources.disk: must be at most 2000000"),
+        (job_json(walltime=0), "resources.walltime: must be at least 1"),
+        (job_json(walltime=10**30), "resources.walltime: must be at most 35000000"),
+    ],
+)
+def test_a_mistake_is_a_sentence_with_its_path(job: Any, complaint: str) -> None:
+    assert complaints(job) == [complaint]
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"image": ""}, "image: not the name of a container image, such as python:3.12 or ghcr.io/group/tool:1.0"),
+        ({"cmd": "echo 'a"}, "cmd: cannot be split into words: no closing quotation"),
+        ({"cmd": " "}, "cmd: is empty; leave it out to run the image's own entry point"),
+        ({"cmd": "a\0"}, "cmd: a NUL character cannot be passed to a program"),
+        ({"cmd": ["true"]}, "cmd: must be a text"),
+        ({"workdir": ""}, "workdir: is empty; leave it out to start in the job's home"),
+        ({"workdir": "/\0"}, "workdir: a NUL character cannot be passed to a program"),
+        ({"env": {"A": "\0"}}, "env.A: a NUL character cannot be passed to a program"),
+        ({"env": {"A": None}}, "env.A: must be a text"),
+        ({"env": {"A": True}}, "env.A: must be a text"),
+        (
+            {"env": {"A=B": ""}},
+            "env.A=B: the name of an environment variable must not be empty, nor hold =, NUL or line breaks",
+        ),
+    ],
+)
+def test_a_mistake_in_a_task_is_a_sentence_with_its_path(changes: dict[str, Any], complaint: str) -> None:
+    assert complaints_about_task(**changes) == [f"tasks[0].{complaint}"]
+
+
+@pytest.mark.parametrize(
+    ("job", "path"),
+    [
+        (job_json(name="a\ud800"), "name"),
+        (job_json(labels={"a": "\udfff"}), "labels.a"),
+        (job_json(labels={"\ud800": "a"}), r"labels.\ud800"),
+        (job_json(tasks=[a_task(image="\ud800")]), "tasks[0].image"),
+        (job_json(tasks=[a_task(cmd="echo \ud800")]), "tasks[0].cmd"),
+        (job_json(tasks=[a_task(workdir="\ud800")]), "tasks[0].workdir"),
+        (job_json(tasks=[a_task(env={"A": "\ud800"})]), "tasks[0].env.A"),
+        (job_json(tasks=[a_task(env={"\ud800": "A"})]), r"tasks[0].env.\ud800"),
+        (job_json(**{"\ud800": "a"}), r"\ud800"),
+    ],
+)
+def test_half_a_surrogate_pair_is_refused_in_every_text(job: Any, path: str) -> None:
+    assert complaints(job) == [f"{path}: holds half of a surrogate pair, which is not a character"]
+
+
+def test_half_a_surrogate_pair_does_not_hide_other_mistakes() -> None:
+    assert complaints(job_json(name="\ud800", cpus=0)) == [
+        "name: holds half of a surrogate pair, which is not a character",
+        "resources.cpus: must be at least 1",
+    ]
+
+
+@pytest.mark.parametrize("text", ["two\nlines", "日本 \U0001f600", 'say "it\'s" ok', "$(rm) `x` \\\\ %s {x}", "a\tb\r"])
+def test_commands_and_environments_may_hold_any_character(text: str) -> None:
+    task = parse(
+        JobSpec, job_json(tasks=[a_task(cmd=f'echo "{text}"' if '"' not in text else "true", env={"A": text})])
+    )
+    assert task.tasks[0].env["A"] == text
+
+
+def test_numbers_in_env_are_texts_as_old_clients_send_them() -> None:
+    assert a_job(tasks=[a_task(env={"A": 3, "B": 0.5})]).tasks[0].env == {"A": "3", "B": "0.5"}
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "busybox",
+        "python:3.12",
+        "ghcr.io/group/tool:1.0",
+        "localhost:5000/a/b_c.d--e",
+        "docker://python:3.12",
+        "Registry.Example.org/tool@sha256:" + "0" * 64,
+    ],
+)
+def test_names_of_images_are_accepted(image: str) -> None:
+    assert a_job(tasks=[a_task(image=image)]).tasks[0].image == image
+
+
+@pytest.mark.parametrize(
+    "image", ["-v/:/host", "UPPER", "a b", "a\n", "a:", "a@sha256:12", "/a", "a//b", "--privileged", "a;b", "../a"]
+)
+def test_what_is_no_name_of_an_image_is_refused(image: str) -> None:
+    assert len(complaints_about_task(image=image)) == 1
+
+
+def test_a_job_too_large_for_any_machine_is_accepted() -> None:
+    job = a_job(cpus=2**31 - 1, memory=2_000_000, disk=2_000_000, walltime=35_000_000)
+    assert units.memory_mib(job.resources.memory) < 2**31
+    assert units.disk_kib(job.resources.disk) // 1024 < 2**31
+    assert units.seconds(job.resources.walltime or 0) < 2**31
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec=None), max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+TASKS = st.fixed_dictionaries({"image": JSON}, optional={"cmd": JSON, "env": JSON, "runtime": JSON, "workdir": JSON})
+RESOURCES = st.fixed_dictionaries({}, optional={key: JSON for key in ("nodes", "cpus", "memory", "disk", "walltime")})
+JOBS = st.fixed_dictionaries(
+    {"tasks": JSON | st.lists(TASKS, max_size=2), "resources": JSON | RESOURCES},
+    optional={"name": JSON, "labels": JSON, "other": JSON},
+)
+
+
+@given(JSON | JOBS)
+def test_whatever_arrives_is_a_job_or_a_list_of_sentences(data: Any) -> None:
+    try:
+        job = parse(JobSpec, data)
+    except Rejected as rejected:
+        assert rejected.mistakes
+        for mistake in rejected.mistakes:
+            assert str(mistake).encode()
+            assert "Input should" not in mistake.message
+            assert "{" not in mistake.message
+    else:
+        assert parse(JobSpec, json.loads(job.model_dump_json())) == job
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
+def test_every_value_of_env_survives_the_way(value: str) -> None:
+    job = a_job(tasks=[a_task(env={"A": value})])
+    assert parse(JobSpec, json.loads(job.model_dump_json())).tasks[0].env == {"A": value}
