@@ -139,8 +139,9 @@ def _wait_until_well(engine: docker.DockerClient, pool: Pool, port: int) -> None
             return
         for container in containers(engine, pool, ACCESS_POINT, IMC):
             if container.status in ("exited", "dead"):
-                last = b"".join(container.logs(tail=15, stream=True)).decode(errors="replace")
-                raise PoolError(f"{container.name} ended by itself. Its last words:\n{last}")
+                last = b"".join(container.logs(tail=15, stream=True, follow=False))
+                words = last.decode(errors="replace")
+                raise PoolError(f"{container.name} ended by itself. Its last words:\n{words}")
         time.sleep(0.25)
     raise PoolError(
         f"The pool is not well after {READY_TIMEOUT_S} s: {complaint}. Its logs: `prominence pool logs`, "

@@ -8,9 +8,11 @@ import tomli_w
 
 from prominence.cli.pool.layout import Pool, PoolSettings
 
+COLLECTOR = "ap"
 ETCD = "etcd:2379"
-IMC_URL = "http://imc-control:9700"
+IMC_HOST, IMC_PORT = "imc-control", 9700
 SECRETS = "/run/prominence/secrets"
+KEYS = "/run/prominence/keys"
 
 
 def write_configuration(pool: Pool, settings: PoolSettings, images: dict[str, str]) -> None:
@@ -32,8 +34,37 @@ def _restapi(pool: Pool) -> dict[str, Any]:
 
 
 def _scaler(pool: Pool, settings: PoolSettings) -> dict[str, Any]:
-    return {}
+    log = pool.state / "log" / "scaler"
+    return {
+        "etcd_endpoints": [ETCD],
+        "interval_s": 1.0,
+        "plans_file": str(log / "plans.jsonl"),
+        "log_file": str(log / "scaler.log"),
+        "policy": {"idle_time_s": settings.idle_time, "max_workers": settings.max_workers},
+        "imc": {"url": f"http://{IMC_HOST}:{IMC_PORT}", "token_file": f"{SECRETS}/imc.token"},
+    }
 
 
 def _imc(pool: Pool, settings: PoolSettings, images: dict[str, str]) -> dict[str, Any]:
-    return {}
+    return {
+        "host": IMC_HOST,
+        "port": IMC_PORT,
+        "token_file": f"{SECRETS}/imc.token",
+        "etcd_endpoints": [ETCD],
+        "interval_s": 1.0,
+        "log_file": str(pool.state / "log" / "imc" / "imc.log"),
+        "deadlines": {"join_s": 120},
+        "pool": {
+            "name": pool.name,
+            "collector": COLLECTOR,
+            "keys_dir": KEYS,
+            "revocations_file": str(pool.state / "condor" / "revoked.conf"),
+            "task_network": settings.task_network,
+        },
+        "docker": {
+            "image": images["worker"],
+            "network": pool.network,
+            "state_dir": str(pool.state),
+            "limit": settings.max_workers,
+        },
+    }
