@@ -50,7 +50,7 @@ class Catalogue:
 
     def size_of(self, worker: Worker) -> Size:
         """The room that a worker will have once it is there."""
-        wanted = kind_of(worker.flavour) if worker.flavour else (worker.request.cloud, worker.request.flavour)
+        wanted = wanted_kind(worker)
         known = next((flavour.size for flavour in self.flavours if kind_of(flavour) == wanted), None)
         return known or (worker.flavour.size if worker.flavour else worker.request.size)
 
@@ -82,9 +82,14 @@ def kind_of(flavour: Flavour) -> Kind:
     return flavour.cloud, flavour.name
 
 
+def wanted_kind(worker: Worker) -> Kind:
+    """Of which flavour it is, or is to be."""
+    return kind_of(worker.flavour) if worker.flavour else (worker.request.cloud, worker.request.flavour)
+
+
 def cloud_of(worker: Worker) -> str:
     """Where it is or is to be; "" when that is open."""
-    return worker.flavour.cloud if worker.flavour else worker.request.cloud
+    return wanted_kind(worker)[0]
 
 
 def _by_name(flavour: Flavour) -> tuple[str, str, str]:
@@ -107,23 +112,25 @@ def _as_seen(flavour: Flavour, seen: Iterable[SeenFlavour]) -> Flavour:
 
 
 def _backed_off(workers: Iterable[Worker], policy: Policy, now: datetime) -> dict[Kind, str]:
-    """Flavours whose workers failed lately, with the reason. A worker that came up since clears its flavour."""
-    failed: dict[Kind, list[Worker]] = defaultdict(list)
-    worked: dict[Kind, datetime] = {}
-    for worker in workers:
-        kind = kind_of(worker.flavour) if worker.flavour else (worker.request.cloud, worker.request.flavour)
-        if worker.phase is WorkerPhase.FAILED:
-            failed[kind].append(worker)
-        elif worker.phase in _WORKED:
-            worked[kind] = max(worker.phase_since, worked.get(kind, worker.phase_since))
-    refusals = {}
-    for kind, workers_of_kind in failed.items():
-        since = [w for w in workers_of_kind if kind not in worked or w.phase_since > worked[kind]]
-        last = max(since, key=lambda worker: (worker.phase_since, worker.name), default=None)
-        until = last.phase_since + policy.backoff(len(since)) if last else now
-        if last and until > now:
-            refusals[kind] = (
-                f"{kind[1] or 'a machine'} on {kind[0] or 'any cloud'} failed, to be tried again at {until:%H:%M:%S}"
-                f" ({last.reason or 'no reason given'})"
+    """Flavours whose workers keep failing, with the reason. A worker that came up since clears its flavour."""
+    refused = {}
+    for kind, failures in _failures(workers).items():
+        last = failures[-1]
+        until = last.phase_since + policy.backoff(len(failures))
+        if until > now:
+            refused[kind] = (
+                f"{kind[1] or 'a machine'} on {kind[0] or 'any cloud'} failed {len(failures)} times,"
+                f" the next try is at {until:%H:%M:%S} UTC ({last.reason or 'no reason given'})"
             )
-    return refusals
+    return refused
+
+
+def _failures(workers: Iterable[Worker]) -> dict[Kind, list[Worker]]:
+    """Failed workers by flavour, since one came up, in the order in which they failed."""
+    failures: dict[Kind, list[Worker]] = defaultdict(list)
+    for worker in sorted(workers, key=lambda worker: (worker.phase_since, worker.name)):
+        if worker.phase is WorkerPhase.FAILED:
+            failures[wanted_kind(worker)].append(worker)
+        elif worker.phase in _WORKED:
+            failures.pop(wanted_kind(worker), None)
+    return failures

@@ -32,7 +32,7 @@ def decide(snapshot: PoolSnapshot, policy: Policy, now: datetime, names: Iterato
     if doubts:
         return ScalingPlan(made_at=now, explanations=explain.not_looked_at(snapshot.demand or ()), notes=doubts)
     catalogue = catalogue_of(snapshot, policy, now)
-    pool = survey(snapshot, policy, now, catalogue)
+    pool = survey(snapshot, catalogue)
     if snapshot.demand is None:
         note = f"the queue is unknown, nothing is ordered or drained: {snapshot.unknown.get('demand', 'no reason')}"
         return ScalingPlan(made_at=now, actions=tuple(removal.drained(pool, ())), notes=(note, *pool.notes))
@@ -67,7 +67,6 @@ def _plan(
         *removal.idle(pool, used, policy, now),
         *removal.in_the_way(limits, used, left, scale, now),
         *removal.drained(pool, used),
-        *removal.unneeded(pool, used, policy, now),
     )
     explained = explain.explanations((*given, *(order.given for order in orders)), left, limits)
     return ScalingPlan(made_at=now, actions=actions, explanations=explained, notes=pool.notes)

@@ -17,8 +17,13 @@ _REMEMBERED = timedelta(hours=1)
 """How long what machines of a flavour showed is believed: what was wrong with them may have been put right."""
 
 
-def observe(source: PoolSource, provisioner: Provisioner, previous: PoolSnapshot | None, now: datetime) -> PoolSnapshot:
+def observe(
+    source: PoolSource, provisioner: Provisioner, previous: PoolSnapshot | None, now: datetime, grace: timedelta
+) -> PoolSnapshot:
     """The snapshot of this moment. previous: the last one in which the execute points were known.
+
+    grace: how long after its start the collector may not have heard of every execute point; those seen before then
+    stay in the picture as they were.
 
     The collector is asked before the queue: a job that started in between is then seen nowhere for one round. The
     other way round it would be seen twice, idle and with its slot taken, and a machine would be ordered for it.
@@ -34,13 +39,18 @@ def observe(source: PoolSource, provisioner: Provisioner, previous: PoolSnapshot
 
     started = known("collector_started_at", source.collector_started_at)
     points = known("execute_points", source.execute_points)
+    if points is not None:
+        points = _with_idle_times(points, previous, now)
+        is_new = started is None or now - started < grace
+        if is_new and previous and now - previous.taken_at < grace:
+            points += _not_heard_yet(points, previous)
     demand = known("demand", source.demand)
     workers = known("workers", provisioner.workers)
     clouds = known("clouds", provisioner.clouds)
     return PoolSnapshot(
         taken_at=now,
         demand=None if demand is None else tuple(demand),
-        execute_points=None if points is None else _with_idle_times(points, previous, now),
+        execute_points=points,
         workers=None if workers is None else tuple(workers),
         clouds=None if clouds is None else tuple(clouds),
         collector_started_at=started,
@@ -56,6 +66,16 @@ def _with_idle_times(
     return tuple(
         point.model_copy(update={"idle_since": None if point.claimed_slots else before.get(point.name) or now})
         for point in points
+    )
+
+
+def _not_heard_yet(points: tuple[ExecutePoint, ...], previous: PoolSnapshot) -> tuple[ExecutePoint, ...]:
+    """Those of the last snapshot that are missing. Silence is not absence, and not idleness either."""
+    heard = {point.name for point in points}
+    return tuple(
+        point.model_copy(update={"idle_since": None})
+        for point in previous.execute_points or ()
+        if point.name not in heard
     )
 
 

@@ -20,7 +20,7 @@ class Policy(Settings):
     )
     snapshot_max_age_s: float = Field(default=30, gt=0, description="Nothing is done about an older snapshot.")
     failure_backoff_s: float = Field(
-        default=30, ge=0, description="A flavour whose worker failed is not ordered for so long; doubles each time."
+        default=30, ge=0, description="A flavour that failed twice in a row is left alone so long; doubles each time."
     )
     failure_backoff_max_s: float = Field(default=1800, ge=0, description="The longest such time.")
 
@@ -37,6 +37,8 @@ class Policy(Settings):
         return timedelta(seconds=self.snapshot_max_age_s)
 
     def backoff(self, failures: int) -> timedelta:
-        """How long to leave a flavour alone after so many failures in a row."""
-        doublings = min(failures - 1, 30)
+        """How long to leave a flavour alone after so many failures in a row. One may be chance."""
+        if failures < 2:
+            return timedelta(0)
+        doublings = min(failures - 2, 30)
         return timedelta(seconds=min(self.failure_backoff_s * 2**doublings, self.failure_backoff_max_s))

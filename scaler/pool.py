@@ -13,10 +13,6 @@ from datetime import datetime, timedelta
 from prominence.core.machines import Size, Wish, Worker, WorkerPhase
 from prominence.core.snapshot import ExecutePoint, PoolSnapshot
 from prominence.scaler.catalogue import Catalogue, cloud_of
-from prominence.scaler.policy import Policy
-
-_SETTLING = timedelta(seconds=30)
-"""So long the collector may still show a drain that imc has cancelled."""
 
 
 class Stage(enum.IntEnum):
@@ -82,7 +78,6 @@ class Pool:
 
     members: tuple[Member, ...]
     rooms: tuple[Room, ...]
-    collector_is_new: bool
     notes: tuple[str, ...]
 
     @property
@@ -91,20 +86,13 @@ class Pool:
         return sum(1 for member in self.members if member.record)
 
 
-def survey(snapshot: PoolSnapshot, policy: Policy, now: datetime, catalogue: Catalogue) -> Pool:
+def survey(snapshot: PoolSnapshot, catalogue: Catalogue) -> Pool:
     """The pool of a snapshot in which execute points and workers are known."""
-    started = snapshot.collector_started_at
-    collector_is_new = started is None or now - started < policy.collector_grace
     members = _members(snapshot)
-    rooms = [
-        room
-        for member in members
-        for room in (_there(member, now), _coming(member, policy, now, catalogue, collector_is_new))
-        if room
-    ]
+    rooms = [room for member in members if (room := _there(member) or _coming(member, catalogue))]
     # Workers that run something first, the fullest of them first: so that the others can become idle and go.
     rooms.sort(key=lambda room: (room.stage, not room.busy, room.free.cpus, room.worker))
-    return Pool(members, tuple(rooms), collector_is_new, _notes(snapshot, members, rooms))
+    return Pool(members, tuple(rooms), _notes(snapshot))
 
 
 def _members(snapshot: PoolSnapshot) -> tuple[Member, ...]:
@@ -118,55 +106,41 @@ def _members(snapshot: PoolSnapshot) -> tuple[Member, ...]:
     )
 
 
-def _there(member: Member, now: datetime) -> Room | None:
-    """Room on a worker that the collector knows."""
+def _there(member: Member) -> Room | None:
+    """Room on a worker that the collector knows.
+
+    imc cancels the drain of a worker that is wanted, whoever started it: so it counts, even while it still drains.
+    """
     point, record = member.point, member.record
-    if point is None or member.wish is Wish.ABSENT:
+    if point is None or member.wish is Wish.ABSENT or (record is None and point.draining):
         return None
-    if member.wish is Wish.DRAINED:
-        stage = Stage.LEAVING
-    elif not point.draining or _is_coming_back(record, now):
-        stage = Stage.READY
-    else:
-        return None
+    stage = Stage.READY if member.is_staying else Stage.LEAVING
     return Room(member.name, stage, point.free, _flavour_name(record), busy=member.is_claimed)
 
 
-def _coming(member: Member, policy: Policy, now: datetime, catalogue: Catalogue, collector_is_new: bool) -> Room | None:
-    """Room on a worker that was ordered and has not joined yet, or that a new collector has not heard of yet."""
+def _coming(member: Member, catalogue: Catalogue) -> Room | None:
+    """Room on a worker that was ordered and has not joined yet, or that the collector does not hear at present.
+
+    imc gives up a worker that stays silent for too long; until then it may come, and no other is ordered for it.
+    """
     record = member.record
-    if record is None or member.point is not None or member.wish is not Wish.PRESENT:
+    if record is None or member.point is not None or not member.is_staying:
         return None
     size, flavour = catalogue.size_of(record), _flavour_name(record)
     if record.phase is WorkerPhase.REQUESTED:
-        trouble = catalogue.troubled.get(cloud_of(record), "")
-        return Room(member.name, Stage.REQUESTED, size, flavour, trouble)
-    joins = collector_is_new or now - record.phase_since < policy.collector_grace
-    if record.phase is WorkerPhase.LAUNCHED or joins:
-        return Room(member.name, Stage.BOOTING, size, flavour)
-    return None
+        return Room(member.name, Stage.REQUESTED, size, flavour, catalogue.troubled.get(cloud_of(record), ""))
+    return Room(member.name, Stage.BOOTING, size, flavour)
 
 
-def _is_coming_back(record: Worker | None, now: datetime) -> bool:
-    """Its drain was cancelled, and the collector has not heard of that yet."""
-    if record is None:
-        return False
-    return record.phase in (WorkerPhase.DRAINING, WorkerPhase.DRAINED) or now - record.phase_since < _SETTLING
-
-
-def _notes(snapshot: PoolSnapshot, members: tuple[Member, ...], rooms: list[Room]) -> tuple[str, ...]:
+def _notes(snapshot: PoolSnapshot) -> tuple[str, ...]:
     """What is seen and left alone."""
-    notes = [
-        f"{worker.name} ({_flavour_name(worker) or 'no flavour'}) failed: {worker.reason or 'no reason given'}"
-        for worker in snapshot.workers or ()
-        if worker.phase is WorkerPhase.FAILED
-    ]
-    with_room = {room.worker for room in rooms}
-    for member in members:
-        if member.wish is Wish.PRESENT and member.name not in with_room:
-            seen = "drains and nobody here asked for it" if member.point else "has joined and is not in the collector"
-            notes.append(f"{member.name} {seen}: its room is not counted")
-    return tuple(sorted(notes))
+    return tuple(
+        sorted(
+            f"{worker.name} ({_flavour_name(worker) or 'no flavour'}) failed: {worker.reason or 'no reason given'}"
+            for worker in snapshot.workers or ()
+            if worker.phase is WorkerPhase.FAILED
+        )
+    )
 
 
 def _flavour_name(record: Worker | None) -> str:

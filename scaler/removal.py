@@ -53,17 +53,8 @@ def in_the_way(limits: Limits, used: Collection[str], left: Waiting, scale: Size
 def drained(pool: Pool, used: Collection[str]) -> Iterator[Action]:
     """Delete workers that take no jobs and run none."""
     for member, worker in _unused(pool, used):
-        if _is_drained(member, worker, pool.collector_is_new):
+        if _is_drained(member, worker):
             yield action(Act.DELETE, worker, "drained, it runs nothing")
-
-
-def unneeded(pool: Pool, used: Collection[str], policy: Policy, now: datetime) -> Iterator[Action]:
-    """Take back orders that no cloud has answered and that no waiting job needs any more."""
-    for member, worker in _unused(pool, used):
-        waits = now - worker.phase_since
-        is_order = worker.phase is WorkerPhase.REQUESTED and member.point is None and member.is_staying
-        if is_order and waits >= policy.idle_time:
-            yield action(Act.DELETE, worker, f"no cloud has started it for {_time(waits)} and no job waits for it")
 
 
 def _unused(pool: Pool, used: Collection[str]) -> Iterator[tuple[Member, Worker]]:
@@ -73,11 +64,10 @@ def _unused(pool: Pool, used: Collection[str]) -> Iterator[tuple[Member, Worker]
             yield member, member.record
 
 
-def _is_drained(member: Member, worker: Worker, collector_is_new: bool) -> bool:
-    if worker.request.wish is not Wish.DRAINED or member.is_claimed:
+def _is_drained(member: Member, worker: Worker) -> bool:
+    """Nothing runs on it and nothing can start there; a worker that cannot be seen may still run something."""
+    if worker.request.wish is not Wish.DRAINED or member.point is None or member.is_claimed:
         return False
-    if member.point is None:
-        return worker.phase is WorkerPhase.DRAINED and not collector_is_new
     return worker.phase is WorkerPhase.DRAINED or member.point.draining
 
 
