@@ -18,6 +18,10 @@ from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from prominence.core.errors import Rejected
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
 SIZE = 10_000_000
 KEPT = 5
 """A file is put aside when it would grow beyond SIZE bytes; KEPT old ones stay, the oldest has the highest number."""
@@ -59,9 +63,11 @@ def get(name: str) -> Log:
 def configure(component: str, file: Path | None = None, level: str = "INFO") -> None:
     """Write our events from `level` on, and other libraries' warnings, to `file` or else to stderr.
 
-    Called again it replaces what it did before.
+    Called again it replaces what it did before. Raises Rejected for a level or a file that cannot be.
     """
-    handler: logging.Handler = SharedFile(file) if file else logging.StreamHandler(sys.stderr)
+    if level.upper() not in LEVELS:
+        raise Rejected.because(f"the level of the log must be one of {', '.join(LEVELS)}, not {level!r}")
+    handler = _handler(file)
     handler.setFormatter(JsonLines(component))
     root = logging.getLogger()
     for old in [old for old in root.handlers if isinstance(old.formatter, JsonLines)]:
@@ -70,6 +76,15 @@ def configure(component: str, file: Path | None = None, level: str = "INFO") -> 
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
     logging.getLogger("prominence").setLevel(level.upper())
+
+
+def _handler(file: Path | None) -> logging.Handler:
+    if file is None:
+        return logging.StreamHandler(sys.stderr)
+    try:
+        return SharedFile(file)
+    except OSError as error:
+        raise Rejected.because(f"the log cannot be written: {error.strerror}", str(file)) from error
 
 
 class JsonLines(logging.Formatter):

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from prominence.core import logs
+from prominence.core.errors import Rejected
 from prominence.core.reasons import Reason
 
 
@@ -106,6 +107,13 @@ def test_without_a_file_events_go_to_stderr(capsys: pytest.CaptureFixture[str]) 
     logs.configure("cli")
     logs.get("prominence").info("hello")
     assert json.loads(capsys.readouterr().err)["event"] == "hello"
+
+
+def test_a_log_that_cannot_be_is_refused_by_name(file: Path) -> None:
+    with pytest.raises(Rejected, match="log/x: the log cannot be written: No such file"):
+        logs.configure("imc", file / "x")
+    with pytest.raises(Rejected, match="must be one of DEBUG, INFO, WARNING, ERROR, not 'LOUD'"):
+        logs.configure("imc", file, level="LOUD")
 
 
 def test_secrets_are_stars_and_a_percent_sign_is_itself(file: Path) -> None:
