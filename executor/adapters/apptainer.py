@@ -1,0 +1,159 @@
+"""Containers by Apptainer, as the slot's own user.
+
+Apptainer gives a container its own pid, ipc and mount namespaces (--containall) and no network unless the worker
+says otherwise. In a worker that is a container itself this needs /dev/fuse for everybody and, mounted anywhere, a
+/proc without masks: without it the kernel refuses the pid namespace's own /proc.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Dict, List, Mapping
+
+from prominence.executor import process, sandbox, words
+from prominence.executor.ports import (
+    Cause,
+    Container,
+    Ended,
+    FetchFailed,
+    Interrupted,
+    Limits,
+    RuntimeFailed,
+    RuntimeUnavailable,
+    Stop,
+)
+
+_SILENT = ["apptainer", "--silent"]  # only its last words, as its stderr is the task's
+_OWN_EXIT_CODE = 255
+_VERSION_LIMITS = Limits(timeout_s=30, grace_s=1)
+_FETCH_LIMITS = Limits(timeout_s=4 * 3600, grace_s=10)
+_INJECTING = ("APPTAINERENV_", "SINGULARITYENV_")
+_SHELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class Apptainer:
+    """ContainerRuntime. directory: where images are kept for this job. network: "none", or the worker's own."""
+
+    name = "apptainer"
+
+    def __init__(self, directory: Path, network: str, environment: Mapping[str, str]) -> None:
+        self._directory = directory
+        self._network = network
+        self._environment = environment
+
+    def version(self) -> str:
+        if shutil.which("apptainer") is None:
+            raise RuntimeUnavailable("apptainer is not installed")
+        try:
+            done = process.run(["apptainer", "version"], self._env(), _VERSION_LIMITS, Stop(), capture=True)
+        except RuntimeFailed as error:
+            raise RuntimeUnavailable(str(error)) from error
+        if done.exit_code != 0:
+            raise RuntimeUnavailable(words.last_line(done.stderr) or "apptainer does not work")
+        return done.stdout.strip()
+
+    def has(self, image: str) -> bool:
+        return self._file(image).is_file()
+
+    def fetch(self, image: str, stop: Stop) -> None:
+        for name in ("", "cache", "tmp"):
+            sandbox.make_directory(self._directory if name else self._directory.parent, name or self._directory.name)
+        partial = self._file(image).with_suffix(".part")
+        done = process.run(pull_command(image, partial), self._env(), _FETCH_LIMITS, stop, capture=True)
+        if done.cause is Cause.STOPPED:
+            raise Interrupted
+        if done.cause is Cause.OUT_OF_TIME:
+            raise FetchFailed("the registry takes too long")
+        if done.exit_code != 0:
+            raise FetchFailed(words.why_not_fetched(done.stderr))
+        partial.rename(self._file(image))
+
+    def run(self, container: Container, limits: Limits, stop: Stop) -> Ended:
+        sandbox.check(Path(container.home))
+        sandbox.check(Path(container.tmp))
+        done = process.run(
+            run_command(container, self._file(container.image), self._network),
+            {**self._env(), **container_environment(container.env)},
+            limits,
+            stop,
+            memory_mib=container.memory_mib,
+        )
+        if done.cause is Cause.EXITED and done.exit_code == _OWN_EXIT_CODE:
+            return _its_own_failure(container, done)
+        return _ended(done.cause, done.exit_code, done)
+
+    def _file(self, image: str) -> Path:
+        return self._directory / f"{hashlib.sha256(image.encode()).hexdigest()[:32]}.sif"
+
+    def _env(self) -> Dict[str, str]:
+        own = {name: value for name, value in self._environment.items() if not name.startswith(_INJECTING)}
+        directory = str(self._directory)
+        return {
+            **own,
+            "PATH": own.get("PATH", os.defpath),
+            "HOME": directory,
+            "APPTAINER_CACHEDIR": f"{directory}/cache",
+            "APPTAINER_TMPDIR": f"{directory}/tmp",
+        }
+
+
+def pull_command(image: str, file: Path) -> List[str]:
+    """Fetch an image into a file."""
+    name = image[len("docker://") :] if image.startswith("docker://") else image
+    return ["apptainer", "pull", "--force", "--disable-cache", str(file), f"docker://{name}"]
+
+
+def run_command(container: Container, file: Path, network: str) -> List[str]:
+    """Run a container from that file."""
+    return [
+        *_SILENT,
+        "exec" if container.command else "run",
+        "--containall",
+        "--no-privs",
+        "--no-eval",  # neither the environment nor the image's command is given to a shell
+        *(["--net", "--network", "none"] if network == "none" else []),
+        "--home",
+        f"{container.home}:/home/user",
+        "--bind",
+        f"{container.tmp}:/tmp",
+        "--pwd",
+        container.workdir,
+        str(file),
+        *container.command,
+    ]
+
+
+def container_environment(env: Mapping[str, str]) -> Dict[str, str]:
+    """The task's environment for Apptainer's own, so that it is in no argument list. Raises RuntimeFailed."""
+    for name in env:
+        if not _SHELL_NAME.fullmatch(name):
+            raise RuntimeFailed(f'Apptainer cannot pass the environment variable "{name}"; use letters, digits and _')
+    # HOME is set by --home, and Apptainer refuses it here.
+    return {f"APPTAINERENV_{name}": value for name, value in env.items() if name != "HOME"}
+
+
+def _its_own_failure(container: Container, done: process.Finished) -> Ended:
+    """Apptainer's exit code for its own failures may also be the command's."""
+    failure = words.apptainers_own_failure(done.stderr)
+    if not failure:
+        return _ended(Cause.EXITED, done.exit_code, done)
+    program = container.command[0] if container.command else ""
+    exit_code, detail = words.why_not_started(program, container.workdir, done.stderr)
+    if not exit_code:
+        raise RuntimeFailed(f"Apptainer: {failure}")
+    return _ended(Cause.NOT_STARTED, exit_code, done, detail)
+
+
+def _ended(cause: Cause, exit_code: int, done: process.Finished, detail: str = "") -> Ended:
+    return Ended(
+        cause=cause,
+        exit_code=exit_code,
+        signal=done.signal,
+        detail=detail,
+        cpu_s=round(done.cpu_s, 3),
+        max_rss_kib=done.max_rss_kib,
+    )

@@ -1,0 +1,159 @@
+"""One connection: its lines, their answers, and the session behind it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from contextlib import suppress
+from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+from prominence.executor.broker import log, protocol, spec
+from prominence.executor.broker.engine import Engine, EngineRefused, EngineUnavailable, NotThere
+from prominence.executor.broker.protocol import BadRequest, Has, Pull, Request, Run, Signal, Version
+from prominence.executor.broker.session import Output, Session
+from prominence.executor.broker.settings import Settings
+from prominence.executor.broker.spec import Peer
+
+_AT_ONCE = 64 * 1024
+
+
+class Conversation:
+    """With one job, or with somebody who only asks for the version."""
+
+    def __init__(self, connection: socket.socket, peer: Peer, key: str, engine: Engine, settings: Settings) -> None:
+        self._connection = connection
+        self._peer = peer
+        self._engine = engine
+        self._settings = settings
+        self._session = Session(key, peer, engine, settings)
+        self._begun = False
+        self._running: Optional[threading.Thread] = None
+        self._sending = threading.Lock()
+
+    def hold(self) -> None:
+        """Until the other side hangs up, or says what cannot be understood at all; then the session is over."""
+        try:
+            for line, descriptors in _lines(self._connection):
+                self._answer(line, descriptors)
+        except BadRequest as error:
+            self.refuse(str(error))
+        finally:
+            if self._begun:
+                self._session.end()
+            running = self._running
+            if running:
+                running.join()
+
+    def refuse(self, message: str) -> None:
+        """Say that it may not be."""
+        log.warning("request refused", uid=self._peer.uid, pid=self._peer.pid, message=message)
+        self._send({"ok": False, "error": "refused", "message": message})
+
+    def _answer(self, line: bytes, descriptors: List[int]) -> None:
+        try:
+            request = protocol.parse(line)
+            self._check(request, descriptors)
+        except BadRequest as error:
+            _close(descriptors)
+            self.refuse(str(error))
+            return
+        if isinstance(request, Signal):
+            self._session.signal(request.name)
+        elif isinstance(request, Run):
+            self._running = threading.Thread(target=self._run, args=(request, descriptors), daemon=True)
+            self._running.start()
+        else:
+            self._send(self._attempt(request))
+
+    def _check(self, request: Request, descriptors: List[int]) -> None:
+        """What the request's own text does not tell. Raises BadRequest."""
+        if not isinstance(request, Version) and not spec.may_have_a_session(self._peer, self._settings):
+            raise BadRequest("only jobs may ask for this")
+        if len(descriptors) != (protocol.DESCRIPTORS if isinstance(request, Run) else 0):
+            raise BadRequest(f"run, and nothing else, brings {protocol.DESCRIPTORS} descriptors")
+        if isinstance(request, protocol.Session) and self._begun:
+            raise BadRequest("the session has begun already")
+        if isinstance(request, Run) and not self._begun:
+            raise BadRequest("the session has not begun")
+        if isinstance(request, Run) and self._running and self._running.is_alive():
+            raise BadRequest("a container is running")
+
+    def _run(self, request: Run, descriptors: List[int]) -> None:
+        try:
+            answer = self._attempt(request, Output(*descriptors))
+        except Exception as error:  # noqa: BLE001 - the last resort of a thread: the other side waits for an answer
+            log.exception("run failed", uid=self._peer.uid)
+            answer = {"ok": False, "error": "failed", "message": f"the broker failed: {type(error).__name__}"}
+        finally:
+            _close(descriptors)
+        self._running = None
+        self._send(answer)
+
+    def _attempt(self, request: Request, output: Optional[Output] = None) -> Dict[str, Any]:
+        try:
+            return {"ok": True, **self._do(request, output)}
+        except EngineUnavailable as error:
+            return {"ok": False, "error": "unavailable", "message": str(error)}
+        except NotThere as error:
+            return {"ok": False, "error": "not there", "message": str(error)}
+        except (EngineRefused, OSError) as error:
+            return {"ok": False, "error": "failed", "message": str(error)}
+
+    def _do(self, request: Request, output: Optional[Output]) -> Dict[str, Any]:
+        if isinstance(request, Version):
+            return {"version": self._engine.version()}
+        if isinstance(request, Has):
+            return {"has": self._has(request.image)}
+        if isinstance(request, Pull):
+            self._engine.pull(request.image)
+            return {}
+        if isinstance(request, Run) and output:
+            return self._session.run(request, output)
+        directories = self._session.begin()
+        self._begun = True
+        return directories
+
+    def _has(self, image: str) -> bool:
+        try:
+            self._engine.image_digest(image)
+        except NotThere:
+            return False
+        return True
+
+    def _send(self, answer: Dict[str, Any]) -> None:
+        with self._sending, suppress(OSError):  # who has hung up needs no answer
+            self._connection.sendall(json.dumps(answer).encode() + b"\n")
+
+
+def _lines(connection: socket.socket) -> Iterator[Tuple[bytes, List[int]]]:
+    """Lines as they come, each with the descriptors that came with it; they are the receiver's to close.
+
+    Raises BadRequest on a line that is too long or brings too many descriptors.
+    """
+    begun = b""
+    descriptors: List[int] = []
+    try:
+        while True:
+            data, came, flags, _ = socket.recv_fds(connection, _AT_ONCE, protocol.DESCRIPTORS)
+            descriptors += came
+            if not data:
+                return
+            if flags & socket.MSG_CTRUNC or len(descriptors) > protocol.DESCRIPTORS:
+                raise BadRequest("too many descriptors")
+            *lines, begun = (begun + data).split(b"\n")
+            for line in lines:
+                brought, descriptors = descriptors, []
+                yield line, brought
+            if len(begun) > protocol.LONGEST_LINE:
+                raise BadRequest("too long a line")
+    except ConnectionError:
+        return
+    finally:
+        _close(descriptors)
+
+
+def _close(descriptors: List[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)

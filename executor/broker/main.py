@@ -1,0 +1,62 @@
+"""The broker's process: settings, sweep, socket; until it is told to stop."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import sys
+import threading
+from typing import IO
+
+from prominence.executor.broker import janitor, log, places, server
+from prominence.executor.broker import settings as broker_settings
+from prominence.executor.broker.engine import Engine
+from prominence.executor.broker.settings import BadSettings, Settings
+
+_SWEEP_EVERY_S = 30.0
+_MISCONFIGURED = 2
+
+
+def main() -> int:
+    """Serve jobs until SIGTERM, SIGQUIT or SIGINT; then nothing of them is left."""
+    try:
+        settings = broker_settings.load(os.environ)
+        log.configure(settings.log_file)
+        places.prepare(settings.tasks_dir)
+        lock = _be_the_only_one(settings)
+    except (BadSettings, OSError) as error:
+        print(f"prominence broker: {error}", file=sys.stderr)
+        return _MISCONFIGURED
+    with lock:
+        _serve_until_told(settings)
+    return 0
+
+
+def _serve_until_told(settings: Settings) -> None:
+    told = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
+        signal.signal(number, lambda *_: told.set())
+    engine = Engine(settings.docker_socket)
+    sessions = server.Sessions(settings.sessions_per_uid)
+    janitor.sweep(engine, settings, sessions.going_on)
+    listener = server.listen(settings.listen)
+    threading.Thread(target=server.serve, args=(listener, engine, settings, sessions), daemon=True).start()
+    log.info("broker started", pool=settings.pool, worker=settings.worker, listen=settings.listen)
+    while not told.wait(_SWEEP_EVERY_S):
+        janitor.sweep(engine, settings, sessions.going_on)
+    # Nobody new comes in any more, and no session is going on for the one who removes them all.
+    os.unlink(settings.listen)
+    janitor.sweep(engine, settings, set)
+    log.info("broker stopped")
+
+
+def _be_the_only_one(settings: Settings) -> IO[str]:
+    """A second broker of this worker would take the first one's containers for leftovers. Raises OSError."""
+    lock = open(f"{settings.tasks_dir}/.lock", "w")  # noqa: SIM115 - held as long as the process lives
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise OSError(f"another broker uses {settings.tasks_dir}") from error
+    return lock

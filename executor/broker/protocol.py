@@ -1,0 +1,146 @@
+"""What is said on the broker's socket: a JSON object a line, and two file descriptors beside `run`.
+
+The job's side asks, the broker answers in the same order; the exception is `signal`, which has no answer, because
+it is sent while the answer to `run` is awaited. An answer is `{"ok": true, ...}` or `{"ok": false, "error": word,
+"message": sentence}`. Standard library only and Python 3.9: both sides carry this module.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Dict, Tuple, Type, Union
+
+from prominence.core import document
+
+SOCKET = "/run/prominence/broker.sock"
+LONGEST_LINE = 1024 * 1024
+DESCRIPTORS = 2
+"""`run` brings the stdout and the stderr of the container."""
+
+_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,510}")
+_LEAST_MEMORY_MIB = 6  # Docker's own limit
+
+
+@dataclass(frozen=True)
+class Version:
+    """The engine's version; anybody may ask. Answer: version."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """Begin the job's session. Answer: home and tmp, absolute paths on the worker, owned by the caller."""
+
+
+@dataclass(frozen=True)
+class Has:
+    """Whether the engine holds an image. Answer: has."""
+
+    image: str
+
+
+@dataclass(frozen=True)
+class Pull:
+    """Fetch an image."""
+
+    image: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """Run a container with the session's directories to its end. Answer: exit_code, oom, image_digest, last_words.
+
+    command: empty for the image's own. memory_mib, cpus: limits. The two descriptors get its output; last_words is
+    the end of its stderr.
+    """
+
+    image: str
+    command: Tuple[str, ...]
+    env: Dict[str, str]
+    workdir: str
+    cpus: int
+    memory_mib: int
+
+
+@dataclass(frozen=True)
+class Signal:
+    """Send a signal to the session's running container, if there is one. No answer."""
+
+    name: str
+
+
+Request = Union[Version, Session, Has, Pull, Run, Signal]
+VERBS: Dict[str, Type[Any]] = {
+    "version": Version,
+    "session": Session,
+    "has": Has,
+    "pull": Pull,
+    "run": Run,
+    "signal": Signal,
+}
+SIGNALS = ("TERM", "KILL")
+
+
+class BadRequest(ValueError):
+    """Not a request of this protocol; the text says why."""
+
+
+def line(verb: str, **fields: Any) -> bytes:
+    """A request as it is sent."""
+    return json.dumps({"verb": verb, **fields}).encode() + b"\n"
+
+
+def parse(text: bytes) -> Request:
+    """A request from its line, complete and without anything that it should not hold. Raises BadRequest."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("not a line of JSON") from error
+    if not isinstance(data, dict):
+        raise BadRequest("not an object")
+    verb = data.pop("verb", None)
+    cls = VERBS.get(verb) if isinstance(verb, str) else None
+    if cls is None:
+        raise BadRequest(f"no such verb; there are {', '.join(VERBS)}")
+    unknown = set(data) - {field.name for field in dataclasses.fields(cls)}
+    if unknown:
+        raise BadRequest(f"{verb} has no {', '.join(sorted(unknown))}")
+    try:
+        request: Request = document.loads(cls, json.dumps(data))
+    except (document.BadDocument, RecursionError) as error:
+        raise BadRequest(str(error)) from error
+    _check(request)
+    return request
+
+
+def _check(request: Request) -> None:
+    if isinstance(request, (Has, Pull, Run)) and not _IMAGE.fullmatch(request.image):
+        raise BadRequest("image: not the name of an image")
+    if isinstance(request, Signal) and request.name not in SIGNALS:
+        raise BadRequest(f"name: there are {', '.join(SIGNALS)}")
+    if isinstance(request, Run):
+        _check_run(request)
+
+
+def _check_run(run: Run) -> None:
+    if not run.workdir.startswith("/"):
+        raise BadRequest("workdir: not an absolute path")
+    if run.cpus < 1:
+        raise BadRequest("cpus: at least 1")
+    if run.memory_mib < _LEAST_MEMORY_MIB:
+        raise BadRequest(f"memory_mib: at least {_LEAST_MEMORY_MIB}")
+    if any(not name or "=" in name for name in run.env):
+        raise BadRequest("env: a name is empty or has an = in it")
+    for text in (run.workdir, *run.command, *run.env, *run.env.values()):
+        if "\0" in text or not _can_be_encoded(text):
+            raise BadRequest("a text cannot be passed to a program")
+
+
+def _can_be_encoded(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can hold
+        return False
+    return True

@@ -1,0 +1,89 @@
+"""The broker's socket: who connects, a thread for each."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import threading
+import uuid
+from collections import Counter
+from contextlib import suppress
+from typing import Set
+
+from prominence.executor.broker import log
+from prominence.executor.broker.conversation import Conversation
+from prominence.executor.broker.engine import Engine
+from prominence.executor.broker.settings import Settings
+from prominence.executor.broker.spec import Peer
+
+_CREDENTIALS = struct.Struct("iII")
+
+
+class Sessions:
+    """Those that are going on. What belongs to none of them has been left behind."""
+
+    def __init__(self, per_uid: int) -> None:
+        self._per_uid = per_uid
+        self._keys: Set[str] = set()
+        self._of_uid: Counter[int] = Counter()
+        self._lock = threading.Lock()
+
+    def enter(self, key: str, uid: int) -> bool:
+        """Whether this user may have one more, which is going on from now."""
+        with self._lock:
+            if self._of_uid[uid] >= self._per_uid:
+                return False
+            self._of_uid[uid] += 1
+            self._keys.add(key)
+            return True
+
+    def leave(self, key: str, uid: int) -> None:
+        """It is over; what is still there of it is for the janitor."""
+        with self._lock:
+            self._of_uid[uid] -= 1
+            self._keys.discard(key)
+
+    def going_on(self) -> Set[str]:
+        """Their keys."""
+        with self._lock:
+            return set(self._keys)
+
+
+def listen(path: str) -> socket.socket:
+    """The broker's socket, open to everybody: who may do what is decided by the kernel's word on who it is."""
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    with suppress(FileNotFoundError):
+        os.unlink(path)  # of a broker that died; there is one at a time, see main
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(path)
+    os.chmod(path, 0o666)
+    listener.listen(128)
+    return listener
+
+
+def serve(listener: socket.socket, engine: Engine, settings: Settings, sessions: Sessions) -> None:
+    """Talk to everybody who connects, until the listener is closed."""
+    while True:
+        connection, _ = listener.accept()
+        threading.Thread(target=_talk, args=(connection, engine, settings, sessions), daemon=True).start()
+
+
+def _talk(connection: socket.socket, engine: Engine, settings: Settings, sessions: Sessions) -> None:
+    with connection:
+        peer = _peer(connection)
+        key = uuid.uuid4().hex
+        conversation = Conversation(connection, peer, key, engine, settings)
+        if not sessions.enter(key, peer.uid):
+            conversation.refuse("too many sessions of one user")
+            return
+        try:
+            conversation.hold()
+        except Exception:  # noqa: BLE001 - one conversation must not end the others
+            log.exception("conversation failed", uid=peer.uid, pid=peer.pid)
+        finally:
+            sessions.leave(key, peer.uid)
+
+
+def _peer(connection: socket.socket) -> Peer:
+    return Peer(*_CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)))

@@ -1,0 +1,110 @@
+"""One job's session: its directories, its running container, and the end of both."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Dict
+
+from prominence.executor.broker import log, places, spec, streams
+from prominence.executor.broker.engine import Engine, EngineRefused, EngineUnavailable
+from prominence.executor.broker.protocol import Run
+from prominence.executor.broker.settings import Settings
+from prominence.executor.broker.spec import Peer
+
+
+@dataclass(frozen=True)
+class Output:
+    """The job's descriptors for a container's stdout and stderr."""
+
+    stdout: int
+    stderr: int
+
+
+class Session:
+    """Begun by `begin`, ended by `end`; in between any number of containers, one at a time.
+
+    `run` is called by one thread and `signal` and `end` by another.
+    """
+
+    def __init__(self, key: str, peer: Peer, engine: Engine, settings: Settings) -> None:
+        self.key = key
+        self._peer = peer
+        self._engine = engine
+        self._settings = settings
+        self._place = spec.Place("", "")
+        self._container = ""
+        self._count = 0
+        self._over = False
+        self._changing = threading.Lock()
+
+    def begin(self) -> Dict[str, str]:
+        """Make the directories. Raises OSError."""
+        self._place = places.make(self._settings.tasks_dir, self.key, self._peer)
+        log.info("session begun", session=self.key, uid=self._peer.uid, pid=self._peer.pid)
+        return {"home": self._place.home, "tmp": self._place.tmp}
+
+    def run(self, request: Run, output: Output) -> Dict[str, Any]:
+        """Run a container to its end; what became of it. Raises EngineUnavailable, EngineRefused."""
+        digest = self._engine.image_digest(request.image)
+        container = self._create(request)
+        try:
+            with self._engine.output(container) as reader:
+                self._engine.start(container)
+                log.info("container started", session=self.key, container=container, image=request.image)
+                descriptors = {streams.STDOUT: output.stdout, streams.STDERR: output.stderr}
+                last_words = streams.forward(reader, descriptors, lambda: self._over)
+            self._engine.wait(container)
+            state = self._engine.state(container)
+        finally:
+            self._forget(container)
+        log.info("container ended", session=self.key, container=container, exit_code=state.exit_code)
+        return {
+            "exit_code": state.exit_code,
+            "oom": state.out_of_memory,
+            "image_digest": digest,
+            "last_words": last_words,
+        }
+
+    def signal(self, name: str) -> None:
+        """Send a signal to the running container. That there is none, or not any more, is fine."""
+        with self._changing:
+            container = self._container
+        if container:
+            with suppress(EngineRefused, EngineUnavailable):
+                self._engine.kill(container, name)
+
+    def end(self) -> bool:
+        """Kill what runs, remove the directories; whether nothing is left. May be repeated."""
+        with self._changing:
+            self._over = True
+            container = self._container
+        try:
+            if container:
+                self._engine.remove(container)
+            places.remove(self._settings.tasks_dir, self.key)
+        except (EngineRefused, EngineUnavailable, OSError) as error:
+            log.warning("session not removed yet", session=self.key, error=str(error))
+            return False
+        log.info("session ended", session=self.key)
+        return True
+
+    def _create(self, request: Run) -> str:
+        host = self._engine.host()
+        wanted = spec.container(request, self._peer, self._place, self.key, host, self._settings)
+        with self._changing:
+            # Under the lock, so that a session that ends meanwhile finds the container it has to remove.
+            if self._over:
+                raise EngineRefused("the session is over")
+            self._count += 1
+            self._container = self._engine.create(f"{self._settings.worker}-{self.key}-{self._count}", wanted)
+            return self._container
+
+    def _forget(self, container: str) -> None:
+        try:
+            self._engine.remove(container)
+        except (EngineRefused, EngineUnavailable) as error:
+            log.warning("container not removed yet", session=self.key, container=container, error=str(error))
+        with self._changing:
+            self._container = ""

@@ -1,0 +1,86 @@
+"""What a container of a job may be: everything that isolates it is decided here (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Dict
+
+from prominence.executor.broker.engine import Host, plain
+from prominence.executor.broker.protocol import Run
+from prominence.executor.broker.settings import Settings
+
+MIB = 1024 * 1024
+SESSION_LABEL = "prominence.session"
+_CPU_SHARES = 1024  # Docker's weight of one core
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Who is at the other end of a connection, as the kernel says."""
+
+    pid: int
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """A session's directories, as the worker and the engine's host both see them."""
+
+    home: str
+    tmp: str
+
+
+def labels(settings: Settings) -> Dict[str, str]:
+    """Those of all containers of this worker's jobs."""
+    return {"prominence.pool": settings.pool, "prominence.worker": settings.worker, "prominence.role": "task"}
+
+
+def may_have_a_session(peer: Peer, settings: Settings) -> bool:
+    """Slot users only; nobody of root's user or group."""
+    return settings.uid_min <= peer.uid <= settings.uid_max and peer.gid != 0
+
+
+def container(run: Run, peer: Peer, place: Place, session: str, host: Host, settings: Settings) -> Dict[str, Any]:
+    """The container that `run` asks for, in the engine's words."""
+    return {
+        "Image": plain(run.image),
+        **({"Entrypoint": list(run.command), "Cmd": []} if run.command else {}),
+        "Env": [f"{name}={value}" for name, value in run.env.items()],
+        "WorkingDir": run.workdir,
+        "User": f"{peer.uid}:{peer.gid}",
+        "Labels": {**labels(settings), SESSION_LABEL: session},
+        "AttachStdin": False,
+        "AttachStdout": True,
+        "AttachStderr": True,
+        "Tty": False,
+        "Healthcheck": {"Test": ["NONE"]},
+        "HostConfig": _host_config(run, place, host, settings),
+    }
+
+
+def _host_config(run: Run, place: Place, host: Host, settings: Settings) -> Dict[str, Any]:
+    # The slot's own limits are known to the job only, who could lie: beyond what it says stands the worker's size.
+    memory = min(run.memory_mib, settings.memory_mib or host.memory_mib, host.memory_mib) * MIB
+    cpus = min(run.cpus, settings.cpus or host.cpus)
+    return {
+        "Mounts": [_bind(place.home, "/home/user"), _bind(place.tmp, "/tmp")],
+        "NetworkMode": settings.task_network,
+        "Memory": memory,
+        "MemorySwap": memory,
+        # A flavour may have more cores than its host: the engine refuses those, the weight may have them.
+        "NanoCpus": min(cpus, host.cpus) * 10**9,
+        "CpuShares": cpus * _CPU_SHARES,
+        "PidsLimit": settings.pids,
+        "CapDrop": ["ALL"],
+        "SecurityOpt": ["no-new-privileges:true"],
+        "IpcMode": "private",
+        "Init": True,
+        "LogConfig": {"Type": "none"},
+        "RestartPolicy": {"Name": "no"},
+        **({"CgroupParent": settings.cgroup_parent} if settings.cgroup_parent else {}),
+    }
+
+
+def _bind(source: str, target: str) -> Dict[str, Any]:
+    return {"Type": "bind", "Source": source, "Target": target, "BindOptions": {"Propagation": "rprivate"}}

@@ -1,0 +1,61 @@
+"""What HTCondor tells a job about itself: the ads in its sandbox.
+
+They are in the old text form, an attribute a line. Only plain strings and numbers are needed here, so that no
+ClassAd library has to be on the worker.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, Mapping
+
+_CLUSTER_ID = "clusterid"
+_MACHINE = "machine"
+_TASK_NETWORK = "prominencetasknetwork"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """job_id: the ClusterId, "" outside HTCondor. host: the execute point's name. network: what tasks may reach."""
+
+    sandbox: Path
+    job_id: str
+    host: str
+    network: str
+
+
+def surroundings(environment: Mapping[str, str], host: str) -> Surroundings:
+    """Where we are. host: this machine's name, for where HTCondor does not tell one."""
+    job = attributes(_text(environment.get("_CONDOR_JOB_AD", "")))
+    machine = attributes(_text(environment.get("_CONDOR_MACHINE_AD", "")))
+    return Surroundings(
+        sandbox=Path(environment.get("_CONDOR_SCRATCH_DIR") or os.getcwd()),
+        job_id=job.get(_CLUSTER_ID, ""),
+        host=machine.get(_MACHINE, host),
+        network=machine.get(_TASK_NETWORK, "none"),
+    )
+
+
+def attributes(ad: str) -> Dict[str, str]:
+    """Attributes by their names in lower case, as ClassAds ignore case; strings without their quotes."""
+    found: Dict[str, str] = {}
+    for line in ad.splitlines():
+        name, equals, value = line.partition("=")
+        if equals:
+            found[name.strip().lower()] = _plain(value.strip())
+    return found
+
+
+def _plain(value: str) -> str:
+    if len(value) >= 2 and value.startswith('"') and value.endswith('"'):
+        return value[1:-1].replace('\\"', '"')
+    return value
+
+
+def _text(file: str) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8", errors="replace") if file else ""
+    except OSError:
+        return ""

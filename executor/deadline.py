@@ -1,0 +1,79 @@
+"""Wall time: what is left for whom, and how something that runs is ended when its time is up.
+
+The job's wall time is spent by tasks only: fetching an image counts for nobody.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Callable, Iterable, Protocol
+
+from prominence.core.report import TaskReport
+from prominence.executor.ports import Cause, Limits, RuntimeFailed, Stop
+
+TICK_S = 0.25
+"""How soon a request to stop is noticed."""
+PATIENCE_S = 30.0
+"""How long something that was killed may take to be gone."""
+
+
+class Running(Protocol):
+    """Something that runs and can be ended."""
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait so long at most; whether it has ended."""
+
+    def warn(self) -> None:
+        """Ask it to end, with the signal that programs can catch."""
+
+    def kill(self) -> None:
+        """End all of it. May be repeated."""
+
+    def exceeds_memory(self) -> bool:
+        """Whether it has been seen to use more memory than it may."""
+
+
+def left_s(walltime_s: float | None, tasks: Iterable[TaskReport]) -> float | None:
+    """Seconds left for further tasks, never below 0; None: no limit."""
+    if walltime_s is None:
+        return None
+    return max(0.0, walltime_s - sum(task.wall_s or 0.0 for task in tasks))
+
+
+def supervise(running: Running, limits: Limits, stop: Stop, clock: Callable[[], float] = time.monotonic) -> Cause:
+    """Wait for it to end, or end it: the warning, then after the grace the kill. Raises RuntimeFailed."""
+    started = clock()
+    cause = Cause.EXITED
+    kill_at = give_up_at = float("inf")
+    wake_at = started + _or_forever(limits.timeout_s)
+    while not running.wait(max(0.0, min(TICK_S, wake_at - clock()))):
+        now = clock()
+        if cause is Cause.EXITED:
+            cause = why_end(now - started, limits, stop.requested, running.exceeds_memory())
+            if cause is not Cause.EXITED:
+                # The kernel gives no warning either to who uses too much memory.
+                kill_at = now if cause is Cause.OUT_OF_MEMORY else now + limits.grace_s
+                give_up_at, wake_at = kill_at + PATIENCE_S, kill_at
+                if kill_at > now:
+                    running.warn()
+        if now >= kill_at:
+            running.kill()
+            wake_at = give_up_at
+        if now >= give_up_at:
+            raise RuntimeFailed(f"the task did not end within {PATIENCE_S:g} s of being killed")
+    return cause
+
+
+def why_end(elapsed_s: float, limits: Limits, stop_requested: bool, exceeds_memory: bool) -> Cause:
+    """Why something that runs must be ended now; EXITED: it may go on."""
+    if exceeds_memory:
+        return Cause.OUT_OF_MEMORY
+    if stop_requested:
+        return Cause.STOPPED
+    if elapsed_s >= _or_forever(limits.timeout_s):
+        return Cause.OUT_OF_TIME
+    return Cause.EXITED
+
+
+def _or_forever(seconds: float | None) -> float:
+    return float("inf") if seconds is None else seconds

@@ -1,0 +1,132 @@
+"""The executor's process: `executor.pyz plan.json`, started by HTCondor in the job's sandbox.
+
+Reads the plan, runs its tasks in containers, and writes report.json beside it whatever happens. Its exit code is
+the job's: see `exits`. `executor.pyz --runtimes` tells what this worker can run containers with. The environment
+variable PROMINENCE_BROKER_SOCKET says where the broker listens, if not in its usual place.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import signal
+import socket
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence
+
+from prominence.core import document
+from prominence.core.plan import ExecutionPlan
+from prominence.core.report import FILE_NAME, ExecutionReport
+from prominence.executor import condor, sandbox
+from prominence.executor.adapters.apptainer import Apptainer
+from prominence.executor.adapters.broker import Broker
+from prominence.executor.adapters.docker import DockerCommand
+from prominence.executor.broker import protocol
+from prominence.executor.ports import ContainerRuntime, RuntimeUnavailable, Stop
+from prominence.executor.run import Found, run
+
+_PROCESSES = 8192
+"""Of the job's account, where the runtime cannot limit them by container."""
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Run a plan, or tell what could run one."""
+    parser = argparse.ArgumentParser(prog="executor.pyz", description="Runs one job on a worker.")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("plan", nargs="?", help="the plan to carry out")
+    what.add_argument("--runtimes", action="store_true", help="print the container runtimes that work here and end")
+    parser.add_argument("--wait", type=float, default=0.0, metavar="S", help="seconds to wait for the broker to start")
+    chosen = parser.parse_args(arguments)
+    place = condor.surroundings(os.environ, socket.gethostname())
+    machine = Machine(place, os.environ.get("PROMINENCE_BROKER_SOCKET", protocol.SOCKET), chosen.wait)
+    if chosen.runtimes:
+        print(" ".join(machine.find(RUNTIMES).runtimes))
+        return 0
+    stop = Stop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, stop.request)
+    _limit_processes()
+    return run(lambda: _read(Path(chosen.plan)), machine, lambda report: _write(place.sandbox, report), stop)
+
+
+RUNTIMES = ("apptainer", "docker", "podman")
+"""All that there are, in the order in which `--runtimes` tells them."""
+
+
+@dataclass
+class Machine:
+    """`run.Worker` made of the real parts of this machine."""
+
+    place: condor.Surroundings
+    broker_socket: str
+    patience_s: float = 0.0
+
+    @property
+    def job_id(self) -> str:
+        return self.place.job_id
+
+    @property
+    def host(self) -> str:
+        return self.place.host
+
+    @property
+    def cpu_model(self) -> str:
+        with suppress(OSError), open("/proc/cpuinfo", errors="replace") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+        return ""
+
+    def find(self, wanted: Sequence[str]) -> Found:
+        found = Found({}, {})
+        for name in wanted:
+            for runtime in self._known(name):
+                with suppress(RuntimeUnavailable):
+                    found.versions[name] = runtime.version()
+                    found.runtimes[name] = runtime
+                    break
+        return found
+
+    def workspace(self, runtimes: Dict[str, ContainerRuntime]) -> sandbox.Workspace:
+        # The broker shows its own directories to containers and no others; every other runtime can show these too.
+        broker = runtimes.get("docker")
+        return broker.workspace() if isinstance(broker, Broker) else sandbox.make_workspace(self.place.sandbox)
+
+    def _known(self, name: str) -> List[ContainerRuntime]:
+        """The ways to have this runtime here, best first."""
+        if name == "apptainer":
+            return [Apptainer(self.place.sandbox.resolve() / "apptainer", self.place.network, os.environ)]
+        if name == "docker":
+            return [Broker(self.broker_socket, self.patience_s), DockerCommand(name, self.place.network, os.environ)]
+        return [DockerCommand(name, self.place.network, os.environ)] if name in RUNTIMES else []
+
+
+def _read(file: Path) -> ExecutionPlan:
+    return document.loads(ExecutionPlan, file.read_text(encoding="utf-8"))
+
+
+def _write(directory: Path, report: ExecutionReport) -> None:
+    """Replace the report in one step: whoever looks sees a whole one."""
+    partial = directory / f".{FILE_NAME}.part"
+    try:
+        with open(partial, "w", encoding="utf-8") as file:
+            file.write(document.dumps(report))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, directory / FILE_NAME)
+    except OSError as error:
+        print(f"prominence: the report cannot be written: {error}", file=sys.stderr)
+
+
+def _limit_processes() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NPROC)
+    limits = [limit for limit in (soft, hard, _PROCESSES) if limit != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_NPROC, (min(limits), min(limits)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,185 @@
+"""Runs an argument list, never a shell, and leaves nothing of it behind.
+
+Whatever the program starts, daemons that left its session included, becomes our descendant at the latest when its
+parent ends, because this process is made the reaper of its orphans. So all of it can be found, warned and killed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from typing import IO, List, Mapping, Sequence
+
+from prominence.executor import proctree
+from prominence.executor.deadline import supervise
+from prominence.executor.ports import Cause, Limits, RuntimeFailed, Stop
+
+KEPT = 64 * 1024
+"""Bytes kept of what a program wrote last."""
+MEMORY_LOOK_S = 1.0
+_PR_SET_CHILD_SUBREAPER = 36
+_STDERR = 2
+_GRACE_OF_PIPES_S = 5.0
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A program that has ended. exit_code: 128 + signal when a signal ended it. stdout: only when captured."""
+
+    cause: Cause
+    exit_code: int
+    signal: int | None
+    cpu_s: float
+    max_rss_kib: int
+    stdout: str
+    stderr: str
+
+
+def run(
+    arguments: Sequence[str],
+    env: Mapping[str, str],
+    limits: Limits,
+    stop: Stop,
+    capture: bool = False,
+    memory_mib: int | None = None,
+) -> Finished:
+    """Run a program to its end, and end all that is left of it then. Raises RuntimeFailed if it cannot be started.
+
+    Its stdout is ours. Its stderr passes through us to our own, so that the last words of a container runtime can
+    be told from its exit code. capture: both are kept instead, the last 64 KiB of each. memory_mib: for runtimes
+    that cannot limit memory themselves.
+    """
+    _become_reaper()
+    program = _Program(arguments, env, capture, memory_mib)
+    try:
+        cause = supervise(program, limits, stop)
+    finally:
+        program.kill()
+    return program.finished(cause)
+
+
+class _Program:
+    """A running program with all its descendants."""
+
+    def __init__(self, arguments: Sequence[str], env: Mapping[str, str], capture: bool, memory_mib: int | None) -> None:
+        self._others = {process.pid for process in proctree.descendants(proctree.table(), os.getpid())}
+        try:
+            self._popen = subprocess.Popen(
+                list(arguments),
+                env=dict(env),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE if capture else None,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise RuntimeFailed(f"{arguments[0]} cannot be started: {error.strerror}") from error
+        self._stdout = _Pump(self._popen.stdout, None) if self._popen.stdout else None
+        self._stderr = _Pump(self._popen.stderr, None if capture else _STDERR)
+        self._limit_kib = None if memory_mib is None else memory_mib * 1024
+        self._look_at = 0.0
+        self._status = 0
+        self._usage: tuple[float, int] = (0.0, 0)
+        self._ended = threading.Event()
+        threading.Thread(target=self._reap, daemon=True).start()
+
+    def _reap(self) -> None:
+        _, self._status, usage = os.wait4(self._popen.pid, 0)
+        self._usage = (usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
+        self._popen.returncode = self._status  # subprocess must not wait for it again
+        self._ended.set()
+
+    def wait(self, timeout_s: float) -> bool:
+        return self._ended.wait(timeout_s)
+
+    def warn(self) -> None:
+        _send(signal.SIGTERM, proctree.programs(self._tree()))
+
+    def kill(self) -> None:
+        """Until nobody is left: who forks while it is being killed is found on the next look."""
+        for _ in range(100):
+            tree = self._tree()
+            _bury([process.pid for process in tree if process.zombie and process.pid != self._popen.pid])
+            alive = [process for process in tree if not process.zombie]
+            if not alive:
+                return
+            _send(signal.SIGKILL, alive)
+            time.sleep(0.005)
+
+    def exceeds_memory(self) -> bool:
+        if self._limit_kib is None or time.monotonic() < self._look_at:
+            return False
+        self._look_at = time.monotonic() + MEMORY_LOOK_S
+        return proctree.memory_kib(proctree.programs(self._tree()), self._limit_kib) > self._limit_kib
+
+    def finished(self, cause: Cause) -> Finished:
+        signalled = os.WTERMSIG(self._status) if os.WIFSIGNALED(self._status) else None
+        return Finished(
+            cause=cause,
+            exit_code=os.WEXITSTATUS(self._status) if signalled is None else 128 + signalled,
+            signal=signalled,
+            cpu_s=self._usage[0],
+            max_rss_kib=self._usage[1],
+            stdout=self._stdout.text() if self._stdout else "",
+            stderr=self._stderr.text(),
+        )
+
+    def _tree(self) -> List[proctree.Process]:
+        return proctree.descendants(proctree.table(), os.getpid(), self._others)
+
+
+class _Pump:
+    """Reads a pipe to its end, passes all of it on, and keeps what came last."""
+
+    def __init__(self, source: IO[bytes] | None, target: int | None) -> None:
+        assert source is not None
+        self._source = source
+        self._target = target
+        self._kept = b""
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        with self._source:
+            while True:
+                data = os.read(self._source.fileno(), KEPT)
+                if not data:
+                    return
+                self._kept = (self._kept + data)[-KEPT:]
+                self._pass_on(data)
+
+    def _pass_on(self, data: bytes) -> None:
+        try:
+            while data and self._target is not None:
+                data = data[os.write(self._target, data) :]
+        except OSError:
+            self._target = None  # nobody reads, or the disk is full; the program must not stop for that
+
+    def text(self) -> str:
+        self._thread.join(_GRACE_OF_PIPES_S)
+        return self._kept.decode(errors="replace")
+
+
+def _become_reaper() -> None:
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _send(number: signal.Signals, processes: Sequence[proctree.Process]) -> None:
+    for process in processes:
+        try:
+            os.kill(process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            continue
+
+
+def _bury(pids: Sequence[int]) -> None:
+    for pid in pids:
+        try:
+            os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            continue

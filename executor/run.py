@@ -1,0 +1,109 @@
+"""One attempt of a job, from the plan to the report: the steps, and a finish that reports whatever happened."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from dataclasses import dataclass, replace
+from typing import Any, Callable, Dict, Optional, Protocol, Sequence
+
+from prominence.core.document import BadDocument
+from prominence.core.plan import ExecutionPlan
+from prominence.core.reasons import Reason
+from prominence.core.report import ExecutionReport, Outcome
+from prominence.executor import exits
+from prominence.executor.ports import ContainerRuntime, RuntimeTrouble, Stop
+from prominence.executor.sandbox import Workspace
+from prominence.executor.tasks import Bench, Failure, run_tasks
+
+Publish = Callable[[ExecutionReport], None]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The runtimes that work here and their versions, both by name."""
+
+    runtimes: Dict[str, ContainerRuntime]
+    versions: Dict[str, str]
+
+
+class Worker(Protocol):
+    """The machine we are on. `main` makes one of real parts."""
+
+    @property
+    def job_id(self) -> str:
+        """HTCondor's ClusterId."""
+
+    @property
+    def host(self) -> str:
+        """The execute point's name."""
+
+    @property
+    def cpu_model(self) -> str:
+        """For people."""
+
+    def find(self, wanted: Sequence[str]) -> Found:
+        """Which of these runtimes work here."""
+
+    def workspace(self, runtimes: Dict[str, ContainerRuntime]) -> Workspace:
+        """The directories of this job, such that all of these runtimes can show them. Raises RuntimeTrouble."""
+
+
+def run(
+    read_plan: Callable[[], ExecutionPlan],
+    worker: Worker,
+    publish: Publish,
+    stop: Stop,
+    now: Callable[[], float] = time.time,
+) -> int:
+    """Do what the plan says; the exit code. Each report that is published replaces the one before."""
+    story = _Story(worker, publish, now())
+    failure: Optional[Failure] = None
+    try:
+        plan = read_plan()
+        found = worker.find(_wanted(plan))
+        story.tell(runtime_versions=found.versions)
+        bench = Bench(found.runtimes, worker.workspace(found.runtimes), worker.job_id)
+        failure = run_tasks(plan, bench, stop, lambda tasks: story.tell(tasks=tasks))
+    except (BadDocument, RuntimeTrouble, OSError) as error:
+        failure = _failed(str(error))
+    except Exception as error:  # noqa: BLE001 - whatever happened, there is a report
+        traceback.print_exc()
+        failure = _failed(f"{type(error).__name__}: {error}")
+    return story.end(failure, now())
+
+
+class _Story:
+    """The report as far as it is known, published with each turn."""
+
+    def __init__(self, worker: Worker, publish: Publish, started_at: float) -> None:
+        self._publish = publish
+        self._report = ExecutionReport(
+            outcome=Outcome.UNFINISHED, started_at=started_at, host=worker.host, cpu_model=worker.cpu_model
+        )
+        publish(self._report)
+
+    def tell(self, **news: Any) -> None:
+        self._report = replace(self._report, **news)
+        self._publish(self._report)
+
+    def end(self, failure: Optional[Failure], finished_at: float) -> int:
+        if failure is None:
+            self.tell(outcome=Outcome.SUCCESS, exit_code=0, finished_at=finished_at)
+            return 0
+        self.tell(
+            outcome=failure.outcome,
+            reason=failure.reason,
+            details=failure.details,
+            exit_code=failure.exit_code,
+            finished_at=finished_at,
+        )
+        return failure.exit_code
+
+
+def _wanted(plan: ExecutionPlan) -> Sequence[str]:
+    return list(dict.fromkeys(name for task in plan.tasks for name in task.runtimes))
+
+
+def _failed(detail: str) -> Failure:
+    return Failure(Outcome.SYSTEM_FAILED, Reason.EXECUTOR_FAILED, exits.SYSTEM_FAILED, {"detail": detail})

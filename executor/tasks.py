@@ -1,0 +1,157 @@
+"""The job's tasks, one after the other, up to the first that fails."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import Callable, Dict, Mapping, Optional, Tuple
+
+from prominence.core.plan import ExecutionPlan, PlannedTask
+from prominence.core.reasons import Reason
+from prominence.core.report import Outcome, TaskReport
+from prominence.core.units import memory_gb, plainly
+from prominence.executor import choice, environment, exits, sandbox
+from prominence.executor.deadline import left_s
+from prominence.executor.ports import (
+    Cause,
+    Container,
+    ContainerRuntime,
+    Ended,
+    FetchFailed,
+    Interrupted,
+    Limits,
+    RuntimeTrouble,
+    Stop,
+)
+
+Progress = Callable[[Tuple[TaskReport, ...]], None]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why the job did not succeed, in the report's words, and what the executor exits with."""
+
+    outcome: Outcome
+    reason: Reason
+    exit_code: int
+    details: Dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What tasks are run with: the runtimes that work here, by name, and the directories they share."""
+
+    runtimes: Mapping[str, ContainerRuntime]
+    workspace: sandbox.Workspace
+    job_id: str
+    clock: Callable[[], float] = time.monotonic
+
+
+def run_tasks(plan: ExecutionPlan, bench: Bench, stop: Stop, progress: Progress) -> Optional[Failure]:
+    """Run them; why they did not all succeed. `progress` hears of each task that has ended."""
+    done: Tuple[TaskReport, ...] = ()
+    for number in range(len(plan.tasks)):
+        report, failure = _run_task(plan, number, bench, left_s(plan.walltime_s, done), stop)
+        done += (report,)
+        progress(done)
+        if failure:
+            return failure
+    return None
+
+
+def _run_task(
+    plan: ExecutionPlan, number: int, bench: Bench, time_left_s: Optional[float], stop: Stop
+) -> Tuple[TaskReport, Optional[Failure]]:
+    task = plan.tasks[number]
+    report = TaskReport(image=task.image)
+    try:
+        runtime, pull_s = _with_image(task, bench, stop)
+        report = replace(report, runtime=runtime.name, pull_s=pull_s)
+        if stop.requested:
+            raise Interrupted
+        started = bench.clock()
+        ended = runtime.run(_container(plan, number, runtime.name, bench), Limits(time_left_s, plan.grace_s), stop)
+        report = replace(
+            report,
+            exit_code=None if ended.cause is Cause.NOT_STARTED else ended.exit_code,
+            signal=ended.signal,
+            image_digest=ended.image_digest,
+            wall_s=round(bench.clock() - started, 3),
+            cpu_s=ended.cpu_s,
+            max_rss_kib=ended.max_rss_kib,
+        )
+        return report, judge(plan, number, ended)
+    except _NoRuntime as error:
+        return report, _system(Reason.NO_RUNTIME, detail=str(error))
+    except FetchFailed as error:
+        return report, _system(Reason.IMAGE_PULL_FAILED, image=task.image, detail=str(error))
+    except RuntimeTrouble as error:
+        return report, _system(Reason.EXECUTOR_FAILED, detail=str(error))
+    except Interrupted:
+        return report, _STOPPED
+
+
+def judge(plan: ExecutionPlan, number: int, ended: Ended) -> Optional[Failure]:
+    """Whether a task that has ended makes the job fail, and why."""
+    if ended.cause is Cause.STOPPED:
+        return _STOPPED
+    if ended.cause is Cause.OUT_OF_TIME:
+        limit = plainly(plan.walltime_s or 0)
+        return Failure(Outcome.OUT_OF_TIME, Reason.WALLTIME_EXCEEDED, exits.OUT_OF_TIME, {"limit": limit})
+    if ended.cause is Cause.OUT_OF_MEMORY:
+        limit = f"{memory_gb(plan.memory_mib):g} GB"
+        return Failure(Outcome.OUT_OF_MEMORY, Reason.MEMORY_EXCEEDED, exits.OUT_OF_MEMORY, {"limit": limit})
+    details = {"task": str(number), "exit_code": str(ended.exit_code)}
+    if ended.cause is Cause.NOT_STARTED:
+        details["detail"] = ended.detail
+        return Failure(Outcome.TASK_FAILED, Reason.COMMAND_NOT_FOUND, ended.exit_code, details)
+    if ended.exit_code != 0:
+        return Failure(Outcome.TASK_FAILED, Reason.TASK_FAILED, ended.exit_code, details)
+    return None
+
+
+def _with_image(task: PlannedTask, bench: Bench, stop: Stop) -> Tuple[ContainerRuntime, Optional[float]]:
+    """A runtime that holds the task's image, and the seconds it took to fetch it."""
+    names = choice.candidates(task.runtimes, bench.runtimes)
+    if not names:
+        raise _NoRuntime(choice.why_none(task.runtimes, bench.runtimes))
+    holding = [name for name in names if bench.runtimes[name].has(task.image)]
+    refusals: Dict[str, str] = {}
+    for name in choice.in_order(names, holding):
+        runtime = bench.runtimes[name]
+        if name in holding:
+            return runtime, None
+        started = bench.clock()
+        try:
+            runtime.fetch(task.image, stop)
+        except FetchFailed as error:
+            refusals[name] = str(error)
+            continue
+        return runtime, round(bench.clock() - started, 3)
+    raise FetchFailed(choice.why_not_fetched(refusals))
+
+
+def _container(plan: ExecutionPlan, number: int, runtime: str, bench: Bench) -> Container:
+    task = plan.tasks[number]
+    sandbox.make_workdir(bench.workspace.home, task.workdir)
+    return Container(
+        image=task.image,
+        command=task.command,
+        env=environment.of_task(plan, number, runtime, bench.job_id),
+        workdir=task.workdir,
+        home=str(bench.workspace.home),
+        tmp=str(bench.workspace.tmp),
+        cpus=plan.cpus,
+        memory_mib=plan.memory_mib,
+    )
+
+
+class _NoRuntime(RuntimeTrouble):
+    """No runtime of this worker is acceptable to the task."""
+
+
+def _system(reason: Reason, **details: str) -> Failure:
+    return Failure(Outcome.SYSTEM_FAILED, reason, exits.SYSTEM_FAILED, details)
+
+
+_STOPPED = Failure(Outcome.REMOVED, Reason.INTERRUPTED, exits.STOPPED)

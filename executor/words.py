@@ -1,0 +1,84 @@
+"""What container runtimes say when they fail, put into words for people.
+
+Runtimes tell of their own failures in prose, on the stderr that the task shares. The patterns are those of
+Apptainer 1.x, Docker 20 to 29 and Podman 4 to 5 with their init programs.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Tuple
+
+_FETCH = (
+    (r"no space left on device|disk quota exceeded", "the worker's disk is full"),
+    (r"toomanyrequests|too many requests|rate limit", "the registry allows no more downloads for now"),
+    (
+        r"manifest unknown|manifest for \S+ not found|name unknown|repository does not exist|not found: manifest"
+        r"|requested access to the resource is denied|no such image|repository \S+ not found",
+        "there is no such image, or it needs a password",
+    ),
+    (r"unauthorized|authentication required|forbidden|denied", "the registry refused it"),
+    (
+        r"no such host|connection refused|i/o timeout|timed? ?out|deadline exceeded|network is unreachable"
+        r"|no route to host|connection reset|server gave http response to https client|server misbehaving"
+        r"|unexpected eof|dial tcp|tls: |x509: ",
+        "the registry cannot be reached",
+    ),
+)
+_LONGEST = 300
+
+_NOT_FOUND = re.compile(
+    r'FATAL:\s+(?:"[^"]*": executable file not found in \$PATH|stat .*: no such file or directory)'
+    r"|\[FATAL tini \(\d+\)\] exec .* failed: No such file or directory"
+    r"|executable file not found in \$PATH"
+    r"|ERROR \(catatonit:\d+\): failed to exec pid1: No such file or directory"
+    r"|crun: executable file `[^`]*` not found"
+)
+_NOT_EXECUTABLE = re.compile(
+    r"FATAL:\s+(?:is a directory|permission denied|.*exec format error|.*: permission denied$)"
+    r"|\[FATAL tini \(\d+\)\] exec .* failed: (?:Permission denied|Exec format error)"
+    r"|ERROR \(catatonit:\d+\): failed to exec pid1: (?:Permission denied|Exec format error)"
+    r"|exec: .*: (?:permission denied|is a directory)|exec format error"
+)
+_NO_WORKDIR = re.compile(r"failed to set working directory|chdir to cwd")
+_FATAL = re.compile(r"^FATAL:\s+(.*)$", re.MULTILINE)
+
+NOT_FOUND = 127
+NOT_EXECUTABLE = 126
+"""The exit codes that a shell gives in these cases."""
+
+
+def why_not_fetched(text: str) -> str:
+    """Why an image could not be had, from what the runtime said."""
+    for pattern, words in _FETCH:
+        if re.search(pattern, text, re.IGNORECASE):
+            return words
+    return last_line(text) or "the runtime does not say why"
+
+
+def why_not_started(program: str, workdir: str, text: str) -> Tuple[int, str]:
+    """Why a runtime could not start the command: an exit code and a sentence; (0, "") if that is not what it says.
+
+    program: the command's first word, "" for the image's own. text: what the runtime said last.
+    """
+    line = last_line(text)
+    named = f'the command "{program}"' if program else "the image's own command"
+    if _NO_WORKDIR.search(line):
+        return NOT_EXECUTABLE, f'the working directory "{workdir}" cannot be entered'
+    if _NOT_FOUND.search(line):
+        return NOT_FOUND, f"{named} was not found in the image"
+    if _NOT_EXECUTABLE.search(line):
+        return NOT_EXECUTABLE, f"{named} cannot be executed"
+    return 0, ""
+
+
+def apptainers_own_failure(text: str) -> str:
+    """What Apptainer says when it failed itself, "" if it did not."""
+    found = _FATAL.findall(last_line(text))
+    return str(found[-1])[:_LONGEST] if found else ""
+
+
+def last_line(text: str) -> str:
+    """The last line that is not blank, shortened."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][-_LONGEST:] if lines else ""
