@@ -42,14 +42,14 @@ class Catalogue:
         setback = self._setbacks.of(setbacks.cloud(cloud), now)
         return self._troubles.get(cloud, "") or (setback.reason if setback else "")
 
-    def views(self, now: datetime) -> list[CloudView]:
-        """For placement."""
+    def views(self, now: datetime, worker: str) -> list[CloudView]:
+        """For placement of this worker, which is in nobody's way but others'."""
         return [
             CloudView(
                 name=cloud,
                 flavours=self._flavours.get(cloud, ()),
                 limit=limit,
-                occupied=len(self._occupants[cloud]),
+                occupied=len(self._occupants[cloud] - {worker}),
                 trouble=self.trouble(cloud, now),
                 flavour_trouble=self._flavour_trouble(cloud, now),
             )

@@ -40,7 +40,7 @@ class Loop:
         return (self._clock() - self._turned_at).total_seconds()
 
     def run(self, reconciler: Reconciler) -> None:
-        """Until `stop`. Then somebody else may lead."""
+        """Until `stop`."""
         while not self._stopping.is_set():
             self._news.clear()
             try:
@@ -51,7 +51,6 @@ class Loop:
                 log.exception("the round failed by a mistake of ours")
             self._turned_at = self._clock()
             self._news.wait(self._interval_s)
-        self._election.resign()
 
     def turn(self, reconciler: Reconciler) -> None:
         """One round, if we lead."""

@@ -41,11 +41,16 @@ class File:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things are on a worker. docker_socket: "" when its jobs may not use Docker."""
+    """Where things are on a worker.
+
+    docker_socket: "" when its jobs may not use Docker. outbound_network: Docker's name for the network of jobs'
+    containers that may speak to the outside.
+    """
 
     execute_dir: str
     tasks_dir: str
     docker_socket: str = ""
+    outbound_network: str = ""
 
 
 class Cloud(Protocol):

@@ -135,7 +135,7 @@ class Reconciler:
         """The flavour to ask for now, if any; why there is none is recorded."""
         if isinstance(node, Node) and record.flavour:  # half made: to be finished as it was begun
             return None if self._catalogue.trouble(record.flavour.cloud, now) else record.flavour
-        placement = place(record.request, self._catalogue.views(now))
+        placement = place(record.request, self._catalogue.views(now, record.name))
         if placement.offers:
             return placement.offers[0]
         if placement.is_hopeless:

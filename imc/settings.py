@@ -45,6 +45,9 @@ class DockerSettings(Settings):
         description="Kinds of worker.",
     )
     devices: tuple[str, ...] = Field(default=("/dev/fuse",), description="Devices of the host that workers get.")
+    outbound_network: str = Field(
+        default="", description="Docker network of jobs' containers with task_network outbound; prominence-POOL-tasks."
+    )
     docker_tasks: bool = Field(default=True, description="Give workers' brokers the Docker socket.")
 
     @model_validator(mode="after")

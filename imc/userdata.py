@@ -55,7 +55,7 @@ def _broker(bootstrap: WorkerBootstrap, layout: Layout) -> dict[str, str]:
         "worker": bootstrap.name,
         "docker_socket": layout.docker_socket,
         "tasks_dir": layout.tasks_dir,
-        "task_network": bootstrap.task_network,
+        "task_network": layout.outbound_network if bootstrap.task_network == "outbound" else "none",
     }
 
 

@@ -70,7 +70,12 @@ class DockerCloud:
 
     def layout(self, name: str) -> Layout:
         home = self._home(name)
-        return Layout(str(home / "execute"), str(home / "tasks"), SOCKET if self._settings.docker_tasks else "")
+        return Layout(
+            execute_dir=str(home / "execute"),
+            tasks_dir=str(home / "tasks"),
+            docker_socket=SOCKET if self._settings.docker_tasks else "",
+            outbound_network=self._settings.outbound_network or f"prominence-{self._pool}-tasks",
+        )
 
     def nodes(self) -> Sequence[Node]:
         with _translated():
@@ -104,14 +109,19 @@ class DockerCloud:
             container = str(there[0]["Id"])
         else:
             self._make_directories(name)
-            container = self._make_container(name, flavour)
+            try:
+                container = self._make_container(name, flavour)
+            except APIError as error:
+                if error.status_code != 409:
+                    raise
+                raise Unavailable(f"somebody else makes a container of the same name: {error.explanation}") from error
         api = self._client().api
         api.put_archive(container, "/", _archive(files))
         api.start(container)
 
     def _make_directories(self, name: str) -> None:
         layout = self.layout(name)
-        for directory, mode in ((layout.execute_dir, 0o755), (layout.tasks_dir, 0o700)):
+        for directory, mode in ((layout.execute_dir, 0o755), (layout.tasks_dir, 0o711)):
             try:
                 Path(directory).mkdir(parents=True, exist_ok=True)
                 Path(directory).chmod(mode)

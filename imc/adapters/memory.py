@@ -11,7 +11,7 @@ from datetime import datetime
 
 from pydantic import SecretStr
 
-from prominence.core.errors import NotFound
+from prominence.core.errors import CloudError, NotFound
 from prominence.core.machines import Flavour
 from prominence.imc.ports import ExecutePoint, File, Layout, Node, NodeState
 
@@ -59,10 +59,14 @@ class Machine:
 
 
 class MemoryCloud:
-    """Promise: see ports.Cloud. `machines` may be changed by tests, as the world changes machines."""
+    """Promise: see ports.Cloud. `machines` may be changed by tests, as the world changes machines.
+
+    traces: names for which something lies around, with or without a machine, until they are deleted.
+    """
 
     def __init__(self, name: str, flavours: Sequence[Flavour], limit: int = 4) -> None:
         self.machines: dict[str, Machine] = {}
+        self.traces: set[str] = set()
         self.faults = Faults()
         self._name = name
         self._flavours = tuple(flavours)
@@ -88,19 +92,28 @@ class MemoryCloud:
             return [machine.node for machine in self.machines.values()]
 
     def create(self, name: str, flavour: Flavour, files: Sequence[File]) -> None:
-        with self.faults.around("create"):
-            there = self.machines.get(name)
-            if there is None or there.node.state is NodeState.UNFINISHED:
-                self.machines[name] = Machine(Node(name, NodeState.RUNNING), flavour, tuple(files))
+        self.traces.add(name)
+        try:
+            with self.faults.around("create"):
+                there = self.machines.get(name)
+                if there is None or there.node.state is NodeState.UNFINISHED:
+                    self.machines[name] = Machine(Node(name, NodeState.RUNNING), flavour, tuple(files))
+        except CloudError:
+            self._clear(name)
+            raise
 
     def delete(self, name: str) -> None:
         with self.faults.around("delete"):
-            self.machines.pop(name, None)
+            self._clear(name)
 
     def turn(self, name: str, state: NodeState, detail: str = "") -> None:
         """For tests: the machine is in another state now."""
         machine = self.machines[name]
         self.machines[name] = replace(machine, node=Node(name, state, detail))
+
+    def _clear(self, name: str) -> None:
+        self.machines.pop(name, None)
+        self.traces.discard(name)
 
 
 @dataclass

@@ -1,0 +1,135 @@
+"""imc's objects with the defaults that a test does not care about, and a world in memory that it can live in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from datetime import datetime, timedelta
+from typing import Any
+
+from builders import NOON, a_flavour, a_request, a_size
+
+from prominence.core.errors import ProminenceError
+from prominence.core.keyvalue.memory import MemoryKeyValue
+from prominence.core.machines import Wish
+from prominence.imc import wishes
+from prominence.imc.acts import Acts, Joining
+from prominence.imc.adapters.memory import MemoryCloud, MemoryPool
+from prominence.imc.lifecycle import Deadlines
+from prominence.imc.ports import ExecutePoint, Node, NodeState
+from prominence.imc.reconcile import Reconciler
+from prominence.imc.records import Record, Records
+from prominence.imc.userdata import TOKEN
+
+SMALL = a_flavour(name="small", size=a_size(2, 4000, 20000), price=1.0)
+LARGE = a_flavour(name="large", size=a_size(8, 16000, 20000), price=4.0)
+JOINING = Joining(pool="test", collector="ap", trust_domain="prominence", task_network="none")
+
+
+def a_record(**changes: Any) -> Record:
+    """A worker requested at noon."""
+    return Record(**{"name": "worker-1", "request": a_request(), "requested_at": NOON, "phase_since": NOON, **changes})
+
+
+def a_node(state: NodeState = NodeState.RUNNING, **changes: Any) -> Node:
+    """A running machine."""
+    return Node(**{"name": "worker-1", "state": state, **changes})
+
+
+def a_point(claimed_slots: int = 0, draining: bool = False) -> ExecutePoint:
+    """A startd that waits for jobs."""
+    return ExecutePoint(claimed_slots, draining)
+
+
+class Inline(Executor):
+    """Runs everything at once, in the caller's thread; a mistake of ours ends the test."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except ProminenceError as error:
+            future.set_exception(error)
+        return future
+
+
+class Later(Executor):
+    """Runs nothing until it is told to."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self.waiting.append((future, lambda: fn(*args, **kwargs)))
+        return future
+
+    def run_all(self) -> None:
+        """Run what waits, in order."""
+        waiting, self.waiting = self.waiting, []
+        for future, act in waiting:
+            future.set_result(act())
+
+
+class PretendWorld:
+    """Clouds, pool, store and a clock; workers boot between two rounds."""
+
+    def __init__(self, limit: int = 4, threads: Executor | None = None, **deadlines: int) -> None:
+        self.now = NOON
+        self.store = MemoryKeyValue(lambda: self.now.timestamp())
+        self.cloud = MemoryCloud("docker", [SMALL, LARGE], limit)
+        self.other = MemoryCloud("other", [a_flavour(cloud="other", name="huge", size=a_size(64, 1, 1))], 0)
+        self.pool = MemoryPool()
+        self.deadlines = Deadlines(**deadlines)
+        self.threads = threads or Inline()
+        self.boots = True
+        self.woken = 0
+        self.records = Records(self.store)
+        self.reconciler = self.new_reconciler()
+
+    def new_reconciler(self, clouds: Any = None, pool: Any = None, records: Any = None) -> Reconciler:
+        """As a process has it that has just started."""
+        known = clouds or {"docker": self.cloud, "other": self.other}
+        acts = Acts(records or self.records, known, pool or self.pool, JOINING, lambda: self.now)
+        return Reconciler(acts, self.deadlines, self.threads, self._wake)
+
+    def ask(self, name: str = "worker-1", **changes: Any) -> Record:
+        """What a PUT does."""
+        return wishes.ask(self.records, name, a_request(**changes), self.now)[0]
+
+    def wish(self, name: str, wish: Wish, reason: str = "for a test") -> None:
+        """Another wish of the same request."""
+        record = self.record(name)
+        wishes.ask(self.records, name, record.request.model_copy(update={"wish": wish, "reason": reason}), self.now)
+
+    def record(self, name: str = "worker-1") -> Record:
+        """As it is stored."""
+        record = self.records.get(name)
+        assert record is not None
+        return record
+
+    def tick(self, seconds: float = 2) -> None:
+        """Time passes, machines boot, one round."""
+        self.now += timedelta(seconds=seconds)
+        if self.boots:
+            self.boot()
+        self.reconciler.round()
+
+    def ticks(self, count: int, seconds: float = 2) -> None:
+        """Several of them."""
+        for _ in range(count):
+            self.tick(seconds)
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    def boot(self) -> None:
+        """Startds on running machines show their tokens to the collector."""
+        for name, machine in self.cloud.machines.items():
+            if machine.node.state is NodeState.RUNNING:
+                self.pool.join(name, next(file.text for file in machine.files if file.path == TOKEN))
+
+
+def at(seconds: float) -> datetime:
+    """So long after noon."""
+    return NOON + timedelta(seconds=seconds)

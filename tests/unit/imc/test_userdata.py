@@ -1,0 +1,111 @@
+"""The files that a worker starts with, and the text of HTCondor's configuration."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from builders import a_flavour, a_size
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prominence.core.bootstrap import WorkerBootstrap
+from prominence.core.errors import Rejected
+from prominence.imc import condor_text, userdata
+from prominence.imc.condor_text import Revocation
+from prominence.imc.ports import File, Layout
+
+LAYOUT = Layout("/state/workers/w-1/execute", "/state/workers/w-1/tasks", "/private/docker.sock", "pool-tasks")
+
+
+def files(layout: Layout = LAYOUT, **changes: object) -> dict[str, File]:
+    bootstrap = WorkerBootstrap(
+        **{  # type: ignore[arg-type]  # a builder
+            "name": "w-1",
+            "pool": "default",
+            "collector": "ap:9618",
+            "trust_domain": "prominence",
+            "token": "secret-token",
+            "flavour": a_flavour(name="small", region="here", size=a_size(2, 4000, 0)),
+            "execute_dir": layout.execute_dir,
+            **changes,
+        }
+    )
+    return {file.path: file for file in userdata.files(bootstrap, layout)}
+
+
+def test_the_token_is_read_by_root_alone_and_never_shown() -> None:
+    made = files()
+    token = made["/etc/condor/tokens.d/pool"]
+    assert (token.mode, token.text) == (0o600, "secret-token\n")
+    assert "secret-token" not in repr(made)
+    assert not [f for f in made.values() if f is not token and "secret-token" in f.text]
+
+
+def test_the_configuration_tells_the_worker_who_it_is() -> None:
+    assert files()["/etc/condor/config.d/50-worker.conf"].text == (
+        "# Written by imc for this worker alone.\n"
+        "CONDOR_HOST = ap\n"
+        "COLLECTOR_HOST = ap:9618\n"
+        "TRUST_DOMAIN = prominence\n"
+        "NETWORK_HOSTNAME = w-1\n"
+        "EXECUTE = /state/workers/w-1/execute\n"
+        "NUM_CPUS = 2\n"
+        "MEMORY = 4000\n"
+        'ProminenceWorker = "w-1"\n'
+        'ProminenceCloud = "docker"\n'
+        'ProminenceRegion = "here"\n'
+        'ProminenceFlavour = "small"\n'
+        "STARTD_ATTRS = $(STARTD_ATTRS), ProminenceWorker, ProminenceCloud, ProminenceRegion, ProminenceFlavour\n"
+    )
+
+
+@pytest.mark.parametrize(("wished", "network"), [("none", "none"), ("outbound", "pool-tasks")])
+def test_the_broker_is_told_its_worker_and_its_tasks_network(wished: str, network: str) -> None:
+    broker = files(task_network=wished)["/etc/prominence/broker.json"]
+    assert broker.mode == 0o600
+    assert json.loads(broker.text) == {
+        "pool": "default",
+        "worker": "w-1",
+        "docker_socket": "/private/docker.sock",
+        "tasks_dir": "/state/workers/w-1/tasks",
+        "task_network": network,
+    }
+
+
+@given(st.text())
+def test_a_value_stays_one_value_or_is_refused(text: str) -> None:
+    try:
+        made = condor_text.config({"NAME": text})
+    except Rejected:
+        return
+    assert made.splitlines() == [f"NAME = {text}"] or "\u2028" in text or "\u2029" in text
+    assert made.count("\n") == 1 and "$" not in made
+
+
+@pytest.mark.parametrize("text", ["a\nEVIL = 1", "a\rb", "a\0b", "$(SECRET)", "$ENV(HOME)", "ends in \\", " spaces "])
+def test_what_the_configuration_cannot_hold_is_refused(text: str) -> None:
+    with pytest.raises(Rejected):
+        condor_text.config({"NAME": text})
+
+
+@pytest.mark.parametrize("text", ["a\\b", "$(SECRET)", "a\nb"])
+def test_an_attribute_that_the_startd_would_read_otherwise_is_refused(text: str) -> None:
+    with pytest.raises(Rejected) as error:
+        condor_text.attributes({"ProminenceCloud": text})
+    assert error.value.mistakes[0].path == "ProminenceCloud"
+
+
+def test_an_attribute_keeps_its_quotes_and_spaces() -> None:
+    assert condor_text.attributes({"A": ' the "big" one '}).splitlines()[0] == r'A = " the \"big\" one "'
+
+
+def test_revocations_name_identity_and_moment() -> None:
+    text = condor_text.revocations([Revocation("a@workers", 10, 99), Revocation("b@workers", 20, 99)])
+    assert text == (
+        'SEC_TOKEN_REVOCATION_EXPR = (sub == "a@workers" && iat <= 10) || (sub == "b@workers" && iat <= 20)\n'
+    )
+
+
+def test_without_revocations_nothing_is_set() -> None:
+    assert condor_text.revocations([]).startswith("#")
