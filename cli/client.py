@@ -90,8 +90,11 @@ class ProminenceClient:
         """Take a job out of the queue, ending it if it runs."""
         self._send("DELETE", f"/jobs/{job_id}")
 
-    def output(self, job_id: int, stream: Stream, sink: Sink, offset: int = 0) -> None:
-        """Give what `stream` holds from byte `offset` on to `sink`, piece by piece."""
+    def output(self, job_id: int, stream: Stream, sink: Sink, offset: int = 0) -> int | None:
+        """Give what `stream` holds from byte `offset` on to `sink`, piece by piece.
+
+        Where to go on, if the API says so. Less than `offset`: the job has started again and written less so far.
+        """
         response = self._send("GET", f"/jobs/{job_id}/{stream}", query=[("offset", str(offset))], as_it_comes=True)
         with response:
             try:
@@ -99,6 +102,8 @@ class ProminenceClient:
                     sink(piece)
             except (requests.RequestException, HTTPError) as error:
                 raise self._unreachable(error) from error
+        said = response.headers.get("X-Prominence-Offset", "")
+        return int(said) if said.isascii() and said.isdigit() else None
 
     def _documents(self, answer: Any) -> list[Job]:
         if not isinstance(answer, list) or not all(isinstance(document, dict) for document in answer):

@@ -25,8 +25,8 @@ class Api(Protocol):
     def job(self, job_id: int) -> view.Job:
         """The job as it is now."""
 
-    def output(self, job_id: int, stream: Stream, sink: Sink, offset: int = 0) -> None:
-        """Give what the stream holds from byte `offset` on to `sink`."""
+    def output(self, job_id: int, stream: Stream, sink: Sink, offset: int = 0) -> int | None:
+        """Give what the stream holds from byte `offset` on to `sink`; where to go on, if known."""
 
 
 class Listener(Protocol):
@@ -75,12 +75,16 @@ class _Tail:
         """Pass on what is new; whether there was anything."""
         before = self._offset
         try:
-            self._api.output(self._job_id, self._stream, self._pass_on, self._offset)
+            said = self._api.output(self._job_id, self._stream, self._pass_on, before)
         except ApiError as error:
             if error.status != 400:
                 raise
-            # The job is there, its output is not: it has never started, or not written yet.
-        return self._offset > before
+            return False  # the job is there, its output is not: it has never started, or not written yet
+        if said is not None and said < before:
+            self.rewind()  # it has started again between two looks
+        elif said is not None and said > before:
+            self._offset = said
+        return self._offset != before
 
     def rewind(self) -> None:
         """The job starts again, and its output with it."""

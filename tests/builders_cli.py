@@ -84,7 +84,8 @@ class FakeApi(BaseAdapter):
                 return answer(request, 200, self._describe())
             case "GET", ["jobs", _, stream]:
                 offset = int(dict(parse_qsl(parts.query))["offset"])
-                return answer(request, 200, self._written[stream][offset : offset + self.chunk])
+                written = self._written[stream][: offset + self.chunk]
+                return answer(request, 200, written[offset:], {"X-Prominence-Offset": str(len(written))})
             case "DELETE", ["jobs", "12"]:
                 return answer(request, 200, {})
         return answer(request, 400, {"error": "No such job."})

@@ -110,6 +110,25 @@ def test_the_output_of_a_second_attempt_is_passed_on_from_its_start() -> None:
     assert recorder.stdout == b"first attempt, longsecond end"
 
 
+def test_a_new_attempt_that_began_between_two_looks_is_noticed_by_its_shorter_output() -> None:
+    turns = [Turn(RUNNING, b"first attempt, long"), Turn(RUNNING, b"second", starts_again=True)]
+    recorder = followed(FakeApi(turns=[*turns, Turn(COMPLETED, b" end")]))
+    assert recorder.stdout == b"first attempt, longsecond end"
+
+
+def test_an_api_that_does_not_say_where_to_go_on_is_asked_by_our_own_count() -> None:
+    api = FakeApi()
+    looks = [(RUNNING, b"one"), (COMPLETED, b"two"), (None, b"")]
+    for job, output in looks:
+        if job:
+            api.instead.append(refusing(200, [job]))
+        api.instead.append(refusing(200, output))
+        if job is not COMPLETED:
+            api.instead.append(refusing(200, b""))
+    assert followed(api).stdout == b"onetwo"
+    assert [path for path in api.paths if "stdout" in path][-1] == "GET /jobs/12/stdout?offset=6"
+
+
 def test_an_outage_of_the_api_is_waited_out_and_told() -> None:
     api = FakeApi(turns=[Turn(RUNNING, b"a"), Turn(COMPLETED, b"b")])
     api.instead.extend([failing(requests.ConnectionError()), refusing(503, {"error": "Restarting."})])
