@@ -5,21 +5,29 @@ from __future__ import annotations
 from pydantic import BaseModel, ValidationError
 
 from prominence.core.errors import Conflict
-from prominence.core.keyvalue.port import ABSENT, KeyValue
+from prominence.core.keyvalue.port import ABSENT, Entry, KeyValue
 from prominence.core.scaling import PLAN_KEY, SNAPSHOT_KEY, ScalingPlan
 from prominence.core.snapshot import PoolSnapshot
 
 
 class Board:
-    """Every verb raises Unavailable when the store does. Only the leader writes: find out before each round who leads."""
+    """Written by the leader alone. Every verb raises Unavailable when the store does not answer.
+
+    `open` before making sure to lead: then a leader that was replaced in the middle of its round finds that somebody
+    has written since, gets Conflict, and overwrites nothing.
+    """
 
     def __init__(self, store: KeyValue) -> None:
         self._store = store
-        self._written: dict[str, int] = {}
+        self._found: dict[str, Entry | None] = {}
+
+    def open(self) -> None:
+        """Begin a round."""
+        self._found = {key: self._store.get(key) for key in (SNAPSHOT_KEY, PLAN_KEY)}
 
     def snapshot(self) -> PoolSnapshot | None:
-        """The last one published; one that this version cannot read counts as none."""
-        entry = self._store.get(SNAPSHOT_KEY)
+        """The one that was there when the round began; one that this version cannot read counts as none."""
+        entry = self._found[SNAPSHOT_KEY]
         try:
             return PoolSnapshot.model_validate_json(entry.value) if entry else None
         except ValidationError:
@@ -34,16 +42,8 @@ class Board:
         self._write(PLAN_KEY, plan)
 
     def _write(self, key: str, document: BaseModel) -> int:
-        """Raises Conflict when somebody else has written the key since we did: then he leads, not we.
-
-        The next attempt writes over it, for by then we know better who leads.
-        """
-        expected = self._written.pop(key, None)
-        if expected is None:
-            entry = self._store.get(key)
-            expected = entry.revision if entry else ABSENT
+        found = self._found[key]
         try:
-            self._written[key] = self._store.put_if(key, document.model_dump_json().encode(), expected)
+            return self._store.put_if(key, document.model_dump_json().encode(), found.revision if found else ABSENT)
         except Conflict as error:
-            raise Conflict(f"{key} was written by somebody else meanwhile") from error
-        return self._written[key]
+            raise Conflict(f"{key} was written by somebody else during this round") from error

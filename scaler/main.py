@@ -88,6 +88,7 @@ def _world(settings: ScalerSettings) -> World:
 def _dry_run(settings: ScalerSettings, world: World, board: Board) -> int:
     previous: PoolSnapshot | None = None
     try:
+        board.open()
         previous = board.snapshot()
     except Unavailable as error:
         log.warning("etcd does not answer, so all workers seem to be idle since now", error=str(error))
@@ -137,7 +138,7 @@ def _loop(one_round: Callable[[], object], stop: threading.Event, interval_s: fl
 
 
 def _pause_s(interval_s: float, failures: int) -> float:
-    return max(interval_s, min(interval_s * 2 ** min(failures - 1, 20), LONGEST_PAUSE_S))
+    return max(interval_s, min(interval_s * 2.0 ** min(failures - 1, 20), LONGEST_PAUSE_S))
 
 
 if __name__ == "__main__":

@@ -73,6 +73,7 @@ class Rounds:
         return plan
 
     def _lead(self) -> int | None:
+        self._board.open()
         fence = self._election.lead()
         if fence != self._fence:
             if fence is not None:

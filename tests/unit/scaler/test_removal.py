@@ -1,0 +1,103 @@
+"""When workers are drained and deleted, and when not."""
+
+from __future__ import annotations
+
+from builders import NOON, a_cloud, a_demand, a_flavour, a_size, minutes
+from builders_scaler import LARGE, SMALL, a_known_worker, a_point, acts, plan_for
+
+from prominence.core.machines import Wish, WorkerPhase
+from prominence.core.scaling import Act
+from prominence.scaler.policy import Policy
+
+DRAIN, DELETE, CREATE = Act.DRAIN, Act.DELETE, Act.CREATE
+LATER = NOON + minutes(12)
+
+
+def test_an_idle_worker_is_drained_after_the_idle_time() -> None:
+    workers, points = (a_known_worker(),), (a_point(),)
+    assert acts(plan_for(now=NOON + minutes(9.9), workers=workers, execute_points=points)) == []
+    (action,) = plan_for(now=LATER, workers=workers, execute_points=points).actions
+    assert (action.act, action.worker, action.reason) == (DRAIN, "w-1", "idle for 12 min, limit 10 min")
+    assert (action.size, action.cloud, action.flavour) == (a_size(), "docker", "small"), "as it was asked for"
+
+
+def test_a_claimed_worker_is_left_alone() -> None:
+    for wish in (Wish.PRESENT, Wish.DRAINED):
+        workers = (a_known_worker(wish=wish, phase=WorkerPhase.DRAINED),)
+        points = (a_point(busy_cpus=1, idle_since=NOON, draining=wish is Wish.DRAINED),)
+        assert acts(plan_for(now=LATER, workers=workers, execute_points=points)) == []
+
+
+def test_demand_beats_the_idle_timer() -> None:
+    plan = plan_for(now=LATER, workers=(a_known_worker(),), execute_points=(a_point(),), demand=(a_demand(),))
+    assert acts(plan) == []
+
+
+def test_the_emptier_of_two_workers_goes() -> None:
+    workers = (a_known_worker("w-1"), a_known_worker("w-2"))
+    points = (a_point("w-1"), a_point("w-2", busy_cpus=1))
+    assert acts(plan_for(now=LATER, workers=workers, execute_points=points, demand=(a_demand(),))) == [(DRAIN, "w-1")]
+
+
+def test_somebodys_own_machine_is_never_touched() -> None:
+    assert acts(plan_for(now=LATER, execute_points=(a_point("own"),))) == []
+
+
+def test_a_worker_that_never_joined_is_not_idle() -> None:
+    assert acts(plan_for(now=LATER, workers=(a_known_worker(phase=WorkerPhase.LAUNCHED),))) == []
+
+
+def test_a_worker_of_which_nobody_knows_since_when_it_is_idle_stays() -> None:
+    point = a_point().model_copy(update={"idle_since": None})
+    assert acts(plan_for(now=LATER, workers=(a_known_worker(),), execute_points=(point,))) == []
+
+
+def test_a_drained_worker_is_deleted() -> None:
+    for phase, draining in ((WorkerPhase.DRAINED, True), (WorkerPhase.DRAINING, True), (WorkerPhase.DRAINED, False)):
+        workers, points = (a_known_worker(phase=phase, wish=Wish.DRAINED),), (a_point(draining=draining),)
+        plan = plan_for(workers=workers, execute_points=points)
+        assert acts(plan) == [(DELETE, "w-1")]
+        assert plan.actions[0].reason == "drained, it runs nothing"
+
+
+def test_a_worker_whose_drain_has_not_begun_is_not_deleted() -> None:
+    assert acts(plan_for(workers=(a_known_worker(wish=Wish.DRAINED),), execute_points=(a_point(),))) == []
+
+
+def test_a_drained_worker_that_the_collector_does_not_hear_is_not_deleted() -> None:
+    drained = (a_known_worker(phase=WorkerPhase.DRAINED, wish=Wish.DRAINED),)
+    assert acts(plan_for(workers=drained, collector_started_at=NOON)) == []
+    assert acts(plan_for(workers=drained)) == []
+
+
+def test_an_idle_worker_of_the_wrong_size_makes_way_in_a_full_pool() -> None:
+    workers = (a_known_worker("w-1"), a_known_worker("w-2", flavour=LARGE))
+    points = (a_point("w-1"), a_point("w-2", busy_cpus=16, flavour=LARGE))
+    clouds = (a_cloud(flavours=(SMALL, LARGE)),)
+    big = (a_demand(size=a_size(16)),)
+    full, not_full = Policy(max_workers=2), Policy(max_workers=3)
+    state = {"workers": workers, "execute_points": points, "clouds": clouds}
+    assert acts(plan_for(full, **state, demand=big)) == [(DRAIN, "w-1")]
+    assert acts(plan_for(not_full, **state, demand=big)) == [(CREATE, "new-1")]
+    assert acts(plan_for(full, **state)) == [], "nobody waits"
+    assert acts(plan_for(full, **state, demand=(a_demand(size=a_size(64)),))) == [], "it would be of no use"
+
+
+def test_an_idle_worker_makes_way_on_a_full_cloud_and_not_elsewhere() -> None:
+    there = a_flavour(cloud="other", name="elsewhere")
+    clouds = (a_cloud(limit=1, flavours=(SMALL, LARGE)), a_cloud(name="other", limit=1, flavours=(there,)))
+    workers = (a_known_worker("w-1"), a_known_worker("w-2", flavour=there))
+    points = (a_point("w-1"), a_point("w-2", flavour=there))
+    plan = plan_for(workers=workers, execute_points=points, clouds=clouds, demand=(a_demand(size=a_size(16)),))
+    assert acts(plan) == [(DRAIN, "w-1")]
+
+
+def test_no_more_idle_workers_make_way_than_are_in_the_way() -> None:
+    workers = tuple(a_known_worker(f"w-{n}") for n in range(1, 4))
+    points = tuple(a_point(f"w-{n}") for n in range(1, 4))
+    state = {"execute_points": points, "clouds": (a_cloud(flavours=(SMALL, LARGE)),)}
+    demand = (a_demand(size=a_size(16)),)
+    policy = Policy(max_workers=3)
+    assert acts(plan_for(policy, workers=workers, **state, demand=demand)) == [(DRAIN, "w-1")]
+    going = (a_known_worker("w-1", wish=Wish.DRAINED), *workers[1:])
+    assert acts(plan_for(policy, workers=going, **state, demand=demand)) == [], "one goes already"
