@@ -148,7 +148,8 @@ def _one_by_one(env: Mapping[str, str]) -> List[str]:
 
 
 def _fits_a_line(name: str, value: str) -> bool:
-    return len(f"{name}={value}".splitlines()) == 1 and not name.startswith("#") and not any(map(str.isspace, name))
+    line = f"{name}={value}"
+    return line.splitlines() == [line] and not name.startswith("#") and not any(map(str.isspace, name))
 
 
 def ended(container: Container, done: process.Finished, state: Mapping[str, object]) -> Ended:

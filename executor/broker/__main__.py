@@ -1,4 +1,4 @@
-"""`python -m prominence.executor.broker`, and the start of broker.pyz."""
+"""`python -m prominence.executor.broker`."""
 
 from __future__ import annotations
 
@@ -6,4 +6,5 @@ import sys
 
 from prominence.executor.broker.main import main
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

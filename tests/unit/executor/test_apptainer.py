@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from builders_executor import a_container
+
+from prominence.executor.adapters.apptainer import container_environment, pull_command, run_command
+from prominence.executor.ports import RuntimeFailed
+
+SIF = Path("/sandbox/apptainer/x.sif")
+
+
+def test_a_container_sees_its_two_directories_and_nothing_else_of_the_worker() -> None:
+    command = run_command(a_container(command=("python", "-c", "print('a b')")), SIF, "none")
+    assert command == [
+        *("apptainer", "--silent", "exec", "--containall", "--no-privs", "--no-eval", "--net", "--network", "none"),
+        *("--home", "/sandbox/home:/home/user", "--bind", "/sandbox/tmp:/tmp", "--pwd", "/home/user"),
+        *("/sandbox/apptainer/x.sif", "python", "-c", "print('a b')"),
+    ]
+
+
+def test_without_a_command_the_images_own_is_run() -> None:
+    command = run_command(a_container(command=()), SIF, "none")
+    assert command[2] == "run"
+    assert command[-1] == str(SIF)
+
+
+def test_the_workers_network_is_shared_only_where_the_worker_says_so() -> None:
+    assert "--net" not in run_command(a_container(), SIF, "outbound")
+
+
+@pytest.mark.parametrize("image", ["busybox:1", "docker://busybox:1"])
+def test_images_come_from_registries(image: str) -> None:
+    command = pull_command(image, SIF)
+    assert command == ["apptainer", "pull", "--force", "--disable-cache", str(SIF), "docker://busybox:1"]
+
+
+def test_the_environment_is_passed_by_the_environment() -> None:
+    env = {"A": 'x "y"\n$z', "HOME": "/home/user", "PATH": "/bin"}
+    assert container_environment(env) == {"APPTAINERENV_A": 'x "y"\n$z', "APPTAINERENV_PATH": "/bin"}
+
+
+@pytest.mark.parametrize("name", ["a.b", "1A", "A-B", "A B", "$(id)", "é"])
+def test_a_name_that_apptainer_would_lose_is_refused(name: str) -> None:
+    with pytest.raises(RuntimeFailed, match="cannot pass the environment variable"):
+        container_environment({name: "1"})

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prominence.executor.condor import attributes, surroundings
+
+JOB_AD = """\
+Args = "plan.json"
+ClusterId = 17
+ProcId = 0
+Requirements = (TARGET.Arch == "X86_64") && (Memory >= RequestMemory)
+"""
+MACHINE_AD = 'Name = "slot1_1@worker-1"\nMachine = "worker-1"\nProminenceTaskNetwork = "outbound"\n'
+
+
+def test_the_ads_in_the_sandbox_tell_where_we_are(tmp_path: Path) -> None:
+    (tmp_path / ".job.ad").write_text(JOB_AD)
+    (tmp_path / ".machine.ad").write_text(MACHINE_AD)
+    found = surroundings(
+        {
+            "_CONDOR_SCRATCH_DIR": str(tmp_path),
+            "_CONDOR_JOB_AD": str(tmp_path / ".job.ad"),
+            "_CONDOR_MACHINE_AD": str(tmp_path / ".machine.ad"),
+        },
+        "host",
+    )
+    assert (found.sandbox, found.job_id, found.host, found.network) == (tmp_path, "17", "worker-1", "outbound")
+
+
+def test_without_htcondor_we_are_where_we_were_started_and_reach_nothing(tmp_path: Path) -> None:
+    found = surroundings({"_CONDOR_JOB_AD": str(tmp_path / "missing")}, "host")
+    assert (found.sandbox, found.job_id, found.host, found.network) == (Path.cwd(), "", "host", "none")
+
+
+def test_names_ignore_case_and_strings_lose_their_quotes() -> None:
+    assert attributes('CLUSTERID = 17\nA = "say \\"hi\\" = x"\n') == {"clusterid": "17", "a": 'say "hi" = x'}
+
+
+@given(st.text())
+def test_any_text_can_be_read(text: str) -> None:
+    assert all(name == name.strip().lower() for name in attributes(text))

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import pytest
+from builders_executor import Clock
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prominence.core.report import TaskReport
+from prominence.executor.deadline import PATIENCE_S, left_s, supervise, why_end
+from prominence.executor.ports import Cause, Limits, RuntimeFailed, Stop
+
+
+class Pretended:
+    """Something that runs on a pretended clock."""
+
+    def __init__(self, clock: Clock, ends_after_s: float, heeds_warning: bool = True, dies: bool = True) -> None:
+        self._clock = clock
+        self._started = clock.now
+        self._ends_at = clock.now + ends_after_s
+        self._heeds_warning = heeds_warning
+        self._dies = dies
+        self.over_memory_after_s = float("inf")
+        self.warned_after: list[float] = []
+        self.killed_after: list[float] = []
+
+    def wait(self, timeout_s: float) -> bool:
+        assert 0 <= timeout_s <= 0.25
+        if self._ends_at <= self._clock.now + timeout_s:
+            self._clock.now = max(self._clock.now, self._ends_at)
+            return True
+        self._clock.advance(timeout_s or 0.001)
+        return False
+
+    def warn(self) -> None:
+        self.warned_after.append(self._clock.now - self._started)
+        if self._heeds_warning:
+            self._ends_at = self._clock.now
+
+    def kill(self) -> None:
+        self.killed_after.append(self._clock.now - self._started)
+        if self._dies:
+            self._ends_at = self._clock.now
+
+    def exceeds_memory(self) -> bool:
+        return self._clock.now - self._started >= self.over_memory_after_s
+
+
+def test_what_ends_in_time_is_left_alone() -> None:
+    clock = Clock()
+    running = Pretended(clock, ends_after_s=9.9)
+    assert supervise(running, Limits(10, 5), Stop(), clock) is Cause.EXITED
+    assert not running.warned_after and not running.killed_after
+
+
+def test_what_has_no_limit_may_run_for_days() -> None:
+    clock = Clock()
+    assert supervise(Pretended(clock, 3 * 86400 / 100), Limits(None, 5), Stop(), clock) is Cause.EXITED
+
+
+def test_at_the_walltime_comes_the_warning_and_who_heeds_it_is_not_killed() -> None:
+    clock = Clock()
+    running = Pretended(clock, ends_after_s=1000)
+    assert supervise(running, Limits(10, 5), Stop(), clock) is Cause.OUT_OF_TIME
+    assert running.warned_after == [pytest.approx(10)]
+    assert running.killed_after == []
+
+
+def test_who_does_not_heed_the_warning_is_killed_after_the_grace() -> None:
+    clock = Clock()
+    running = Pretended(clock, ends_after_s=1000, heeds_warning=False)
+    assert supervise(running, Limits(10, 5), Stop(), clock) is Cause.OUT_OF_TIME
+    assert running.killed_after == [pytest.approx(15)]
+
+
+def test_a_stop_is_noticed_at_once_and_gives_grace_too() -> None:
+    clock, stop = Clock(), Stop()
+    stop.request()
+    running = Pretended(clock, ends_after_s=1000, heeds_warning=False)
+    assert supervise(running, Limits(None, 5), stop, clock) is Cause.STOPPED
+    assert running.warned_after[0] < 0.5
+    assert running.killed_after == [pytest.approx(5, abs=0.5)]
+
+
+def test_a_stop_during_the_grace_does_not_change_the_cause() -> None:
+    clock, stop = Clock(), Stop()
+    running = Pretended(clock, ends_after_s=1000, heeds_warning=False)
+    running.warn = stop.request  # type: ignore[method-assign]
+    assert supervise(running, Limits(1, 5), stop, clock) is Cause.OUT_OF_TIME
+
+
+def test_too_much_memory_ends_it_without_a_warning() -> None:
+    clock = Clock()
+    running = Pretended(clock, ends_after_s=1000)
+    running.over_memory_after_s = 3
+    assert supervise(running, Limits(None, 5), Stop(), clock) is Cause.OUT_OF_MEMORY
+    assert running.warned_after == []
+    assert running.killed_after[0] < 3.5
+
+
+def test_what_cannot_be_killed_is_given_up() -> None:
+    clock = Clock()
+    running = Pretended(clock, ends_after_s=1000, heeds_warning=False, dies=False)
+    with pytest.raises(RuntimeFailed, match="did not end"):
+        supervise(running, Limits(1, 1), Stop(), clock)
+    assert clock.now - 1000 == pytest.approx(2 + PATIENCE_S, abs=1)
+    assert len(running.killed_after) > 10
+
+
+@given(st.floats(0, 1e6), st.floats(0, 1e6), st.booleans(), st.booleans())
+def test_something_is_ended_exactly_when_there_is_a_cause(
+    elapsed: float, timeout: float, stopped: bool, over: bool
+) -> None:
+    cause = why_end(elapsed, Limits(timeout), stopped, over)
+    assert (cause is Cause.EXITED) == (elapsed < timeout and not stopped and not over)
+
+
+def test_only_running_spends_the_walltime() -> None:
+    tasks = [TaskReport("a", wall_s=20.0, pull_s=500.0), TaskReport("b", wall_s=30.0), TaskReport("c")]
+    assert left_s(60, tasks) == 10
+    assert left_s(None, tasks) is None
+
+
+def test_no_less_than_no_time_is_left() -> None:
+    assert left_s(10, [TaskReport("a", wall_s=11.0)]) == 0

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from prominence.executor import package
+
+
+@pytest.fixture(scope="module")
+def executor(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("packed") / "executor.pyz"
+    assert package.main([str(file)]) == 0
+    return file
+
+
+def test_the_same_sources_give_the_same_bytes(executor: Path) -> None:
+    assert executor.read_bytes() == package.build()
+
+
+def test_it_is_a_program(executor: Path) -> None:
+    assert executor.read_bytes().startswith(b"#!/usr/bin/env python3\n")
+    assert executor.stat().st_mode & 0o777 == 0o755
+
+
+def test_it_carries_itself_and_the_documents_and_nothing_else(executor: Path) -> None:
+    with zipfile.ZipFile(executor) as packed:
+        names = packed.namelist()
+    assert {name.rpartition("/")[0] for name in names} == {
+        "",
+        "prominence",
+        "prominence/core",
+        "prominence/executor",
+        "prominence/executor/adapters",
+        "prominence/executor/broker",
+    }
+    assert sorted(name for name in names if name.startswith("prominence/core/")) == [
+        f"prominence/core/{name}.py" for name in sorted(package.CORE)
+    ]
+
+
+def test_a_job_whose_plan_is_missing_is_reported_by_bare_python_from_any_directory(
+    executor: Path, tmp_path: Path
+) -> None:
+    # -S: without site-packages, where everything that must be installed lives.
+    command = [sys.executable, "-I", "-S", str(executor), "plan.json"]
+    done = subprocess.run(command, cwd=tmp_path, env={}, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (250, "", "")
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert (report["outcome"], report["reason"]) == ("system failed", "ExecutorFailed")
+    assert "No such file" in report["details"]["detail"]
+
+
+def test_the_broker_is_packed_too_and_refuses_to_run_without_its_settings(tmp_path: Path) -> None:
+    file = tmp_path / "broker.pyz"
+    package.main(["--broker", str(file)])
+    env = {"PROMINENCE_BROKER_CONFIG": str(tmp_path / "missing")}
+    done = subprocess.run([sys.executable, "-I", "-S", str(file)], env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (2, "prominence broker: pool: missing\n")

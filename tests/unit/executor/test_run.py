@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from builders_executor import PretendedRuntime, a_plan, a_planned_task
+
+from prominence.core.document import BadDocument
+from prominence.core.plan import ExecutionPlan
+from prominence.core.reasons import Reason
+from prominence.core.report import ExecutionReport, Outcome
+from prominence.executor import exits
+from prominence.executor.ports import Cause, ContainerRuntime, Ended, RuntimeFailed, Stop
+from prominence.executor.run import Found, run
+from prominence.executor.sandbox import Workspace
+
+
+class PretendedWorker:
+    job_id = "17"
+    host = "worker-1"
+    cpu_model = "Zilog Z80"
+
+    def __init__(self, *runtimes: PretendedRuntime, refuses: str = "") -> None:
+        self._runtimes = runtimes
+        self._refuses = refuses
+        self.asked_for: Sequence[str] = ()
+
+    def find(self, wanted: Sequence[str]) -> Found:
+        self.asked_for = wanted
+        runtimes: dict[str, ContainerRuntime] = {one.name: one for one in self._runtimes if one.name in wanted}
+        return Found(runtimes, {name: runtime.version() for name, runtime in runtimes.items()})
+
+    def workspace(self, runtimes: dict[str, ContainerRuntime]) -> Workspace:
+        if self._refuses:
+            raise RuntimeFailed(self._refuses)
+        return Workspace(Path("/nowhere/home"), Path("/nowhere/tmp"))
+
+
+def attempt(
+    plan: ExecutionPlan | Callable[[], ExecutionPlan], worker: PretendedWorker
+) -> tuple[int, list[ExecutionReport]]:
+    reports: list[ExecutionReport] = []
+    times = iter([100.0, 160.0])
+    read_plan = plan if callable(plan) else lambda: plan
+    exit_code = run(read_plan, worker, reports.append, Stop(), lambda: next(times))
+    return exit_code, reports
+
+
+def test_the_first_report_says_that_nothing_is_finished() -> None:
+    _, reports = attempt(a_plan(), PretendedWorker(PretendedRuntime()))
+    assert reports[0] == ExecutionReport(Outcome.UNFINISHED, 100.0, host="worker-1", cpu_model="Zilog Z80")
+
+
+def test_the_last_report_tells_all_of_it() -> None:
+    exit_code, reports = attempt(a_plan(), PretendedWorker(PretendedRuntime()))
+    last = reports[-1]
+    assert (exit_code, last.exit_code, last.outcome, last.reason) == (0, 0, Outcome.SUCCESS, None)
+    assert (last.started_at, last.finished_at) == (100.0, 160.0)
+    assert last.runtime_versions == {"apptainer": "apptainer 1"}
+    assert len(last.tasks) == 1
+
+
+def test_each_task_that_has_ended_is_reported_before_the_next_begins() -> None:
+    _, reports = attempt(a_plan(a_planned_task(), a_planned_task()), PretendedWorker(PretendedRuntime()))
+    assert [len(report.tasks) for report in reports] == [0, 0, 1, 2, 2]
+    assert {report.outcome for report in reports[:-1]} == {Outcome.UNFINISHED}
+
+
+def test_a_failing_task_gives_its_exit_code_to_the_job() -> None:
+    runtime = PretendedRuntime(ends=[Ended(Cause.EXITED, 42)])
+    exit_code, reports = attempt(a_plan(), PretendedWorker(runtime))
+    assert (exit_code, reports[-1].exit_code, reports[-1].reason) == (42, 42, Reason.TASK_FAILED)
+
+
+def test_a_plan_that_cannot_be_read_is_reported() -> None:
+    def bad() -> ExecutionPlan:
+        raise BadDocument("ExecutionPlan.tasks: missing")
+
+    exit_code, reports = attempt(bad, PretendedWorker())
+    assert exit_code == exits.SYSTEM_FAILED
+    assert reports[-1].details == {"detail": "ExecutionPlan.tasks: missing"}
+    assert reports[-1].finished_at == 160.0
+
+
+def test_a_workspace_that_cannot_be_had_is_reported() -> None:
+    exit_code, reports = attempt(a_plan(), PretendedWorker(PretendedRuntime(), refuses="the disk is full"))
+    assert (exit_code, reports[-1].outcome) == (exits.SYSTEM_FAILED, Outcome.SYSTEM_FAILED)
+    assert reports[-1].details == {"detail": "the disk is full"}
+
+
+def test_a_mistake_of_ours_is_reported_with_what_was_done_before_it() -> None:
+    runtime = PretendedRuntime(ends=[Ended(Cause.EXITED, 0), ZeroDivisionError("oh")])
+    exit_code, reports = attempt(a_plan(a_planned_task(), a_planned_task()), PretendedWorker(runtime))
+    assert exit_code == exits.SYSTEM_FAILED
+    assert reports[-1].details == {"detail": "ZeroDivisionError: oh"}
+    assert len(reports[-1].tasks) == 1
+
+
+def test_only_runtimes_that_the_plan_names_are_looked_for() -> None:
+    worker = PretendedWorker(PretendedRuntime())
+    plan = a_plan(a_planned_task(runtimes=("docker", "apptainer")), a_planned_task(runtimes=("apptainer", "podman")))
+    attempt(plan, worker)
+    assert list(worker.asked_for) == ["docker", "apptainer", "podman"]

@@ -1,0 +1,113 @@
+"""The sentences are the runtimes' own, copied from their output."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prominence.executor.words import apptainers_own_failure, last_line, why_not_fetched, why_not_started
+
+NO_SUCH = "there is no such image, or it needs a password"
+UNREACHABLE = "the registry cannot be reached"
+
+FETCHES = [
+    ("manifest for localhost:5055/busybox:nope not found: manifest unknown: manifest unknown", NO_SUCH),
+    (
+        "pull access denied for nonexist, repository does not exist or may require 'docker login': denied: "
+        "requested access to the resource is denied",
+        NO_SUCH,
+    ),
+    (
+        "FATAL:   While making image from oci registry: error fetching image to cache: failed to get checksum for "
+        "docker://172.17.0.5:5000/nope:1: reading manifest 1 in 172.17.0.5:5000/nope: manifest unknown",
+        NO_SUCH,
+    ),
+    (
+        'Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io on 10.0.0.1:53: no such host',
+        UNREACHABLE,
+    ),
+    ('Get "http://localhost:5999/v2/": dial tcp 127.0.0.1:5999: connect: connection refused', UNREACHABLE),
+    (
+        "FATAL:   While making image from oci registry: error fetching image to cache: failed to get checksum for "
+        'docker://172.17.0.5:5000/busybox:1: pinging container registry 172.17.0.5:5000: Get "https://172.17.0.5:5000'
+        '/v2/": http: server gave HTTP response to HTTPS client',
+        UNREACHABLE,
+    ),
+    ("toomanyrequests: You have reached your pull rate limit.", "the registry allows no more downloads for now"),
+    ("unauthorized: authentication required", "the registry refused it"),
+    ("write /var/lib/docker/tmp/x: no space left on device", "the worker's disk is full"),
+    ("something\nquite new happened\n\n", "quite new happened"),
+    ("", "the runtime does not say why"),
+]
+
+STARTS = [
+    ('FATAL:   "nonexist": executable file not found in $PATH', 127, 'the command "x" was not found in the image'),
+    ("FATAL:   stat /bin/nonexist: no such file or directory", 127, 'the command "x" was not found in the image'),
+    ("FATAL:   is a directory", 126, 'the command "x" cannot be executed'),
+    (
+        "[FATAL tini (7)] exec nonexist failed: No such file or directory",
+        127,
+        'the command "x" was not found in the image',
+    ),
+    ("[FATAL tini (7)] exec /etc failed: Permission denied", 126, 'the command "x" cannot be executed'),
+    ("[FATAL tini (7)] exec ./a failed: Exec format error", 126, 'the command "x" cannot be executed'),
+    (
+        "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container "
+        'process: exec: "nonexist": executable file not found in $PATH: unknown',
+        127,
+        'the command "x" was not found in the image',
+    ),
+    (
+        "FATAL:   failed to set working directory: chdir /nowhere: no such file or directory",
+        126,
+        'the working directory "/w" cannot be entered',
+    ),
+    (
+        'OCI runtime create failed: runc create failed: unable to start container process: chdir to cwd ("/root") set '
+        "in config.json failed: permission denied: unknown",
+        126,
+        'the working directory "/w" cannot be entered',
+    ),
+]
+
+
+@pytest.mark.parametrize(("said", "words"), FETCHES)
+def test_why_an_image_cannot_be_had_is_put_into_few_words(said: str, words: str) -> None:
+    assert why_not_fetched(said) == words
+
+
+@pytest.mark.parametrize(("said", "exit_code", "words"), STARTS)
+def test_why_a_command_was_not_started_is_put_into_few_words(said: str, exit_code: int, words: str) -> None:
+    assert why_not_started("x", "/w", f"earlier\n{said}\n") == (exit_code, words)
+
+
+def test_an_image_without_a_command_of_its_own_is_told_as_such() -> None:
+    assert why_not_started("", "/", STARTS[0][0])[1] == "the image's own command was not found in the image"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "sh: nonexist: not found",
+        "bash: line 1: nonexist: command not found",
+        "FATAL:   container creation failed: mount /a->/b error: no such file or directory",
+        "executable file not found in $PATH, I was told\nbut it is the last line that counts",
+        "",
+    ],
+)
+def test_what_a_program_says_itself_is_no_failure_of_its_start(said: str) -> None:
+    assert why_not_started("x", "/", said) == (0, "")
+
+
+def test_apptainers_own_failure_is_in_its_last_line() -> None:
+    said = "a program's words\nFATAL:   container creation failed: no fuse\n"
+    assert apptainers_own_failure(said) == "container creation failed: no fuse"
+    assert apptainers_own_failure("FATAL:   once\nthen more") == ""
+
+
+@given(st.text())
+def test_anything_can_be_said(said: str) -> None:
+    assert why_not_fetched(said)
+    assert why_not_started(said, said, said)[0] in (0, 126, 127)
+    assert len(last_line(said)) <= 300 and "\n" not in last_line(said)
