@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import io
+import os
+import tarfile
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
+import docker
 from builders import NOON, a_flavour, a_request, a_size
 
 from prominence.core.errors import ProminenceError
@@ -133,3 +138,36 @@ class PretendWorld:
 def at(seconds: float) -> datetime:
     """So long after noon."""
     return NOON + timedelta(seconds=seconds)
+
+
+CONTRACT_POOL = f"imc-contract-{os.getpid()}"
+"""Mark and network of what the contract tests make in the Docker engine."""
+
+
+@contextmanager
+def the_docker_engine() -> Iterator[tuple[docker.DockerClient, str]]:
+    """The engine of this machine with a small image that waits, and a network; both are removed at the end."""
+    client = docker.from_env()
+    image = f"{CONTRACT_POOL}:test"
+    client.api.import_image_from_data(
+        _busybox(), repository=CONTRACT_POOL, tag="test", changes=['CMD ["/bin/busybox", "sleep", "600"]']
+    )
+    network = client.networks.create(CONTRACT_POOL)
+    try:
+        yield client, image
+    finally:
+        network.remove()
+        client.images.remove(image, force=True)
+        client.close()
+
+
+def _busybox() -> bytes:
+    """Debian's busybox-static and its commands, as one layer."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        tar.add("/bin/busybox", "bin/busybox")
+        for command in ("sh", "cat", "stat", "touch", "mkdir", "sleep", "ls"):
+            link = tarfile.TarInfo(f"bin/{command}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            tar.addfile(link)
+    return buffer.getvalue()

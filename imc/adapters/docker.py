@@ -45,6 +45,7 @@ _FOR_DAEMONS_MIB = 256
 _TIMEOUT_S = 30
 _MIB = 1024 * 1024
 _SHARES_PER_CPU = 1024
+_MOST_SHARES = 262_144  # the kernel's limit
 _STATES = {"created": NodeState.UNFINISHED, "exited": NodeState.STOPPED, "dead": NodeState.STOPPED}
 
 
@@ -141,7 +142,7 @@ class DockerCloud:
             networking_config={settings.network: client.api.create_endpoint_config(aliases=[name])},
             # More than the host has is refused; the shares keep the proportion between workers.
             nano_cpus=min(flavour.size.cpus, int(info["NCPU"])) * 10**9,
-            cpu_shares=flavour.size.cpus * _SHARES_PER_CPU,
+            cpu_shares=min(flavour.size.cpus * _SHARES_PER_CPU, _MOST_SHARES),
             mem_limit=(flavour.size.memory_mib + _FOR_DAEMONS_MIB) * _MIB,
             memswap_limit=(flavour.size.memory_mib + _FOR_DAEMONS_MIB) * _MIB,
             # What Apptainer needs to mount its images, and no more than that.

@@ -1,0 +1,370 @@
+"""The promise of imc's Cloud port, held by each adapter. The Docker engine of this machine takes part."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+from builders import a_size
+from builders_imc import CONTRACT_POOL, SMALL, the_docker_engine
+
+from prominence.core.errors import CloudError, NoSuchImage, Unavailable
+from prominence.core.machines import Flavour
+from prominence.imc.adapters.docker import DockerCloud
+from prominence.imc.adapters.memory import MemoryCloud
+from prominence.imc.ports import Cloud, File, NodeState
+from prominence.imc.settings import DockerSettings, FlavourSettings
+
+FILES = (File("/etc/condor/tokens.d/pool", 0o600, "the token\n"), File("/etc/prominence/broker.json", 0o644, "{}\n"))
+
+
+@dataclass
+class Subject:
+    """A cloud, and how the world changes it behind its back."""
+
+    cloud: Cloud
+    stop: Callable[[str], Any]
+    vanish: Callable[[str], Any]
+    break_down: Callable[[], Any]
+
+
+def memory_subject() -> Subject:
+    cloud = MemoryCloud("docker", [SMALL])
+
+    def break_down() -> None:
+        for verb in ("nodes", "create", "delete"):
+            cloud.faults.next(verb, Unavailable("down"))
+
+    return Subject(cloud, lambda name: cloud.turn(name, NodeState.STOPPED), cloud.machines.pop, break_down)
+
+
+def close(cloud: DockerCloud) -> None:
+    """Its connection, which the product keeps for its life."""
+    if cloud._known:
+        cloud._known.close()
+
+
+def docker_subject(engine: docker.DockerClient, image: str, state: Path) -> Subject:
+    settings = docker_settings(image, state)
+    cloud = DockerCloud(settings, CONTRACT_POOL)
+
+    def break_down() -> None:
+        close(cloud)
+        cloud._settings = settings.model_copy(update={"socket": state / "no-such.sock"})
+        cloud._known = None
+
+    return Subject(
+        cloud,
+        lambda name: engine.containers.get(f"prominence-{CONTRACT_POOL}-{name}").kill(),
+        lambda name: engine.containers.get(f"prominence-{CONTRACT_POOL}-{name}").remove(force=True),
+        break_down,
+    )
+
+
+def docker_settings(image: str, state: Path, **changes: Any) -> DockerSettings:
+    return DockerSettings(
+        **{
+            "image": image,
+            "network": CONTRACT_POOL,
+            "state_dir": state,
+            "flavours": (FlavourSettings(name="small", cpus=2, memory_mib=256),),
+            "devices": (),
+            **changes,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[tuple[docker.DockerClient, str]]:
+    with the_docker_engine() as found:
+        yield found
+
+
+@pytest.fixture(params=["memory", "docker"])
+def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]:
+    if request.param == "memory":
+        yield memory_subject()
+    else:
+        client, image = request.getfixturevalue("engine")
+        subject = docker_subject(client, image, tmp_path)
+        yield subject
+        assert isinstance(subject.cloud, DockerCloud)
+        close(subject.cloud)
+        remove_containers(client)
+
+
+def remove_containers(client: docker.DockerClient) -> None:
+    for container in client.containers.list(all=True, filters={"label": f"prominence.pool={CONTRACT_POOL}"}):
+        container.remove(force=True, v=True)
+
+
+def states(cloud: Cloud) -> dict[str, NodeState]:
+    return {node.name: node.state for node in cloud.nodes()}
+
+
+class TestCloud:
+    def test_what_it_offers_bears_its_name(self, subject: Subject) -> None:
+        assert subject.cloud.flavours()
+        assert {flavour.cloud for flavour in subject.cloud.flavours()} == {subject.cloud.name}
+        assert subject.cloud.limit >= 1
+
+    def test_every_worker_has_directories_of_its_own(self, subject: Subject) -> None:
+        one, other = subject.cloud.layout("w-1"), subject.cloud.layout("w-2")
+        assert len({one.execute_dir, one.tasks_dir, other.execute_dir, other.tasks_dir}) == 4
+
+    def test_a_created_node_runs_and_a_deleted_one_is_gone(self, subject: Subject) -> None:
+        subject.cloud.create("w-1", a_small(subject), FILES)
+        assert states(subject.cloud) == {"w-1": NodeState.RUNNING}
+        subject.cloud.delete("w-1")
+        assert states(subject.cloud) == {}
+
+    def test_creating_twice_makes_one(self, subject: Subject) -> None:
+        subject.cloud.create("w-1", a_small(subject), FILES)
+        subject.cloud.create("w-1", a_small(subject), FILES)
+        assert states(subject.cloud) == {"w-1": NodeState.RUNNING}
+
+    def test_deleting_what_is_not_there_is_fine(self, subject: Subject) -> None:
+        subject.cloud.delete("w-1")
+        subject.cloud.create("w-1", a_small(subject), FILES)
+        subject.cloud.delete("w-1")
+        subject.cloud.delete("w-1")
+
+    def test_deleting_one_leaves_the_others(self, subject: Subject) -> None:
+        for name in ("w-1", "w-10"):
+            subject.cloud.create(name, a_small(subject), FILES)
+        subject.cloud.delete("w-1")
+        assert states(subject.cloud) == {"w-10": NodeState.RUNNING}
+
+    def test_a_node_that_ended_is_shown_as_stopped_until_it_is_deleted(self, subject: Subject) -> None:
+        subject.cloud.create("w-1", a_small(subject), FILES)
+        subject.stop("w-1")
+        assert states(subject.cloud) == {"w-1": NodeState.STOPPED}
+        subject.cloud.delete("w-1")
+        assert states(subject.cloud) == {}
+
+    def test_a_vanished_node_is_not_shown_and_can_be_deleted(self, subject: Subject) -> None:
+        subject.cloud.create("w-1", a_small(subject), FILES)
+        subject.vanish("w-1")
+        assert states(subject.cloud) == {}
+        subject.cloud.delete("w-1")
+
+    @pytest.mark.parametrize("verb", ["nodes", "create", "delete"])
+    def test_a_silent_cloud_is_unavailable_and_not_empty(self, subject: Subject, verb: str) -> None:
+        subject.break_down()
+        arguments = {"nodes": (), "create": ("w-1", SMALL, FILES), "delete": ("w-1",)}[verb]
+        with pytest.raises(Unavailable):
+            getattr(subject.cloud, verb)(*arguments)
+
+
+def a_small(subject: Subject) -> Flavour:
+    return subject.cloud.flavours()[0]
+
+
+class Docker:
+    """The Docker cloud, and the engine to look at what it did."""
+
+    def __init__(
+        self, engine: docker.DockerClient, image: str, state: Path, made: list[Docker], **changes: Any
+    ) -> None:
+        made.append(self)
+        self.made = made
+        self.engine = engine
+        self.image = image
+        self.state = state
+        self.cloud = DockerCloud(docker_settings(image, state, **changes), CONTRACT_POOL)
+
+    def worker(self, name: str = "w-1") -> Any:
+        return self.engine.containers.get(f"prominence-{CONTRACT_POOL}-{name}")
+
+    def otherwise(self, image: str = "", **changes: Any) -> Docker:
+        """The same with other settings."""
+        return Docker(self.engine, image or self.image, self.state, self.made, **changes)
+
+    def run_in(self, *command: str) -> str:
+        code, output = self.worker().exec_run(list(command))
+        text: str = output.decode()
+        assert code == 0, text
+        return text
+
+
+@pytest.fixture
+def on_docker(engine: tuple[docker.DockerClient, str], tmp_path: Path) -> Iterator[Docker]:
+    client, image = engine
+    made: list[Docker] = []
+    yield Docker(client, image, tmp_path, made)
+    for one in made:
+        close(one.cloud)
+    remove_containers(client)
+
+
+def create(on_docker: Docker, flavour: Flavour | None = None) -> None:
+    on_docker.cloud.create("w-1", flavour or on_docker.cloud.flavours()[0], FILES)
+
+
+class TestDockerWorker:
+    def test_it_finds_its_files_with_their_modes(self, on_docker: Docker) -> None:
+        create(on_docker)
+        assert on_docker.run_in("cat", "/etc/condor/tokens.d/pool") == "the token\n"
+        assert on_docker.run_in("stat", "-c", "%a %u", "/etc/condor/tokens.d/pool") == "600 0\n"
+        assert on_docker.run_in("stat", "-c", "%a %u", "/etc/prominence/broker.json") == "644 0\n"
+
+    def test_its_token_is_neither_in_the_environment_nor_in_the_image(self, on_docker: Docker) -> None:
+        create(on_docker)
+        assert "the token" not in str(on_docker.worker().attrs)
+
+    def test_it_has_its_own_name_and_no_published_port(self, on_docker: Docker) -> None:
+        create(on_docker)
+        attributes = on_docker.worker().attrs
+        assert attributes["Config"]["Hostname"] == "w-1"
+        assert not attributes["HostConfig"]["PortBindings"]
+        assert "w-1" in attributes["NetworkSettings"]["Networks"][CONTRACT_POOL]["Aliases"]
+        assert attributes["HostConfig"]["RestartPolicy"]["Name"] in ("", "no")
+
+    def test_it_gets_no_more_than_apptainer_needs(self, on_docker: Docker) -> None:
+        create(on_docker)
+        host = on_docker.worker().attrs["HostConfig"]
+        assert not host["Privileged"]
+        assert [capability.removeprefix("CAP_") for capability in host["CapAdd"]] == ["SYS_ADMIN"]
+
+    def test_more_cores_than_the_host_has_are_capped_and_weighted(self, on_docker: Docker) -> None:
+        huge = on_docker.cloud.flavours()[0].model_copy(update={"size": a_size(512, 256, 0)})
+        create(on_docker, huge)
+        host = on_docker.worker().attrs["HostConfig"]
+        assert host["NanoCpus"] == on_docker.engine.info()["NCPU"] * 10**9
+        assert host["CpuShares"] == 256 * 1024
+        assert host["Memory"] == (256 + 256) * 1024 * 1024
+
+    def test_its_directories_have_the_same_path_as_on_the_host(self, on_docker: Docker) -> None:
+        create(on_docker)
+        layout = on_docker.cloud.layout("w-1")
+        on_docker.run_in("touch", f"{layout.execute_dir}/from-inside", f"{layout.tasks_dir}/too")
+        assert Path(layout.execute_dir, "from-inside").exists() and Path(layout.tasks_dir, "too").exists()
+
+    def test_the_docker_socket_is_behind_a_directory_that_root_alone_enters(self, on_docker: Docker) -> None:
+        create(on_docker)
+        socket = Path(on_docker.cloud.layout("w-1").docker_socket)
+        assert on_docker.run_in("stat", "-c", "%a %u", str(socket.parent)) == "700 0\n"
+        assert on_docker.run_in("stat", "-c", "%F", str(socket)) == "socket\n"
+
+    def test_without_docker_tasks_there_is_no_socket(self, on_docker: Docker) -> None:
+        plain = on_docker.otherwise(docker_tasks=False)
+        create(plain)
+        assert plain.cloud.layout("w-1").docker_socket == ""
+        assert not [mount for mount in plain.worker().attrs["Mounts"] if "docker.sock" in mount["Source"]]
+
+    def test_one_that_was_made_and_never_started_is_finished(self, on_docker: Docker) -> None:
+        on_docker.cloud._make_directories("w-1")
+        on_docker.cloud._make_container("w-1", on_docker.cloud.flavours()[0])
+        assert states(on_docker.cloud) == {"w-1": NodeState.UNFINISHED}
+        create(on_docker)
+        assert states(on_docker.cloud) == {"w-1": NodeState.RUNNING}
+        assert on_docker.run_in("cat", "/etc/condor/tokens.d/pool") == "the token\n"
+
+    def test_its_exit_code_is_told(self, on_docker: Docker) -> None:
+        create(on_docker)
+        on_docker.worker().kill()
+        assert [node.detail for node in on_docker.cloud.nodes()] == ["exit code 137"]
+
+    def test_an_image_that_is_not_there_is_named_and_leaves_nothing(self, on_docker: Docker) -> None:
+        other = on_docker.otherwise("no-such-image-prominence")
+        with pytest.raises(NoSuchImage, match="no-such-image-prominence"):
+            create(other)
+        assert not any((on_docker.state / "workers").iterdir())
+
+    def test_a_refusal_at_the_start_leaves_nothing(self, on_docker: Docker) -> None:
+        other = on_docker.otherwise(network="no-such-network-prominence")
+        with pytest.raises(CloudError, match="no-such-network-prominence"):
+            create(other)
+        assert states(other.cloud) == {}
+        assert not any((on_docker.state / "workers").iterdir())
+
+
+class TestDockerDeletion:
+    def test_it_takes_the_tasks_and_the_directories_along(self, on_docker: Docker) -> None:
+        create(on_docker)
+        layout = on_docker.cloud.layout("w-1")
+        for number in range(2):
+            task(on_docker, number, "w-1")
+        on_docker.run_in("mkdir", "-p", f"{layout.execute_dir}/dir_1/sub")
+        on_docker.cloud.delete("w-1")
+        assert containers(on_docker) == []
+        assert not Path(layout.execute_dir).parent.exists()
+
+    def test_it_leaves_another_workers_tasks(self, on_docker: Docker) -> None:
+        create(on_docker)
+        other = task(on_docker, 0, "w-10")
+        on_docker.cloud.delete("w-1")
+        assert containers(on_docker) == [other]
+
+    def test_tasks_of_a_vanished_worker_go_too(self, on_docker: Docker) -> None:
+        create(on_docker)
+        task(on_docker, 0, "w-1")
+        on_docker.worker().remove(force=True)
+        on_docker.cloud.delete("w-1")
+        assert containers(on_docker) == []
+        assert not (on_docker.state / "workers" / "w-1").exists()
+
+    def test_links_that_a_job_made_are_not_followed(self, on_docker: Docker, tmp_path: Path) -> None:
+        precious = tmp_path / "precious"
+        precious.mkdir()
+        (precious / "file").write_text("keep me")
+        create(on_docker)
+        execute = Path(on_docker.cloud.layout("w-1").execute_dir)
+        (execute / "link").symlink_to(precious)
+        (execute / "dangling").symlink_to("/nowhere")
+        on_docker.cloud.delete("w-1")
+        assert (precious / "file").read_text() == "keep me"
+        assert not execute.exists()
+
+    def test_any_depth_is_removed(self, on_docker: Docker) -> None:
+        create(on_docker)
+        directory = os.open(on_docker.cloud.layout("w-1").execute_dir, os.O_DIRECTORY)
+        for _ in range(3000):
+            os.mkdir("d", dir_fd=directory)
+            below = os.open("d", os.O_DIRECTORY, dir_fd=directory)
+            os.close(directory)
+            directory = below
+        os.close(directory)
+        on_docker.cloud.delete("w-1")
+        assert not (on_docker.state / "workers" / "w-1").exists()
+
+    def test_a_container_that_is_not_ours_is_left_alone(self, on_docker: Docker) -> None:
+        stranger = on_docker.engine.containers.create(
+            on_docker.image,
+            name=f"prominence-{CONTRACT_POOL}-w-1",
+            labels={"prominence.pool": CONTRACT_POOL, "prominence.role": "something else"},
+        )
+        assert states(on_docker.cloud) == {}
+        with pytest.raises(Unavailable, match="same name"):
+            create(on_docker)
+        on_docker.cloud.delete("w-1")
+        assert containers(on_docker) == [stranger.id]
+
+    def test_it_is_quick(self, on_docker: Docker) -> None:
+        create(on_docker)
+        begun = time.monotonic()
+        on_docker.cloud.delete("w-1")
+        assert time.monotonic() - begun < 5
+
+
+def task(on_docker: Docker, number: int, worker: str) -> str:
+    """What a worker's broker starts."""
+    container = on_docker.engine.containers.run(
+        on_docker.image,
+        name=f"prominence-{CONTRACT_POOL}-task-{number}",
+        labels={"prominence.pool": CONTRACT_POOL, "prominence.role": "task", "prominence.worker": worker},
+        network_mode="none",
+        detach=True,
+    )
+    return str(container.id)
+
+
+def containers(on_docker: Docker) -> list[str]:
+    found = on_docker.engine.containers.list(all=True, filters={"label": f"prominence.pool={CONTRACT_POOL}"})
+    return [str(container.id) for container in found]
