@@ -112,8 +112,8 @@ def _pool_files(directory: Path, home: Path) -> Iterator[Path]:
 
 def _distrust(path: Path, user_id: int) -> str:
     """Why somebody else could have written the file; "" if nobody could."""
-    link, file = path.lstat(), path.stat()
-    if link.st_uid != user_id or file.st_uid != user_id:
+    file = path.stat()
+    if file.st_uid != user_id:
         return "it belongs to another user"
     if stat.S_IMODE(file.st_mode) & (stat.S_IWGRP | stat.S_IWOTH):
         return "others may write to it"

@@ -105,9 +105,9 @@ def test_a_job_that_ended_without_output_is_no_mistake() -> None:
 
 
 def test_the_output_of_a_second_attempt_is_passed_on_from_its_start() -> None:
-    turns = [Turn(RUNNING, b"first attempt, long"), Turn(IDLE), Turn(RUNNING, b"second", starts_again=True)]
+    turns = [Turn(RUNNING, b"first "), Turn(IDLE), Turn(RUNNING, b"second, longer", starts_again=True)]
     recorder = followed(FakeApi(turns=[*turns, Turn(COMPLETED, b" end")]))
-    assert recorder.stdout == b"first attempt, longsecond end"
+    assert recorder.stdout == b"first second, longer end"
 
 
 def test_a_new_attempt_that_began_between_two_looks_is_noticed_by_its_shorter_output() -> None:
