@@ -22,20 +22,15 @@ from prominence.cli.pool.watch import worker_events
 CA_VARIABLES = ("PROMINENCE_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
 
-class PoolName(click.ParamType[str]):
-    """A pool's name: part of containers' and directories' names."""
-
-    name = "name"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The name, if it can be one."""
-        if not re.fullmatch(NAME_PATTERN, value):
-            self.fail("small letters, digits and dashes, 31 at the most", param, ctx)
-        return value
+def _check_name(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """It becomes part of containers' and directories' names."""
+    if not re.fullmatch(NAME_PATTERN, value):
+        raise click.BadParameter("small letters, digits and dashes, 31 at the most", context, parameter)
+    return value
 
 
 pool_name = click.option(
-    "--name", type=PoolName(), default=DEFAULT_NAME, show_default=True, help="Which pool; several can run at once."
+    "--name", callback=_check_name, default=DEFAULT_NAME, show_default=True, help="Which pool; several can run at once."
 )
 
 

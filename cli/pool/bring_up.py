@@ -169,5 +169,8 @@ def imc_complaint(engine: docker.DockerClient, pool: Pool) -> str:
         if container.status != "running":
             return f"imc's container is {container.status}"
         probe = container.exec_run(["/opt/prominence/bin/probe-imc"])
-        return "" if probe.exit_code == 0 else f"imc is not well: {probe.output.decode(errors='replace').strip()}"
+        if probe.exit_code == 0:
+            return ""
+        said = probe.output.decode(errors="replace").strip() if isinstance(probe.output, bytes) else ""
+        return f"imc is not well: {said}"
     return "imc has no container"

@@ -14,6 +14,13 @@ IMC_HOST, IMC_PORT = "imc-control", 9700
 SECRETS = "/run/prominence/secrets"
 KEYS = "/run/prominence/keys"
 
+FLAVOURS = [
+    {"name": "small", "cpus": 2, "memory_mib": 4000, "disk_mib": 20480, "price": 0.1},
+    {"name": "medium", "cpus": 4, "memory_mib": 8000, "disk_mib": 40960, "price": 0.2},
+    {"name": "large", "cpus": 8, "memory_mib": 16000, "disk_mib": 81920, "price": 0.4},
+]
+"""Kinds of worker. The prices only say which is the smaller; on one machine nothing is billed."""
+
 
 def write_configuration(pool: Pool, settings: PoolSettings, images: dict[str, str]) -> None:
     """config/restapi.toml, scaler.toml and imc.toml in the state directory."""
@@ -66,5 +73,6 @@ def _imc(pool: Pool, settings: PoolSettings, images: dict[str, str]) -> dict[str
             "network": pool.network,
             "state_dir": str(pool.state),
             "limit": settings.max_workers,
+            "flavours": FLAVOURS,
         },
     }
