@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from flask import Flask
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
@@ -36,7 +38,9 @@ STATUS: dict[type[ProminenceError], int] = {
 
 def create_app(services: Services) -> Flask:
     """The application on these services."""
-    app = Flask("prominence.imc")
+    # No files are served, so Flask need not look for our folder; in an editable install it would not find it.
+    here = str(Path(__file__).parent)
+    app = Flask("prominence.imc", static_folder=None, root_path=here, instance_path=here)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
     app.register_blueprint(blueprint(services))

@@ -24,6 +24,7 @@ class Loop:
         self._news = threading.Event()
         self._stopping = threading.Event()
         self._fence: int | None = None
+        self._trouble = ""
         self._turned_at = clock()
 
     def wake(self) -> None:
@@ -45,8 +46,9 @@ class Loop:
             self._news.clear()
             try:
                 self.turn(reconciler)
+                self._complain("")
             except Unavailable as error:
-                log.warning("the round was cut short", error=str(error))
+                self._complain(str(error))
             except Exception:
                 log.exception("the round failed by a mistake of ours")
             self._turned_at = self._clock()
@@ -60,3 +62,11 @@ class Loop:
             log.info("leads" if fence is not None else "somebody else leads", fence=fence)
         if fence is not None:
             reconciler.round(may_act=lambda: self._election.lead() == fence)
+
+    def _complain(self, trouble: str) -> None:
+        """Once, not every round."""
+        if trouble and trouble != self._trouble:
+            log.warning("rounds are cut short", error=trouble)
+        elif self._trouble and not trouble:
+            log.info("rounds are whole again")
+        self._trouble = trouble

@@ -183,6 +183,7 @@ class Reconciler:
                 self._failed(name, work, error, now)
 
     def _worked(self, name: str, work: _UnderWay) -> None:
+        log.info("step done", worker=name, act=work.act.name.lower())
         self._setbacks.worked(setbacks.worker(name, work.act.name))
         if work.flavour:
             self._setbacks.worked(setbacks.cloud(work.flavour.cloud))
