@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 from dataclasses import dataclass
-from typing import IO, List, Mapping, Sequence
+from typing import IO, Callable, List, Mapping, Sequence
 
 from prominence.executor import proctree
 from prominence.executor.deadline import supervise
@@ -47,15 +47,16 @@ def run(
     stop: Stop,
     capture: bool = False,
     memory_mib: int | None = None,
+    warn: Callable[[], None] | None = None,
 ) -> Finished:
     """Run a program to its end, and end all that is left of it then. Raises RuntimeFailed if it cannot be started.
 
     Its stdout is ours. Its stderr passes through us to our own, so that the last words of a container runtime can
     be told from its exit code. capture: both are kept instead, the last 64 KiB of each. memory_mib: for runtimes
-    that cannot limit memory themselves.
+    that cannot limit memory themselves. warn: for programs that do not pass the warning signal on.
     """
     _become_reaper()
-    program = _Program(arguments, env, capture, memory_mib)
+    program = _Program(arguments, env, capture, memory_mib, warn)
     try:
         cause = supervise(program, limits, stop)
     finally:
@@ -66,7 +67,15 @@ def run(
 class _Program:
     """A running program with all its descendants."""
 
-    def __init__(self, arguments: Sequence[str], env: Mapping[str, str], capture: bool, memory_mib: int | None) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        env: Mapping[str, str],
+        capture: bool,
+        memory_mib: int | None,
+        warn: Callable[[], None] | None,
+    ) -> None:
+        self._warn = warn
         self._others = {process.pid for process in proctree.descendants(proctree.table(), os.getpid())}
         try:
             self._popen = subprocess.Popen(
@@ -98,7 +107,10 @@ class _Program:
         return self._ended.wait(timeout_s)
 
     def warn(self) -> None:
-        _send(signal.SIGTERM, proctree.programs(self._tree()))
+        if self._warn:
+            self._warn()
+        else:
+            _send(signal.SIGTERM, proctree.programs(self._tree()))
 
     def kill(self) -> None:
         """Until nobody is left: who forks while it is being killed is found on the next look."""

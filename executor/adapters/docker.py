@@ -13,6 +13,7 @@ import shutil
 import signal
 import tempfile
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import List, Mapping
 
@@ -79,12 +80,17 @@ class DockerCommand:
             env_file.flush()
             self._ask(*create_arguments(self._program, container, name, env_file.name, self._network))
         try:
-            # The client forwards the warning signal; a killed client does not take its container along: removal does.
-            done = process.run([self._program, "start", "--attach", name], self._env, limits, stop)
+            # The client's death does not reach the container, nor a signal for certain: `kill` does, and the removal.
+            command = [self._program, "start", "--attach", name]
+            done = process.run(command, self._env, limits, stop, warn=lambda: self._warn(name))
             state = json.loads(self._ask("inspect", "--format", "{{json .State}}", name))
         finally:
             self._ask("rm", "--force", "--volumes", name)
         return ended(container, done, state)
+
+    def _warn(self, container: str) -> None:
+        with suppress(RuntimeFailed):  # it may have ended just now
+            self._ask("kill", "--signal", "TERM", container)
 
     def _ask(self, *arguments: str) -> str:
         done = process.run([self._program, *arguments], self._env, _SHORT, _NO_STOP, capture=True)
@@ -155,6 +161,8 @@ def _fits_a_line(name: str, value: str) -> bool:
 def ended(container: Container, done: process.Finished, state: Mapping[str, object]) -> Ended:
     """What became of it, from what the engine knows of its state."""
     error, exit_code = str(state.get("Error") or ""), int(str(state.get("ExitCode", 0)))
+    if state.get("Status") == "created" and not error:
+        error = words.last_line(done.stderr) or "the container was not started"
     if state.get("Running"):
         exit_code = 128 + signal.SIGKILL  # its client was killed, and the removal that follows kills it
     cause, detail = done.cause, ""

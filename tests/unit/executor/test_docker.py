@@ -99,6 +99,12 @@ def test_another_failure_of_the_engine_is_the_runtimes() -> None:
         ended(a_container(), finished(), {"ExitCode": 128, "Error": "mount: no space left"})
 
 
+def test_a_container_that_was_never_started_did_not_succeed() -> None:
+    state = {"ExitCode": 0, "Status": "created", "Error": ""}
+    with pytest.raises(RuntimeFailed, match="unknown flag"):
+        ended(a_container(), finished(stderr="unknown flag\n"), state)
+
+
 def test_what_had_to_be_killed_ended_by_the_kill() -> None:
     state = {"ExitCode": 0, "Running": True}
     assert ended(a_container(), finished(Cause.OUT_OF_TIME), state) == Ended(Cause.OUT_OF_TIME, 137)

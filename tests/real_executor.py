@@ -1,0 +1,367 @@
+"""Real parts for the executor's tests: a registry, a broker, and the packed executor run as a slot's user would."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tarfile
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import docker
+from builders_executor import a_plan, a_planned_task
+from docker.models.containers import Container
+
+from prominence.core import document
+from prominence.core.plan import ExecutionPlan
+from prominence.core.reasons import explain
+from prominence.core.report import ExecutionReport
+from prominence.executor import package
+
+BUSYBOX = Path("/bin/busybox")
+PYTHON = "/usr/bin/python3"  # that a slot's user can reach, whatever the tests themselves run with
+SLOT_UID = 20001
+DOCKER_SOCKET = Path("/var/run/docker.sock")
+
+
+def processes_with(marker: str) -> list[int]:
+    """Processes of this machine, in whatever container, with a word of their command line."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and marker.encode() in (entry / "cmdline").read_bytes().split(b"\0"):
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def until(look: Any, timeout_s: float = 20) -> Any:
+    """What `look` gives once it gives something true."""
+    give_up_at = time.monotonic() + timeout_s
+    while not (found := look()):
+        assert time.monotonic() < give_up_at, "it never came"
+        time.sleep(0.02)
+    return found
+
+
+@contextmanager
+def open_directory() -> Iterator[Path]:
+    """A directory that slot users can reach, which pytest's own are not."""
+    directory = Path(tempfile.mkdtemp(prefix="prominence-test-"))
+    directory.chmod(0o711)
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory)
+
+
+class Registry:
+    """A registry on the loopback interface: `tiny:1`, which holds busybox; `locked`, which needs a password."""
+
+    def __init__(self) -> None:
+        layer = _busybox_layer()
+        config = {
+            "architecture": "amd64",
+            "os": "linux",
+            "config": {"Cmd": ["sh", "-c", "echo the image\\'s own"], "Env": ["PATH=/bin", "FROM_IMAGE=yes"]},
+            "rootfs": {"type": "layers", "diff_ids": [_digest(layer)]},
+        }
+        self.blobs: dict[str, bytes] = {}
+        kind = "application/vnd.docker.container.image.v1+json"
+        layer_kind = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+        self.manifest = json.dumps(
+            {
+                "schemaVersion": 2,
+                "mediaType": MANIFEST,
+                "config": self._blob(kind, json.dumps(config).encode()),
+                "layers": [self._blob(layer_kind, gzip.compress(layer, mtime=0))],
+            }
+        ).encode()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self.host = f"127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _blob(self, kind: str, content: bytes) -> dict[str, Any]:
+        self.blobs[_digest(content)] = content
+        return {"mediaType": kind, "size": len(content), "digest": _digest(content)}
+
+
+MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+
+
+def _handler(registry: Registry) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self._answer(with_body=True)
+
+        def do_HEAD(self) -> None:
+            self._answer(with_body=False)
+
+        def _answer(self, with_body: bool) -> None:
+            status, kind, body = self._content()
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Docker-Content-Digest", _digest(body))
+            self.end_headers()
+            if with_body:
+                self.wfile.write(body)
+
+        def _content(self) -> tuple[int, str, bytes]:
+            what = self.path.rpartition("/")[2]
+            if self.path == "/v2/":
+                return 200, "application/json", b"{}"
+            if "/locked/" in self.path:
+                return 401, "application/json", _error("UNAUTHORIZED", "authentication required")
+            if "/blobs/" in self.path and what in registry.blobs:
+                return 200, "application/octet-stream", registry.blobs[what]
+            if self.path.startswith("/v2/tiny/manifests/") and what in ("1", _digest(registry.manifest)):
+                return 200, MANIFEST, registry.manifest
+            return 404, "application/json", _error("MANIFEST_UNKNOWN", "manifest unknown")
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Not on the tests' output."""
+
+    return Handler
+
+
+def _error(code: str, message: str) -> bytes:
+    return json.dumps({"errors": [{"code": code, "message": message}]}).encode()
+
+
+def _digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def _busybox_layer() -> bytes:
+    applets = subprocess.run([BUSYBOX, "--list"], capture_output=True, text=True, check=True).stdout.split()
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for directory in ("bin", "etc", "tmp"):
+            entry = tarfile.TarInfo(directory)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(entry)
+        tar.add(BUSYBOX, "bin/busybox")
+        for applet in applets:
+            link = tarfile.TarInfo(f"bin/{applet}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            if applet != "busybox":
+                tar.addfile(link)
+    return archive.getvalue()
+
+
+class BrokerProcess:
+    """A broker as a worker's condor_master would start it; root's, with the Docker engine of this machine."""
+
+    def __init__(self, directory: Path, **settings: Any) -> None:
+        self.directory = directory
+        self.pool = f"test-{uuid.uuid4().hex[:8]}"
+        self.socket = directory / "broker.sock"
+        self.tasks_dir = directory / "tasks"
+        self.log = directory / "broker.log"
+        self._file = directory / "broker.pyz"
+        self._file.write_bytes(package.build("broker.main"))
+        self._settings = {
+            "pool": self.pool,
+            "worker": "worker-1",
+            "docker_socket": str(DOCKER_SOCKET),
+            "tasks_dir": str(self.tasks_dir),
+            "listen": str(self.socket),
+            "log_file": str(self.log),
+            **settings,
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        config = self.directory / "broker.json"
+        config.write_text(json.dumps(self._settings))
+        self.socket.unlink(missing_ok=True)
+        command = [PYTHON, "-I", "-S", str(self._file)]
+        self._process = subprocess.Popen(command, env={"PROMINENCE_BROKER_CONFIG": str(config)})
+        until(self.socket.exists)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        assert self._process is not None
+        self._process.send_signal(number)
+        exit_code = self._process.wait(30)
+        self._process = None
+        return exit_code
+
+    def containers(self, engine: docker.DockerClient) -> list[Container]:
+        label = [f"prominence.pool={self.pool}", "prominence.role=task"]
+        return list(engine.containers.list(all=True, filters={"label": label}, ignore_removed=True))
+
+    def sessions(self) -> list[Path]:
+        return [path for path in self.tasks_dir.iterdir() if path.is_dir()]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What is left when the executor has ended."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+    report: ExecutionReport
+
+    @property
+    def sentence(self) -> str:
+        """What a user is shown."""
+        assert self.report.reason is not None
+        return explain(self.report.reason, **self.report.details)
+
+
+class Job:
+    """The executor at work on a plan, in a sandbox of its own."""
+
+    def __init__(self, bench: Bench, plan: ExecutionPlan) -> None:
+        self._bench = bench
+        self.sandbox = bench.new_sandbox()
+        (self.sandbox / "plan.json").write_text(document.dumps(plan))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Job:
+        with open(self.sandbox / "stdout", "wb") as out, open(self.sandbox / "stderr", "wb") as err:
+            self._process = self._bench.launch(self.sandbox, out, err)
+        return self
+
+    def signal(self, number: signal.Signals) -> None:
+        """As HTCondor's starter does."""
+        pid = until(lambda: (self.sandbox / "pid").exists() and (self.sandbox / "pid").read_text().strip())
+        self._bench.signal(int(pid), number)
+
+    def finish(self, timeout_s: float = 60) -> Attempt:
+        assert self._process is not None
+        exit_code = self._process.wait(timeout_s)
+        return Attempt(exit_code, self.stdout(), (self.sandbox / "stderr").read_text(), self.report())
+
+    def stdout(self) -> str:
+        return (self.sandbox / "stdout").read_text()
+
+    def report(self) -> ExecutionReport:
+        return document.loads(ExecutionReport, (self.sandbox / "report.json").read_text())
+
+
+# The shell leaves its process to the executor, and its number where the test finds it.
+_LAUNCH = f'echo $$ > pid; exec {PYTHON} -I -S "$0" plan.json'
+
+
+class Bench:
+    """This machine with a way to run containers on it, as a slot's user meets it."""
+
+    runtime = "docker"
+
+    def __init__(self, directory: Path, registry: Registry, groups: list[int], environment: dict[str, str]) -> None:
+        self.directory = directory
+        self.registry = registry
+        self._groups = groups
+        self._environment = environment
+        self.executor = directory / "executor.pyz"
+        self.executor.write_bytes(package.build())
+        self.executor.chmod(0o755)
+
+    def image(self, name: str = "tiny:1") -> str:
+        return f"{self.registry.host}/{name}"
+
+    def task(self, *command: str, **changes: Any) -> Any:
+        """A task of this runtime, in a shell where one word is given."""
+        words = ("sh", "-c", *command) if len(command) == 1 else command
+        return a_planned_task(**{"image": self.image(), "runtimes": (self.runtime,), "command": words, **changes})
+
+    def job(self, *tasks: Any, **changes: Any) -> Job:
+        """Tasks given as text are shell scripts."""
+        planned = [self.task(task) if isinstance(task, str) else task for task in tasks]
+        return Job(self, a_plan(*planned, **{"memory_mib": 100, "grace_s": 1, **changes}))
+
+    def run(self, *tasks: Any, **changes: Any) -> Attempt:
+        return self.job(*tasks, **changes).start().finish()
+
+    def new_sandbox(self) -> Path:
+        sandbox = self.directory / f"dir_{uuid.uuid4().hex[:8]}"
+        sandbox.mkdir(mode=0o755)
+        os.chown(sandbox, SLOT_UID, SLOT_UID)
+        return sandbox
+
+    def launch(self, sandbox: Path, out: Any, err: Any) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            ["/bin/sh", "-c", _LAUNCH, str(self.executor)],
+            cwd=sandbox,
+            env=self._environment,
+            stdout=out,
+            stderr=err,
+            user=SLOT_UID,
+            group=SLOT_UID,
+            extra_groups=self._groups,
+        )
+
+    def signal(self, pid: int, number: signal.Signals) -> None:
+        os.kill(pid, number)
+
+
+class WorkerBench(Bench):
+    """The same in a container of the worker's image, where Apptainer is."""
+
+    runtime = "apptainer"
+
+    def __init__(self, directory: Path, registry: Registry, container: Container) -> None:
+        super().__init__(directory, registry, [], {})
+        self._container = container
+
+    def launch(self, sandbox: Path, out: Any, err: Any) -> subprocess.Popen[bytes]:
+        user = f"{SLOT_UID}:{SLOT_UID}"
+        command = ["docker", "exec", "--user", user, "--workdir", str(sandbox), str(self._container.id)]
+        return subprocess.Popen([*command, "/bin/sh", "-c", _LAUNCH, str(self.executor)], stdout=out, stderr=err)
+
+    def signal(self, pid: int, number: signal.Signals) -> None:
+        done = self._container.exec_run(["kill", f"-{int(number)}", str(pid)])
+        assert done.exit_code == 0
+
+
+@contextmanager
+def worker_container(
+    engine: docker.DockerClient, image: str, directory: Path, registry: Registry
+) -> Iterator[Container]:
+    """A container of a worker's image, prepared as its start does for Apptainer, without HTCondor."""
+    start = (
+        "chmod 0666 /dev/fuse && mkdir -p -m 0700 /run/prominence/private/proc"
+        " && mount -t proc proc /run/prominence/private/proc && mkdir -p /etc/containers"
+        f" && printf '[[registry]]\\nlocation = \"{registry.host}\"\\ninsecure = true\\n'"
+        " > /etc/containers/registries.conf && exec sleep infinity"
+    )
+    container = engine.containers.run(
+        image,
+        ["sh", "-c", start],
+        detach=True,
+        init=True,
+        network_mode="host",
+        cap_add=["SYS_ADMIN"],
+        security_opt=["seccomp=unconfined"],
+        devices=["/dev/fuse:/dev/fuse:rwm"],
+        volumes={str(directory): {"bind": str(directory), "mode": "rw"}},
+        labels={"prominence.test": "executor"},
+    )
+    try:
+        yield container
+    finally:
+        container.remove(force=True, v=True)
