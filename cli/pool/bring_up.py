@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import getpass
+import json
 import os
 import socket
 import time
@@ -76,15 +77,19 @@ def read_settings(pool: Pool) -> PoolSettings | None:
     except FileNotFoundError:
         return None
     try:
-        settings = PoolSettings.model_validate_json(text)
-    except ValueError as error:
+        document = json.loads(text)
+        layout = document["layout"]
+    except (ValueError, KeyError, TypeError) as error:
         raise PoolError(f"{pool.settings_file} cannot be read: {error}") from error
-    if settings.layout != LAYOUT:
+    if layout != LAYOUT:
         raise PoolError(
-            f"The state in {pool.state} has layout {settings.layout}, this version works with {LAYOUT}. "
+            f"The state in {pool.state} has layout {layout}, this version works with {LAYOUT}. "
             f"Use the version that made it, or start anew: `prominence pool down --purge --name {pool.name}`."
         )
-    return settings
+    try:
+        return parse(PoolSettings, document)
+    except Rejected as error:
+        raise PoolError(f"{pool.settings_file} is wrong: {error}") from error
 
 
 def _settle(engine: docker.DockerClient, pool: Pool, wishes: Wishes) -> PoolSettings:
