@@ -5,6 +5,8 @@ Quoting is done by HTCondor's own library. This is the one place where our words
 
 from __future__ import annotations
 
+import re
+
 import classad2
 
 from prominence.core.errors import Rejected
@@ -35,6 +37,10 @@ STARTS = "NumJobStarts"
 REMOTE_HOST = "RemoteHost"
 LAST_REMOTE_HOST = "LastRemoteHost"
 SANDBOX = "Iwd"
+EXIT_SIGNAL = "ExitSignal"
+CPUS_PROVISIONED = "CpusProvisioned"
+MEMORY_PROVISIONED = "MemoryProvisioned"  # MiB
+DISK_PROVISIONED = "DiskProvisioned"  # KiB
 
 # HTCondor's, of machines
 MACHINE = "Machine"
@@ -61,6 +67,7 @@ JOB_TYPE = "ProminenceType"
 JOB_NAME = "ProminenceName"
 IDENTITY = "ProminenceIdentity"
 GROUP = "ProminenceGroup"
+WALLTIME = "ProminenceWalltime"  # seconds that the tasks may run
 LABEL_PREFIX = "ProminenceUserMetadata_"
 
 # Ours, of machines
@@ -69,6 +76,9 @@ CLOUD = "ProminenceCloud"
 REGION = "ProminenceRegion"
 FLAVOUR = "ProminenceFlavour"
 RUNTIMES = "ProminenceRuntimes"
+
+# Of machines, kept by HTCondor in the ad of the job that ran there last (job_machine_attrs)
+LAST_CLOUD = f"MachineAttr{CLOUD}0"
 
 WORKER_DOMAIN = "workers"
 """Workers of the pool authenticate as NAME@workers; nobody else has an identity in that domain."""
@@ -81,3 +91,38 @@ def quote(text: str) -> str:
     except ValueError as error:  # of which UnicodeEncodeError is a kind
         raise Rejected.because(f"{text!r} holds a NUL or half of a surrogate pair") from error
     return literal
+
+
+def portable(text: str) -> str:
+    """`text` in printable ASCII without `"`, `\\`, `$` and `%`, which every parser of HTCondor reads alike.
+
+    The submit language leaves backslashes as they are, so that what `quote` makes of a line break or an accent would
+    come out changed, and it expands `$(NAME)`. Other characters become %XX, as in a URL; different texts stay so.
+    """
+    return _NOT_PORTABLE.sub(_escaped, text)
+
+
+def text_literal(text: str) -> str:
+    """`portable(text)` as a ClassAd string literal: how all text of users is written and looked for."""
+    return quote(portable(text))
+
+
+def accounting_name(text: str) -> str:
+    """`text` as the name of a user or group in HTCondor's accounting, where dots divide groups and @ ends a name."""
+    return _NOT_OF_A_NAME.sub(_escaped, text)
+
+
+def label(key: str) -> str:
+    """The attribute of a label. Raises Rejected for what cannot be one."""
+    if not _LABEL.fullmatch(key):
+        raise Rejected.because("the name of a label must be letters (a to z) and digits only, at least one", key)
+    return LABEL_PREFIX + key
+
+
+_NOT_PORTABLE = re.compile(r'[^ -~]|["\\$%]')
+_NOT_OF_A_NAME = re.compile(r"[^A-Za-z0-9_-]")
+_LABEL = re.compile(r"[A-Za-z0-9]+")
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in match.group().encode("utf-8", "surrogatepass"))

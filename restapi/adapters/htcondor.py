@@ -1,0 +1,94 @@
+"""JobQueue on HTCondor's bindings, on the access point itself: the operating system tells the schedd who we are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import htcondor2
+
+from prominence.core import logs
+from prominence.core.errors import ProminenceError, Unavailable
+from prominence.core.view import ATTRIBUTES, JobAd
+from prominence.restapi.selection import Selection
+from prominence.restapi.translate.constraint import constraint
+from prominence.restapi.translate.submit import SubmitDescription
+
+log = logs.get(__name__)
+
+RETRY_AFTER_S = 5
+
+# Older bindings raise what Python has, newer ones their own.
+_FAILURES = (getattr(htcondor2, "HTCondorException", RuntimeError), RuntimeError, OSError, ValueError)
+
+_REFUSED = "Failed to create job ad"
+
+
+class HTCondorQueue:
+    """The schedd that this machine's HTCondor configuration names. It is looked up for every call: its address
+    changes when it restarts."""
+
+    def submit(self, description: SubmitDescription) -> int:
+        with _translated("submit a job"):
+            result = self._schedd().submit(htcondor2.Submit(dict(description.commands)))
+        return int(result.cluster())
+
+    def find(self, selection: Selection) -> list[JobAd]:
+        with _translated("list the queue"):
+            ads = self._schedd().query(constraint=constraint(selection), projection=list(ATTRIBUTES))
+        return [_plain(ad) for ad in ads]
+
+    def history(self, selection: Selection, limit: int) -> list[JobAd]:
+        with _translated("read the history"):
+            schedd = self._schedd()
+            # Asked of a dead schedd, history() takes the whole process down (23.9); a query raises.
+            schedd.query(constraint="false", projection=ATTRIBUTES[:1], limit=1)
+            ads = schedd.history(constraint=constraint(selection), projection=list(ATTRIBUTES), match=limit)
+            return [_plain(ad) for ad in ads]
+
+    def remove(self, selection: Selection, reason: str) -> int:
+        with _translated("remove a job"):
+            # The reason is heeded as one of a pair only.
+            done = self._schedd().act(htcondor2.JobAction.Remove, constraint(selection), (reason, 0))
+        return int(done["TotalSuccess"])
+
+    def silent(self) -> tuple[str, ...]:
+        return tuple(self._silent())
+
+    def _silent(self) -> Iterator[str]:
+        try:
+            self._schedd().query(constraint="false", projection=ATTRIBUTES[:1], limit=1)
+        except _FAILURES as error:
+            log.warning("the schedd does not answer", error=str(error))
+            yield "HTCONDOR_SCHEDD"
+        try:
+            if not htcondor2.Collector().query(htcondor2.AdType.Collector, projection=["Name"]):
+                yield "HTCONDOR_COLLECTOR"
+        except _FAILURES as error:
+            log.warning("the collector does not answer", error=str(error))
+            yield "HTCONDOR_COLLECTOR"
+
+    def _schedd(self) -> Any:
+        return htcondor2.Schedd()
+
+
+def _plain(ad: Any) -> JobAd:
+    return {name: value for name, value in _values(ad) if type(value) in (str, int, float, bool)}
+
+
+def _values(ad: Any) -> Iterator[tuple[str, Any]]:
+    """Expressions are evaluated. What ClassAds have for undefined and error is a number to Python and none to us."""
+    return ((name, ad.eval(name)) for name in ATTRIBUTES if name in ad)
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    try:
+        yield
+    except _FAILURES as error:
+        said = " ".join(str(error).split())
+        if said.startswith(_REFUSED):
+            raise ProminenceError(f"HTCondor does not understand the job: {said}") from error
+        log.warning(f"could not {what}", error=said)
+        raise Unavailable("The queue of jobs does not answer at the moment.", RETRY_AFTER_S) from error

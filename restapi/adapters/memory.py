@@ -1,0 +1,158 @@
+"""Queue, sandboxes and identities in this process, for unit tests: same promises, faults on request.
+
+The queue understands the ClassAds it is given: attributes and constraints are HTCondor's own text, read by its own
+library.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from typing import BinaryIO
+
+import classad2
+
+from prominence.core import classads
+from prominence.core.errors import Unauthenticated, Unavailable
+from prominence.core.states import JobStatus
+from prominence.core.view import ATTRIBUTES, JobAd
+from prominence.restapi.identity import Identity
+from prominence.restapi.ports import Unusable
+from prominence.restapi.selection import Selection
+from prominence.restapi.translate.constraint import constraint
+from prominence.restapi.translate.submit import SubmitDescription
+
+Value = str | int | float | bool
+
+_ATTRIBUTE_OF = {
+    "request_cpus": classads.REQUEST_CPUS,
+    "request_memory": classads.REQUEST_MEMORY,
+    "request_disk": classads.REQUEST_DISK,
+}
+
+
+class MemoryQueue:
+    """Nothing runs by itself: `change` and `leave` do to a job what HTCondor would.
+
+    Set `unavailable` to a sentence and every verb raises Unavailable with it, until it is empty again; set
+    `loses_answers` and a job is queued, but its submitter never hears of it.
+    """
+
+    def __init__(self, now: Callable[[], float] = lambda: 0.0) -> None:
+        self.unavailable = ""
+        self.loses_answers = False
+        self._now = now
+        self._queue: dict[int, classad2.ClassAd] = {}
+        self._history: list[classad2.ClassAd] = []
+        self._last_id = 0
+
+    def submit(self, description: SubmitDescription) -> int:
+        self._begin()
+        self._last_id += 1
+        ad = _ad(description.commands)
+        ad[classads.CLUSTER_ID] = self._last_id
+        ad[classads.SUBMITTED_AT] = int(self._now())
+        ad[classads.STARTS] = 0
+        self._queue[self._last_id] = ad
+        self.change(self._last_id, JobStatus.IDLE)
+        if self.loses_answers:
+            raise Unavailable("The schedd hung up.")
+        return self._last_id
+
+    def find(self, selection: Selection) -> list[JobAd]:
+        self._begin()
+        return [_plain(ad) for ad in self._matching(selection)]
+
+    def history(self, selection: Selection, limit: int) -> list[JobAd]:
+        self._begin()
+        wanted = classad2.ExprTree(constraint(selection))
+        return [_plain(ad) for ad in reversed(self._history) if wanted.eval(ad) is True][:limit]
+
+    def remove(self, selection: Selection, reason: str) -> int:
+        self._begin()
+        removed = [ad for ad in self._matching(selection) if ad[classads.JOB_STATUS] != JobStatus.REMOVED]
+        for ad in removed:
+            self.leave(ad[classads.CLUSTER_ID], JobStatus.REMOVED, RemoveReason=reason)
+        return len(removed)
+
+    def silent(self) -> tuple[str, ...]:
+        return ("HTCONDOR_SCHEDD",) if self.unavailable else ()
+
+    def change(self, job_id: int, status: JobStatus, **attributes: Value) -> None:
+        """A job in the queue enters another state, or gets other attributes."""
+        self._queue[job_id].update(
+            {classads.JOB_STATUS: int(status), classads.ENTERED_STATUS_AT: int(self._now()), **attributes}
+        )
+
+    def leave(self, job_id: int, status: JobStatus, **attributes: Value) -> None:
+        """A job ends and leaves the queue."""
+        self.change(job_id, status, **attributes)
+        self._history.append(self._queue.pop(job_id))
+
+    def _matching(self, selection: Selection) -> list[classad2.ClassAd]:
+        wanted = classad2.ExprTree(constraint(selection))
+        return [ad for ad in self._queue.values() if wanted.eval(ad) is True]
+
+    def _begin(self) -> None:
+        if self.unavailable:
+            raise Unavailable(self.unavailable)
+
+
+class MemorySandboxes:
+    """Files by uid and name. A name in `unusable` is there and must not be read; `full` refuses new sandboxes."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, dict[str, bytes]] = {}
+        self.unusable: set[str] = set()
+        self.full = False
+
+    def make(self, uid: str, files: Mapping[str, str]) -> str:
+        if self.full:
+            raise Unavailable("There is no room for the job's files.")
+        self.files[uid] = {name: text.encode() for name, text in files.items()}
+        return f"/sandboxes/{uid}"
+
+    def discard(self, uid: str) -> None:
+        self.files.pop(uid, None)
+
+    def exists(self, uid: str) -> bool:
+        return uid in self.files
+
+    def read(self, uid: str, name: str) -> bytes | None:
+        if name in self.unusable:
+            raise Unusable(f"{name} is not a file that we would read")
+        return self.files.get(uid, {}).get(name)
+
+    def open(self, uid: str, name: str) -> BinaryIO | None:
+        content = self.read(uid, name)
+        return None if content is None else io.BytesIO(content)
+
+
+class MemoryIdentities:
+    """Tokens are looked up in a table."""
+
+    def __init__(self, known: Mapping[str, Identity]) -> None:
+        self._known = known
+
+    def who(self, token: str) -> Identity:
+        if token not in self._known:
+            raise Unauthenticated("The token is not known.")
+        return self._known[token]
+
+
+def _ad(commands: Mapping[str, str]) -> classad2.ClassAd:
+    """What the schedd would make of the commands that matter to us."""
+    ad = classad2.ClassAd()
+    for name, text in commands.items():
+        if name.startswith("My."):
+            ad[name.removeprefix("My.")] = classad2.ExprTree(text)
+        elif name in _ATTRIBUTE_OF:
+            ad[_ATTRIBUTE_OF[name]] = int(text)
+    ad[classads.ACCOUNTING_USER] = commands["accounting_group_user"]
+    if "accounting_group" in commands:
+        ad[classads.ACCOUNTING_GROUP] = commands["accounting_group"]
+    return ad
+
+
+def _plain(ad: classad2.ClassAd) -> JobAd:
+    return {name: ad.eval(name) for name in ATTRIBUTES if name in ad}

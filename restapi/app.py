@@ -1,0 +1,78 @@
+"""The REST API as a Flask application: services in; blueprints and error handlers on, and nothing else."""
+
+from __future__ import annotations
+
+from flask import Flask, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
+
+from prominence.core import errors, logs
+from prominence.restapi import legacy
+from prominence.restapi.routes import health, jobs
+from prominence.restapi.services import Services
+
+log = logs.get(__name__)
+
+BASE_PATH = "/prominence/v1"
+
+STATUS: dict[type[errors.ProminenceError], int] = {
+    errors.Rejected: 400,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: legacy.NOT_FOUND,
+    errors.Conflict: 409,
+    errors.Unavailable: 503,
+    errors.CloudError: 502,
+    errors.ProminenceError: 500,
+}
+"""The status code of each error; one that is not here has its nearest ancestor's."""
+
+
+def create_app(services: Services, max_body: int) -> Flask:
+    """The application on these services. max_body: bytes that a request may bring."""
+    app = Flask("prominence.restapi", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = max_body
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
+    # What is almost an address is answered as what it means, or by an error in JSON, never by a page that redirects.
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    for routes in (jobs.blueprint(services), health.blueprint(services)):
+        app.register_blueprint(routes, url_prefix=BASE_PATH)
+    app.register_error_handler(errors.ProminenceError, _ours)
+    app.register_error_handler(HTTPException, _of_http)
+    app.register_error_handler(Exception, _mistake)
+    return app
+
+
+def status_of(kind: type[errors.ProminenceError]) -> int:
+    """The status code of an error."""
+    return next(STATUS[ancestor] for ancestor in kind.__mro__ if ancestor in STATUS)
+
+
+def _ours(error: errors.ProminenceError) -> ResponseReturnValue:
+    headers = {}
+    if isinstance(error, errors.Unauthenticated):
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, errors.Unavailable) and error.retry_after_s:
+        headers["Retry-After"] = str(error.retry_after_s)
+    status = status_of(type(error))
+    if status == 500:
+        log.error("a request failed by a mistake of ours", path=request.path, error=str(error))
+    return {"error": str(error)}, status, headers
+
+
+def _of_http(error: HTTPException) -> ResponseReturnValue:
+    """Flask's own errors: no such address, a method that it does not know, a body that is too large."""
+    if isinstance(error, NotFound):
+        return {"error": f"There is nothing at {request.path}."}, legacy.NOT_FOUND
+    headers = [header for header in error.get_headers() if header[0] not in ("Content-Type", "Content-Length")]
+    sentence = error.description or error.name
+    if isinstance(error, RequestEntityTooLarge):
+        sentence = f"The request is too large: at most {request.max_content_length} bytes are taken."
+    return {"error": sentence}, error.code or 500, headers
+
+
+def _mistake(error: Exception) -> ResponseReturnValue:
+    log.exception("a request failed by a mistake of ours", path=request.path, error=repr(error))
+    return {"error": "The service made a mistake; its operator finds more in its log."}, 500

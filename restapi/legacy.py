@@ -1,0 +1,54 @@
+"""The quarantine: what the published client and its users' files force on us, rule by rule with its reason.
+
+Nothing else in the API knows these; each can be deleted here when nobody needs it any more. The rest of what old
+clients may write (runtimes by their old names, memory such as 16.0, numbers as values of env) is part of the job
+model, since it is no trouble there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+NOT_FOUND = 400
+"""Any 404 makes the published client say that PROMINENCE_URL is wrong, whatever the body tells."""
+
+_SAID_BY_US = frozenset({"statusReason", "statusReasonCode", "exitCode"})
+
+_EMPTY_MEANS_ABSENT = frozenset(
+    {"policies", "notifications", "inputs", "artifacts", "outputFiles", "outputDirs", "storage"}
+)
+
+
+def token(authorization: str) -> str:
+    """The token in an Authorization header; "" for none.
+
+    The scheme is not looked at: clients say "Bearer", "token" and "Token".
+    """
+    words = authorization.split()
+    return words[1] if len(words) == 2 else ""
+
+
+def job(body: Any) -> Any:
+    """A job as old clients and files spell it, in our spelling. What is no job at all is left as it is."""
+    if not isinstance(body, dict):
+        return body
+    return {key: value for key, value in body.items() if not _says_nothing(key, value)}
+
+
+def _says_nothing(key: str, value: Any) -> bool:
+    """What `describe -i` prints is meant to be submitted again, but leaves some of the server's words in.
+
+    And scripts write every section of a job, those that they do not use as {} or [].
+    """
+    return key in _SAID_BY_US or (key in _EMPTY_MEANS_ABSENT and value in ({}, []))
+
+
+def is_of_a_workflow(parameters: Mapping[str, list[str]]) -> bool:
+    """`list jobs N` asks for the jobs of workflow N with the parameters of a list of jobs by id."""
+    return parameters.get("workflow") == ["true"]
+
+
+def says_yes(values: list[str] | None) -> bool:
+    """A flag: old clients send `completed=true`, others the bare name."""
+    return values is not None and values[-1].lower() in ("", "true", "1", "yes")

@@ -1,0 +1,95 @@
+"""What a job has written so far, from any byte on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from prominence.core import classads, logs
+from prominence.core.errors import Forbidden, NotFound
+from prominence.core.states import ENDED, Status
+from prominence.core.view import JobAd
+from prominence.restapi.identity import Identity, may_use
+from prominence.restapi.ports import Unusable
+from prominence.restapi.query import look_at, uid_of
+from prominence.restapi.selection import Selection
+from prominence.restapi.services import Services
+from prominence.restapi.text import unfinished
+
+log = logs.get(__name__)
+
+_PIECE = 256 * 1024
+
+
+@dataclass(frozen=True)
+class Output:
+    """A part of a file: `length` bytes from where it stands, up to byte `end` of what the job has written.
+
+    status: of the job, looked at before the file. Where it is final, nothing comes after this. To be closed.
+    """
+
+    status: Status
+    end: int
+    length: int = 0
+    file: BinaryIO | None = None
+
+    def pieces(self) -> Iterator[bytes]:
+        """The bytes; fewer than `length` when another attempt began to write the file anew."""
+        left = self.length
+        while self.file is not None and left > 0 and (piece := self.file.read(min(_PIECE, left))):
+            left -= len(piece)
+            yield piece
+
+    def close(self) -> None:
+        """Close the file."""
+        if self.file is not None:
+            self.file.close()
+
+
+def output(job_id: int, name: str, offset: int, caller: Identity, services: Services) -> Output:
+    """What the job has written to this stream. Raises NotFound; Forbidden for another user's job.
+
+    Of a job that may write more, a character that is only half there is left for the next time. Less than `offset`
+    is there when another attempt began anew: whoever follows is told to begin again, too.
+    """
+    ad = _find(job_id, services)
+    if not may_use(caller, str(ad[classads.IDENTITY])):
+        raise Forbidden(f"Job {job_id} is not yours.")
+    [job] = look_at([ad], caller, services)
+    status = job.view.status
+    file = _open(uid_of(ad), job_id, name, services)
+    if file is None:
+        return Output(status, end=0)
+    size = file.seek(0, os.SEEK_END)
+    if offset > size:
+        return Output(status, end=0, file=file)
+    end = size if status in ENDED else size - _unfinished(file, offset, size)
+    file.seek(offset)
+    return Output(status, end, end - offset, file)
+
+
+def _find(job_id: int, services: Services) -> JobAd:
+    """Anybody's job."""
+    selection = Selection(ids=(job_id,))
+    found = services.queue.find(selection) or services.queue.history(selection, 1)
+    if not found:
+        raise NotFound(f"There is no job {job_id}.")
+    return found[0]
+
+
+def _open(uid: str, job_id: int, name: str, services: Services) -> BinaryIO | None:
+    try:
+        file = services.sandboxes.open(uid, name)
+    except Unusable as error:
+        log.warning("a job's output cannot be read", job=job_id, stream=name, error=str(error))
+        raise NotFound(f"Job {job_id} has no {name} that can be read.") from error
+    if file is None and not services.sandboxes.exists(uid):
+        raise NotFound(f"The output of job {job_id} is no longer kept.")
+    return file
+
+
+def _unfinished(file: BinaryIO, offset: int, size: int) -> int:
+    file.seek(max(offset, size - 4))
+    return unfinished(file.read(4))

@@ -1,0 +1,61 @@
+"""What the API needs of the world: a queue of jobs, a place for their files, somebody who knows the callers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import BinaryIO, Protocol
+
+from prominence.core.errors import ProminenceError
+from prominence.core.view import JobAd
+from prominence.restapi.identity import Identity
+from prominence.restapi.selection import Selection
+from prominence.restapi.translate.submit import SubmitDescription
+
+
+class JobQueue(Protocol):
+    """The access point's queue and its memory of finished jobs. Every verb raises Unavailable when it is silent."""
+
+    def submit(self, description: SubmitDescription) -> int:
+        """Queue a job; its id. After Unavailable it may be there all the same: look for it by its uid."""
+
+    def find(self, selection: Selection) -> list[JobAd]:
+        """Jobs in the queue, in no order."""
+
+    def history(self, selection: Selection, limit: int) -> list[JobAd]:
+        """Jobs that have left the queue, the last `limit` that did so first."""
+
+    def remove(self, selection: Selection, reason: str) -> int:
+        """Take jobs out of the queue, ending those that run; how many. A job on its way out is not counted."""
+
+    def silent(self) -> tuple[str, ...]:
+        """The daemons that do not answer; never raises."""
+
+
+class Unusable(ProminenceError):
+    """There is a file, and it is not one that we would read: a link, a device, too large."""
+
+
+class Sandboxes(Protocol):
+    """A directory for each job, by the job's uid. HTCondor writes into it what a worker sends: no file is trusted."""
+
+    def make(self, uid: str, files: Mapping[str, str]) -> str:
+        """Make the directory with these text files in it, whole or not at all; its path. Raises Unavailable."""
+
+    def discard(self, uid: str) -> None:
+        """Remove it with all it holds. What is not there is fine."""
+
+    def exists(self, uid: str) -> bool:
+        """Whether the job has one (still)."""
+
+    def read(self, uid: str, name: str) -> bytes | None:
+        """What a small file holds; None when there is none. Raises Unusable."""
+
+    def open(self, uid: str, name: str) -> BinaryIO | None:
+        """A file of any size, to be closed by the caller; None when there is none. Raises Unusable."""
+
+
+class Identities(Protocol):
+    """Who knows the callers."""
+
+    def who(self, token: str) -> Identity:
+        """Whose token it is. Raises Unauthenticated for any token that is not good, whatever is wrong with it."""

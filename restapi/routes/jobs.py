@@ -1,0 +1,75 @@
+"""Jobs: create, list, describe, delete, read their output."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+from flask.typing import ResponseReturnValue
+
+from prominence.core.errors import Rejected
+from prominence.restapi import actions, listing, query, submission
+from prominence.restapi.output import output
+from prominence.restapi.routes.reading import body, caller, parameters
+from prominence.restapi.services import Services
+from prominence.restapi.translate.submit import STDERR, STDOUT
+
+OFFSET = "X-Prominence-Offset"
+"""Of an output: the byte from which to ask the next time."""
+
+STATUS = "X-Prominence-Status"
+"""Of an output: the job's status, looked at before the output was read. If it is final, this was the last of it."""
+
+
+def blueprint(services: Services) -> Blueprint:
+    """All of them, on these services."""
+    routes = Blueprint("jobs", __name__)
+
+    @routes.post("/jobs")
+    def create() -> ResponseReturnValue:
+        user = caller(services)
+        return {"id": submission.submit(body(), user, services)}, 201
+
+    @routes.get("/jobs")
+    def list_jobs() -> ResponseReturnValue:
+        user = caller(services)
+        return query.list_jobs(listing.read(parameters(), user.user), user, services)
+
+    @routes.get("/jobs/<job>")
+    def describe(job: str) -> ResponseReturnValue:
+        user = caller(services)
+        return query.describe(listing.job_id(job), user, services)
+
+    @routes.delete("/jobs/<job>")
+    def delete(job: str) -> ResponseReturnValue:
+        user = caller(services)
+        actions.delete([listing.job_id(job)], user, services)
+        return {}
+
+    @routes.delete("/jobs")
+    def delete_several() -> ResponseReturnValue:
+        user = caller(services)
+        ids = parameters().get("id")
+        if not ids:
+            raise Rejected.because("is needed: the numbers of the jobs to delete, such as 1,2", "id")
+        actions.delete(listing.job_ids(",".join(ids)), user, services)
+        return {}
+
+    @routes.get("/jobs/<job>/stdout")
+    def stdout(job: str) -> ResponseReturnValue:
+        return _output(job, STDOUT, services)
+
+    @routes.get("/jobs/<job>/stderr")
+    def stderr(job: str) -> ResponseReturnValue:
+        return _output(job, STDERR, services)
+
+    return routes
+
+
+def _output(job: str, name: str, services: Services) -> Response:
+    user = caller(services)
+    found = output(listing.job_id(job), name, listing.offset(parameters()), user, services)
+    response = Response(found.pieces(), content_type="text/plain; charset=utf-8")
+    response.content_length = found.length
+    response.headers[OFFSET] = str(found.end)
+    response.headers[STATUS] = found.status.value
+    response.call_on_close(found.close)
+    return response

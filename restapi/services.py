@@ -1,0 +1,24 @@
+"""What the routes work with: one adapter for each port, chosen by main or by a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from prominence.core.keyvalue.port import KeyValue
+from prominence.restapi.ports import Identities, JobQueue, Sandboxes
+from prominence.restapi.translate.site import Site
+
+
+@dataclass(frozen=True)
+class Services:
+    """clock: now. new_uid: a new UUID as text."""
+
+    queue: JobQueue
+    sandboxes: Sandboxes
+    identities: Identities
+    store: KeyValue
+    site: Site
+    clock: Callable[[], datetime]
+    new_uid: Callable[[], str]

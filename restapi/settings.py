@@ -1,0 +1,67 @@
+"""Settings of the REST API: /etc/prominence/restapi.toml, and PROMINENCE_RESTAPI_... over it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from prominence.core.settings import Settings
+from prominence.restapi.translate.site import Site
+
+
+def _for_htcondor(path: Path) -> Path:
+    if not path.is_absolute():
+        raise ValueError("must be an absolute path")
+    if not str(path).isprintable():
+        raise ValueError("must not hold line breaks and the like: it is given to HTCondor")
+    return path
+
+
+AbsolutePath = Annotated[Path, AfterValidator(_for_htcondor)]
+
+
+class JobSettings(Settings):
+    """What this site gives to every job."""
+
+    executor_file: AbsolutePath = Field(
+        default=Path("/opt/prominence/executor.pyz"), description="The program that travels with each job."
+    )
+    default_walltime: int = Field(default=720, ge=1, description="Minutes, for jobs that ask for none.")
+    max_attempts: int = Field(default=5, ge=1, description="How often a job may be started before it is held.")
+    lease_s: int = Field(default=60, ge=10, description="For so long a job waits for a worker that has gone silent.")
+    grace_s: int = Field(default=10, ge=1, description="Between the warning to a task and its end.")
+    overhead_s: int = Field(
+        default=3600, ge=60, description="What fetching images and the like may add to a job's walltime."
+    )
+
+    def site(self) -> Site:
+        """For the translation."""
+        return Site(
+            executor=str(self.executor_file),
+            default_walltime=self.default_walltime,
+            max_attempts=self.max_attempts,
+            job_lease_s=self.lease_s,
+            grace_s=self.grace_s,
+            overhead_s=self.overhead_s,
+        )
+
+
+class RestApiSettings(Settings):
+    """All of them. Where it listens is gunicorn's business."""
+
+    sandboxes_dir: AbsolutePath = Field(
+        default=Path("/var/lib/prominence/jobs"), description="Directory with a directory for each job's files."
+    )
+    token_key_file: Path = Field(
+        default=Path("/etc/prominence/secrets/api.key"),
+        description="File with the secret that users' tokens are signed with, of 32 bytes at least.",
+    )
+    etcd_endpoints: tuple[str, ...] = Field(
+        default=("127.0.0.1:2379",), min_length=1, description="host:port of each member of the etcd cluster."
+    )
+    max_body: int = Field(default=1024 * 1024, ge=1024, description="Bytes that a request may bring.")
+    log_file: Path | None = Field(default=None, description="Where the log goes; absent: to stderr.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="What to log.")
+    jobs: JobSettings = Field(default_factory=JobSettings, description="What this site gives to every job.")

@@ -1,0 +1,64 @@
+"""Submit a job: its files first, then HTCondor, so that whatever is queued can run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prominence.core import classads, document, logs, plan
+from prominence.core.errors import Unavailable
+from prominence.core.job import JobSpec
+from prominence.core.validation import parse
+from prominence.restapi import legacy
+from prominence.restapi.identity import Identity
+from prominence.restapi.ports import JobQueue
+from prominence.restapi.selection import Selection
+from prominence.restapi.services import Services
+from prominence.restapi.translate.plan import plan as plan_of
+from prominence.restapi.translate.submit import SubmitDescription, describe
+
+log = logs.get(__name__)
+
+SPEC_FILE = "spec.json"
+"""The job as its user described it."""
+
+
+def submit(body: Any, caller: Identity, services: Services) -> int:
+    """Submit the job that a request's body describes; its id. Raises Rejected with every mistake in it."""
+    spec = parse(JobSpec, legacy.job(body))
+    uid = services.new_uid()
+    sandbox = services.sandboxes.make(
+        uid,
+        {
+            SPEC_FILE: spec.model_dump_json(exclude_none=True),
+            plan.FILE_NAME: document.dumps(plan_of(spec, uid, services.site)),
+        },
+    )
+    try:
+        description = describe(spec, uid, caller, sandbox, services.site)
+        job_id = _queue(services.queue, description, uid)
+    except _Unknown:
+        raise  # a job without its files would be worse than files without a job
+    except BaseException:
+        services.sandboxes.discard(uid)
+        raise
+    log.info("job submitted", job=job_id, uid=uid, user=caller.user)
+    return job_id
+
+
+class _Unknown(Unavailable):
+    """Nobody can say whether the job was queued."""
+
+
+def _queue(queue: JobQueue, description: SubmitDescription, uid: str) -> int:
+    """Queue the job; if the answer got lost, look whether it was."""
+    try:
+        return queue.submit(description)
+    except Unavailable as error:
+        try:
+            found = queue.find(Selection(uid=uid))
+        except Unavailable as again:
+            log.warning("nobody knows whether a job was queued", uid=uid)
+            raise _Unknown(str(error), error.retry_after_s) from again
+        if not found:
+            raise
+        return int(found[0][classads.CLUSTER_ID])

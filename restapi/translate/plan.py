@@ -1,0 +1,51 @@
+"""JobSpec -> ExecutionPlan: what the user asked for, as orders to the executor with nothing left open. Pure."""
+
+from __future__ import annotations
+
+import posixpath
+import shlex
+
+from prominence.core import units
+from prominence.core.job import JobSpec, Runtime, Task
+from prominence.core.plan import ExecutionPlan, PlannedTask
+from prominence.restapi.translate.site import Site
+
+HOME = "/home/user"
+"""The job's home in its containers."""
+
+_APPTAINER_FIRST = ("apptainer", "docker", "podman")
+_DOCKER_FIRST = ("docker", "podman", "apptainer")
+_PODMAN_FIRST = ("podman", "docker", "apptainer")
+
+RUNTIMES: dict[Runtime | None, tuple[str, ...]] = {
+    None: _APPTAINER_FIRST,
+    "apptainer": _APPTAINER_FIRST,
+    "singularity": _APPTAINER_FIRST,
+    "docker": _DOCKER_FIRST,
+    "udocker": _DOCKER_FIRST,
+    "podman": _PODMAN_FIRST,
+}
+"""By the runtime that a task wishes for. The old words mean any that can run the image."""
+
+
+def plan(spec: JobSpec, uid: str, site: Site) -> ExecutionPlan:
+    """The orders for this job."""
+    return ExecutionPlan(
+        job=uid,
+        name=spec.name,
+        tasks=tuple(_task(task) for task in spec.tasks),
+        cpus=spec.resources.cpus,
+        memory_mib=units.memory_mib(spec.resources.memory),
+        walltime_s=site.walltime_s(spec),
+        grace_s=site.grace_s,
+    )
+
+
+def _task(task: Task) -> PlannedTask:
+    return PlannedTask(
+        image=task.image.removeprefix("docker://"),
+        runtimes=RUNTIMES[task.runtime],
+        command=tuple(shlex.split(task.cmd)) if task.cmd is not None else (),
+        env=dict(task.env),
+        workdir=posixpath.join(HOME, task.workdir) if task.workdir is not None else HOME,
+    )

@@ -1,0 +1,30 @@
+"""What this site gives to every job, besides what the user asks for. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from prominence.core import units
+from prominence.core.job import JobSpec
+
+
+@dataclass(frozen=True)
+class Site:
+    """executor: path of the program that travels with each job. default_walltime: minutes, for jobs that name none.
+
+    max_attempts: how often a job may be started before it is held. job_lease_s: how long HTCondor waits for a worker
+    that has fallen silent. grace_s: between the warning and the end of a task. overhead_s: what fetching images and
+    the like may add to a job's walltime. vacate_margin_s: what the executor needs on top of the grace to clean up.
+    """
+
+    executor: str
+    default_walltime: int = 720
+    max_attempts: int = 5
+    job_lease_s: int = 60
+    grace_s: int = 10
+    overhead_s: int = 3600
+    vacate_margin_s: int = 20
+
+    def walltime_s(self, spec: JobSpec) -> int:
+        """How long the job's tasks may run."""
+        return units.seconds(spec.resources.walltime or self.default_walltime)

@@ -1,0 +1,138 @@
+"""JobSpec -> SubmitDescription: a job in the words of HTCondor's submit language. Pure.
+
+Text of users goes in as ClassAd literals of portable text, or as names for accounting; neither can hold a line
+break, a quotation mark or a `$`, so that no value ends early and nothing in it is expanded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from prominence.core import classads, plan, report, states, units
+from prominence.core.errors import Mistake, Rejected
+from prominence.core.job import JobSpec
+from prominence.restapi.identity import Identity
+from prominence.restapi.translate.site import Site
+
+STDOUT, STDERR = "stdout", "stderr"
+
+JOB = "job"
+"""ProminenceType of a job."""
+
+_IN_THE_POOL = f'regexp("^[^@]+@{classads.WORKER_DOMAIN}$", TARGET.{classads.AUTHENTICATED_IDENTITY})'
+"""A slot of one of the pool's own workers: the collector notes who advertised it."""
+
+
+@dataclass(frozen=True)
+class SubmitDescription:
+    """Submit commands by name, in order; those that start with "My." set an attribute of the job."""
+
+    commands: Mapping[str, str]
+
+    def text(self) -> str:
+        """As a submit file, without its last line."""
+        return "".join(f"{name} = {value}\n" for name, value in self.commands.items())
+
+
+def describe(spec: JobSpec, uid: str, caller: Identity, sandbox: str, site: Site) -> SubmitDescription:
+    """How to submit this job, whose files are in the directory `sandbox`. Raises Rejected."""
+    return SubmitDescription(
+        {
+            **_program(sandbox, site),
+            **_needs(spec),
+            **_policy(spec, site),
+            **_accounting(caller),
+            **_attributes(spec, uid, caller, site),
+        }
+    )
+
+
+def _program(sandbox: str, site: Site) -> dict[str, str]:
+    """What runs, and which files travel. The executor comes from here, so that it understands our plan."""
+    return {
+        "universe": "vanilla",
+        "executable": _path(site.executor),
+        "transfer_executable": "true",
+        "arguments": plan.FILE_NAME,
+        "initialdir": _path(sandbox),
+        "should_transfer_files": "YES",
+        "when_to_transfer_output": "ON_EXIT",
+        "transfer_input_files": plan.FILE_NAME,
+        "transfer_output_files": report.FILE_NAME,
+        # As they are written, so that a user can watch.
+        "output": STDOUT,
+        "error": STDERR,
+        "stream_output": "true",
+        "stream_error": "true",
+    }
+
+
+def _needs(spec: JobSpec) -> dict[str, str]:
+    return {
+        "request_cpus": str(spec.resources.cpus),
+        "request_memory": str(units.memory_mib(spec.resources.memory)),
+        "request_disk": str(units.disk_kib(spec.resources.disk)),
+        "requirements": _IN_THE_POOL,
+        # Where it ran is asked for long after the machine is gone.
+        "job_machine_attrs": classads.CLOUD,
+    }
+
+
+def _policy(spec: JobSpec, site: Site) -> dict[str, str]:
+    allowed_s = site.walltime_s(spec) + site.overhead_s
+    return {
+        # A job that takes its workers down with it must not do so for ever.
+        "periodic_hold": f"{classads.STARTS} > {site.max_attempts}",
+        "periodic_hold_reason": classads.quote("the job was started too often"),
+        "periodic_hold_subcode": str(states.TOO_MANY_ATTEMPTS),
+        # Behind the executor's own clock. Not allowed_execute_duration: HTCondor 23.9 does not enforce that one.
+        "allowed_job_duration": str(allowed_s),
+        "job_lease_duration": str(site.job_lease_s),
+        # Deleted or preempted, the executor is warned and has time to end its containers.
+        "kill_sig": "SIGTERM",
+        "want_graceful_removal": "true",
+        "job_max_vacate_time": str(site.grace_s + site.vacate_margin_s),
+        "leave_in_queue": "false",
+        "notification": "never",
+    }
+
+
+def _accounting(caller: Identity) -> dict[str, str]:
+    commands = {"accounting_group_user": classads.accounting_name(caller.user)}
+    if caller.group:
+        commands["accounting_group"] = classads.accounting_name(caller.group)
+    return commands
+
+
+def _attributes(spec: JobSpec, uid: str, caller: Identity, site: Site) -> dict[str, str]:
+    texts = {
+        classads.JOB_TYPE: JOB,
+        classads.JOB_UID: uid,
+        classads.JOB_NAME: spec.name,
+        classads.IDENTITY: caller.user,
+        classads.GROUP: caller.group,
+        **_labels(spec),
+    }
+    attributes = {f"My.{name}": classads.text_literal(text) for name, text in texts.items()}
+    return {**attributes, f"My.{classads.WALLTIME}": str(site.walltime_s(spec))}
+
+
+def _labels(spec: JobSpec) -> dict[str, str]:
+    """ClassAds do not tell Upper case from lower: of two labels that differ in nothing else one would be lost."""
+    seen: dict[str, str] = {}
+    mistakes = []
+    for key in spec.labels:
+        if key.lower() in seen:
+            mistakes.append(Mistake(f"labels.{key}", f"differs from {seen[key.lower()]} in upper and lower case only"))
+        seen.setdefault(key.lower(), key)
+    if mistakes:
+        raise Rejected(mistakes)
+    return {classads.label(key): value for key, value in spec.labels.items()}
+
+
+def _path(path: str) -> str:
+    """An operator's path as it is: not even a `$(...)` in it is expanded."""
+    if "\n" in path:
+        raise ValueError(f"{path!r}: a path with a line break cannot be given to HTCondor")
+    return path.replace("$", "$(DOLLAR)")
