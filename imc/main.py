@@ -73,17 +73,18 @@ def serve(settings: ImcSettings, token: SecretStr) -> int:
     threading.Thread(target=run_api, name="api", daemon=True).start()
     log.info("started", host=settings.host, port=settings.port, me=me)
     threads = ThreadPoolExecutor(settings.parallel, thread_name_prefix="act")
-    loop.run(Reconciler(_acts(settings, records), settings.deadlines, threads, loop.wake))
+    cloud = DockerCloud(settings.docker, settings.pool.name)
+    loop.run(Reconciler(_acts(settings, records, cloud), settings.deadlines, threads, loop.wake))
     stopped_by_api = failed.is_set()
     server.close()
     threads.shutdown(cancel_futures=True)
+    cloud.close()
     election.resign()  # after the last act: the next leader shall not meet it
     log.info("stopped", by_failure=stopped_by_api)
     return 1 if stopped_by_api else 0
 
 
-def _acts(settings: ImcSettings, records: Records) -> Acts:
-    cloud = DockerCloud(settings.docker, settings.pool.name)
+def _acts(settings: ImcSettings, records: Records, cloud: DockerCloud) -> Acts:
     joining = Joining(
         pool=settings.pool.name,
         collector=settings.pool.collector,

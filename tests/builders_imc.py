@@ -14,6 +14,7 @@ from typing import Any
 import docker
 from builders import NOON, a_flavour, a_request, a_size
 
+from prominence.core.bootstrap import WorkerBootstrap
 from prominence.core.errors import ProminenceError
 from prominence.core.keyvalue.memory import MemoryKeyValue
 from prominence.core.machines import Wish
@@ -34,6 +35,22 @@ JOINING = Joining(pool="test", collector="ap", trust_domain="prominence", task_n
 def a_record(**changes: Any) -> Record:
     """A worker requested at noon."""
     return Record(**{"name": "worker-1", "request": a_request(), "requested_at": NOON, "phase_since": NOON, **changes})
+
+
+def a_bootstrap(**changes: Any) -> WorkerBootstrap:
+    """What a new worker is told."""
+    return WorkerBootstrap(
+        **{
+            "name": "worker-1",
+            "pool": "test",
+            "collector": "ap",
+            "trust_domain": "prominence",
+            "token": "secret-token",
+            "flavour": SMALL,
+            "execute_dir": "/execute",
+            **changes,
+        }
+    )
 
 
 def a_node(state: NodeState = NodeState.RUNNING, **changes: Any) -> Node:

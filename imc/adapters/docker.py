@@ -102,6 +102,13 @@ class DockerCloud:
             for worker in workers:
                 self._remove(worker["Id"])
 
+    def close(self) -> None:
+        """Give up the connection to the engine."""
+        with self._lock:
+            if self._known is not None:
+                self._known.close()
+                self._known = None
+
     def _create(self, name: str, flavour: Flavour, files: Sequence[File]) -> None:
         there = self._containers(role="worker", name=name)
         if there and there[0]["State"] != "created":

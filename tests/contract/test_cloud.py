@@ -45,20 +45,13 @@ def memory_subject() -> Subject:
     return Subject(cloud, lambda name: cloud.turn(name, NodeState.STOPPED), cloud.machines.pop, break_down)
 
 
-def close(cloud: DockerCloud) -> None:
-    """Its connection, which the product keeps for its life."""
-    if cloud._known:
-        cloud._known.close()
-
-
 def docker_subject(engine: docker.DockerClient, image: str, state: Path) -> Subject:
     settings = docker_settings(image, state)
     cloud = DockerCloud(settings, CONTRACT_POOL)
 
     def break_down() -> None:
-        close(cloud)
+        cloud.close()
         cloud._settings = settings.model_copy(update={"socket": state / "no-such.sock"})
-        cloud._known = None
 
     return Subject(
         cloud,
@@ -96,7 +89,7 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]
         subject = docker_subject(client, image, tmp_path)
         yield subject
         assert isinstance(subject.cloud, DockerCloud)
-        close(subject.cloud)
+        subject.cloud.close()
         remove_containers(client)
 
 
@@ -205,7 +198,7 @@ def on_docker(engine: tuple[docker.DockerClient, str], tmp_path: Path) -> Iterat
     made: list[Docker] = []
     yield Docker(client, image, tmp_path, made)
     for one in made:
-        close(one.cloud)
+        one.cloud.close()
     remove_containers(client)
 
 
