@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import importlib
 import importlib.machinery
 import importlib.util
@@ -10,12 +11,18 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import cast
 
 import click
 import pytest
 
 from prominence.cli.main import command_line
+from prominence.cli.pool.containers import mounted_directories
+from prominence.cli.pool.layout import Pool
 from prominence.core.reasons import Reason
+from prominence.core.states import Status
+from prominence.restapi.app import BASE_PATH, create_app
+from prominence.restapi.services import Services
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -47,11 +54,21 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
 @every_page
 def test_every_path_that_is_named_exists(page: Path) -> None:
     named = {span for span in _spans(page.read_text()) if _PATH.fullmatch(span)} - MADE_WHEN_USED
+    named = {path for path in named if not path.startswith("STATE/") and "NAME" not in path}
     assert sorted(path for path in named if not list(ROOT.glob(path.rstrip("/")))) == []
 
 
 @every_page
+def test_every_place_in_the_state_directory_is_one_that_a_pool_has(page: Path) -> None:
+    pool = Pool("demo", Path("/state"))
+    own = {pool.settings_file.name, pool.environment_file.name, *(path.name for path in mounted_directories(pool))}
+    assert {place for span in _spans(page.read_text()) for place in re.findall(r"^STATE/([\w.]+)", span)} <= own
+
+
+@every_page
 def test_every_module_and_name_in_it_exists(page: Path) -> None:
+    if page.name == "settings.md":  # whose keys look like modules
+        return
     named = {span.partition("(")[0] for span in _spans(page.read_text())}
     assert sorted(name for name in named if _MODULE.fullmatch(name) and not _can_be_imported(name)) == []
 
@@ -72,6 +89,8 @@ def test_every_command_of_ours_exists_with_its_options(page: Path) -> None:
 @every_page
 def test_every_option_named_alone_is_one_of_ours(page: Path) -> None:
     ours = {option for command in _all_commands(command_line) for option in _options(command)}
+    for main in ROOT.glob("*/main.py"):
+        ours |= set(re.findall(r'add_argument\("(--[a-z-]+)"', main.read_text()))
     named = {span.split()[0].partition("=")[0] for span in _spans(page.read_text()) if span.startswith("--")}
     assert named <= ours
 
@@ -99,6 +118,33 @@ def test_a_page_that_is_not_current_is_noticed_and_made_anew(tmp_path: Path) -> 
 def test_every_reason_is_on_the_page_of_reasons() -> None:
     words = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/reasons.md").read_text(), re.MULTILINE)
     assert words == [reason.value for reason in Reason]
+
+
+def test_the_table_of_endpoints_is_that_of_the_api() -> None:
+    app = create_app(cast(Services, None), max_body=1)
+    ours = {
+        f"{method} {rule.rule.removeprefix(BASE_PATH)}".replace("<job>", "1")
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods or ()
+        if method not in ("HEAD", "OPTIONS")
+    }
+    named = re.findall(r"`((?:GET|POST|PUT|DELETE) /[^`?]*)", (ROOT / "README.md").read_text())
+    assert set(named) == ours
+
+
+def test_the_table_of_status_words_is_that_of_the_api() -> None:
+    words = re.findall(r"^\| ([a-z]+) \| [a-z]", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert words == ["status", *(status.value for status in Status)]
+
+
+def test_every_dependency_has_its_row_and_every_row_its_dependency() -> None:
+    config = configparser.ConfigParser(interpolation=None)
+    config.read(ROOT / "setup.cfg")
+    texts = [config["options"]["install_requires"], *config["options.extras_require"].values()]
+    lines = [line.strip() for text in texts for line in text.splitlines()]
+    wanted = {re.split(r"[<>=~!;\[ ]", line)[0].lower() for line in lines if line and not line.startswith(("%", "#"))}
+    rows = re.findall(r"^\| (`[^|]+`) \|", (ROOT / "docs/dependencies.md").read_text(), re.MULTILINE)
+    assert {name for row in rows for name in re.findall(r"`([^`]+)`", row)} == wanted
 
 
 @pytest.mark.parametrize("word", ["`no/such/file.py`", "[x](no-such.md)", "`core.nothing`", "`make nothing`"])
