@@ -6,6 +6,7 @@ Quoting is done by HTCondor's own library. This is the one place where our words
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
 import classad2
 
@@ -100,6 +101,11 @@ def portable(text: str) -> str:
     come out changed, and it expands `$(NAME)`. Other characters become %XX, as in a URL; different texts stay so.
     """
     return _NOT_PORTABLE.sub(_escaped, text)
+
+
+def original(portable_text: str) -> str:
+    """The text that `portable` made this of."""
+    return unquote(portable_text, errors="surrogatepass")
 
 
 def text_literal(text: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from flask import Flask, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
@@ -30,7 +32,9 @@ STATUS: dict[type[errors.ProminenceError], int] = {
 
 def create_app(services: Services, max_body: int) -> Flask:
     """The application on these services. max_body: bytes that a request may bring."""
-    app = Flask("prominence.restapi", static_folder=None)
+    # No files are served, so Flask need not look for our folder; in an editable install it would not find it.
+    here = str(Path(__file__).parent)
+    app = Flask("prominence.restapi", static_folder=None, root_path=here, instance_path=here)
     app.config["MAX_CONTENT_LENGTH"] = max_body
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it

@@ -8,9 +8,10 @@ from typing import Any
 
 import htcondor2
 
-from prominence.core import logs
+from prominence.core import classads, logs
 from prominence.core.errors import ProminenceError, Unavailable
 from prominence.core.view import ATTRIBUTES, JobAd
+from prominence.restapi.adapters.ads import plain
 from prominence.restapi.selection import Selection
 from prominence.restapi.translate.constraint import constraint
 from prominence.restapi.translate.submit import SubmitDescription
@@ -37,15 +38,15 @@ class HTCondorQueue:
     def find(self, selection: Selection) -> list[JobAd]:
         with _translated("list the queue"):
             ads = self._schedd().query(constraint=constraint(selection), projection=list(ATTRIBUTES))
-        return [_plain(ad) for ad in ads]
+        return [plain(ad) for ad in ads]
 
     def history(self, selection: Selection, limit: int) -> list[JobAd]:
         with _translated("read the history"):
             schedd = self._schedd()
             # Asked of a dead schedd, history() takes the whole process down (23.9); a query raises.
-            schedd.query(constraint="false", projection=ATTRIBUTES[:1], limit=1)
+            _probe(schedd)
             ads = schedd.history(constraint=constraint(selection), projection=list(ATTRIBUTES), match=limit)
-            return [_plain(ad) for ad in ads]
+            return [plain(ad) for ad in ads]
 
     def remove(self, selection: Selection, reason: str) -> int:
         with _translated("remove a job"):
@@ -58,7 +59,7 @@ class HTCondorQueue:
 
     def _silent(self) -> Iterator[str]:
         try:
-            self._schedd().query(constraint="false", projection=ATTRIBUTES[:1], limit=1)
+            _probe(self._schedd())
         except _FAILURES as error:
             log.warning("the schedd does not answer", error=str(error))
             yield "HTCONDOR_SCHEDD"
@@ -73,13 +74,8 @@ class HTCondorQueue:
         return htcondor2.Schedd()
 
 
-def _plain(ad: Any) -> JobAd:
-    return {name: value for name, value in _values(ad) if type(value) in (str, int, float, bool)}
-
-
-def _values(ad: Any) -> Iterator[tuple[str, Any]]:
-    """Expressions are evaluated. What ClassAds have for undefined and error is a number to Python and none to us."""
-    return ((name, ad.eval(name)) for name in ATTRIBUTES if name in ad)
+def _probe(schedd: Any) -> None:
+    schedd.query(constraint="false", projection=[classads.CLUSTER_ID], limit=1)
 
 
 @contextmanager
@@ -90,5 +86,5 @@ def _translated(what: str) -> Iterator[None]:
         said = " ".join(str(error).split())
         if said.startswith(_REFUSED):
             raise ProminenceError(f"HTCondor does not understand the job: {said}") from error
-        log.warning(f"could not {what}", error=said)
+        log.warning("HTCondor did not do what it was asked", asked_to=what, error=said)
         raise Unavailable("The queue of jobs does not answer at the moment.", RETRY_AFTER_S) from error

@@ -15,7 +15,8 @@ import classad2
 from prominence.core import classads
 from prominence.core.errors import Unauthenticated, Unavailable
 from prominence.core.states import JobStatus
-from prominence.core.view import ATTRIBUTES, JobAd
+from prominence.core.view import JobAd
+from prominence.restapi.adapters.ads import plain
 from prominence.restapi.identity import Identity
 from prominence.restapi.ports import Unusable
 from prominence.restapi.selection import Selection
@@ -61,12 +62,12 @@ class MemoryQueue:
 
     def find(self, selection: Selection) -> list[JobAd]:
         self._begin()
-        return [_plain(ad) for ad in self._matching(selection)]
+        return [plain(ad) for ad in self._matching(selection)]
 
     def history(self, selection: Selection, limit: int) -> list[JobAd]:
         self._begin()
         wanted = classad2.ExprTree(constraint(selection))
-        return [_plain(ad) for ad in reversed(self._history) if wanted.eval(ad) is True][:limit]
+        return [plain(ad) for ad in reversed(self._history) if wanted.eval(ad) is True][:limit]
 
     def remove(self, selection: Selection, reason: str) -> int:
         self._begin()
@@ -152,7 +153,3 @@ def _ad(commands: Mapping[str, str]) -> classad2.ClassAd:
     if "accounting_group" in commands:
         ad[classads.ACCOUNTING_GROUP] = commands["accounting_group"]
     return ad
-
-
-def _plain(ad: classad2.ClassAd) -> JobAd:
-    return {name: ad.eval(name) for name in ATTRIBUTES if name in ad}

@@ -1,0 +1,18 @@
+"""A ClassAd of HTCondor's library as the plain JobAd that the rest of us reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prominence.core import classads
+from prominence.core.view import ATTRIBUTES, JobAd
+
+_TEXTS_OF_USERS = (classads.JOB_NAME, classads.IDENTITY)
+
+
+def plain(ad: Any) -> JobAd:
+    """The attributes that we know, evaluated; texts of users as the users wrote them."""
+    # What ClassAds have for "undefined" and "error" is a number to Python and none to us: hence no isinstance.
+    values = {name: ad.eval(name) for name in ATTRIBUTES if name in ad}
+    known = {name: value for name, value in values.items() if type(value) in (str, int, float, bool)}
+    return {**known, **{name: classads.original(str(known[name])) for name in _TEXTS_OF_USERS if name in known}}

@@ -1,0 +1,188 @@
+"""An API on memory services, its users, and the ads and reports that it looks at."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from builders import NOON, a_task
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from prominence.core import classads, document, report
+from prominence.core.keyvalue.memory import MemoryKeyValue
+from prominence.core.machines import Size
+from prominence.core.reasons import Reason
+from prominence.core.report import ExecutionReport, Outcome, TaskReport
+from prominence.core.scaling import PLAN_KEY, Explanation, ScalingPlan
+from prominence.core.states import JobStatus
+from prominence.core.view import JobAd
+from prominence.restapi.adapters.memory import MemoryIdentities, MemoryQueue, MemorySandboxes
+from prominence.restapi.app import BASE_PATH, create_app
+from prominence.restapi.identity import Identity
+from prominence.restapi.services import Services
+from prominence.restapi.translate.site import Site
+
+ALICE = Identity("alice", ("physics", "chemistry"))
+BOB = Identity("bob")
+TOKENS = {"token-of-alice": ALICE, "token-of-bob": BOB}
+
+SITE = Site(executor="/opt/prominence/executor.pyz")
+
+SUBMITTED = int(NOON.timestamp())
+
+
+def uids() -> Iterator[str]:
+    """UUIDs that are easy to tell from each other."""
+    return (f"00000000-0000-4000-8000-{number:012d}" for number in itertools.count(1))
+
+
+@dataclass
+class Api:
+    """The API of one test: its services, and a client that calls it as a user."""
+
+    queue: MemoryQueue
+    sandboxes: MemorySandboxes
+    store: MemoryKeyValue
+    app: Flask
+    clock: Clock
+    user: str = "alice"
+
+    @property
+    def client(self) -> FlaskClient:
+        return self.app.test_client()
+
+    def as_user(self, name: str) -> Api:
+        """The same API, called by somebody else."""
+        return replace(self, user=name)
+
+    def call(self, method: str, path: str, **options: Any) -> TestResponse:
+        """A request with the user's token."""
+        headers = {"Authorization": f"Bearer token-of-{self.user}", **options.pop("headers", {})}
+        return self.client.open(BASE_PATH + path, method=method, headers=headers, **options)
+
+    def get(self, path: str) -> Any:
+        """What a GET that succeeds answers."""
+        answer = self.call("GET", path)
+        assert answer.status_code == 200, answer.text
+        return answer.json
+
+    def submit(self, **changes: Any) -> int:
+        """A job of one task; its id."""
+        body = {"tasks": [a_task()], "resources": {"cpus": 1, "memory": 1, "disk": 10}, **changes}
+        answer = self.call("POST", "/jobs", json=body)
+        assert answer.status_code == 201, answer.text
+        job_id = answer.json["id"] if answer.json else None
+        assert isinstance(job_id, int)
+        return job_id
+
+    def describe(self, job_id: int) -> dict[str, Any]:
+        """The job in detail."""
+        [job] = self.get(f"/jobs/{job_id}")
+        assert isinstance(job, dict)
+        return job
+
+    def uid(self, job_id: int) -> str:
+        """By which the job's files are found."""
+        return str(self.sandboxes_of_jobs()[job_id])
+
+    def sandboxes_of_jobs(self) -> dict[int, str]:
+        """Sandboxes are made in the order of ids here."""
+        return dict(enumerate(self.sandboxes.files, start=1))
+
+    def write(self, job_id: int, name: str, content: bytes) -> None:
+        """What HTCondor does when a worker sends a file."""
+        self.sandboxes.files[self.uid(job_id)][name] = content
+
+    def run(self, job_id: int) -> None:
+        """The job starts on a worker."""
+        self.clock.advance(60)
+        started = int(self.clock.now().timestamp())
+        self.queue.change(
+            job_id,
+            JobStatus.RUNNING,
+            **{classads.STARTED_AT: started, classads.STARTS: 1, classads.REMOTE_HOST: "slot1_1@w-1"},
+        )
+
+    def finish(self, job_id: int, told: ExecutionReport | None = None, exit_code: int = 0) -> None:
+        """The job ends by itself, and its report arrives."""
+        self.clock.advance(60)
+        if told is not None:
+            self.write(job_id, report.FILE_NAME, document.dumps(told).encode())
+        self.queue.leave(
+            job_id,
+            JobStatus.COMPLETED,
+            **{
+                classads.FINISHED_AT: int(self.clock.now().timestamp()),
+                classads.EXIT_CODE: exit_code,
+                classads.EXIT_BY_SIGNAL: False,
+                classads.LAST_REMOTE_HOST: "slot1_1@w-1",
+            },
+        )
+
+    def explain(self, *explanations: Explanation, made_at: datetime = NOON) -> None:
+        """The scaler publishes a plan."""
+        plan = ScalingPlan(made_at=made_at, explanations=explanations)
+        self.store.put_if(PLAN_KEY, plan.model_dump_json().encode(), None)
+
+
+@dataclass
+class Clock:
+    """Stands still until it is told to go."""
+
+    moment: datetime = field(default=NOON)
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def advance(self, seconds: float) -> None:
+        self.moment += timedelta(seconds=seconds)
+
+
+def an_api(max_body: int = 1024 * 1024, **changes: Any) -> Api:
+    """An API with an empty queue, at noon."""
+    clock = Clock()
+    queue, sandboxes, store = MemoryQueue(lambda: clock.now().timestamp()), MemorySandboxes(), MemoryKeyValue()
+    next_uid: Callable[[], str] = uids().__next__
+    services = Services(queue, sandboxes, MemoryIdentities(TOKENS), store, SITE, clock.now, next_uid)
+    app = create_app(replace(services, **changes), max_body)
+    return Api(queue, sandboxes, store, app, clock)
+
+
+def an_ad(status: int = JobStatus.IDLE, **changes: Any) -> JobAd:
+    """A small job of alice's, submitted at noon."""
+    return {
+        classads.CLUSTER_ID: 1,
+        classads.JOB_STATUS: int(status),
+        classads.JOB_UID: next(uids()),
+        classads.IDENTITY: "alice",
+        classads.ACCOUNTING_USER: "alice",
+        classads.ACCOUNTING_GROUP: "physics",
+        classads.REQUEST_CPUS: 1,
+        classads.REQUEST_MEMORY: 1000,
+        classads.REQUEST_DISK: 10 * 1024 * 1024,
+        classads.WALLTIME: 3600,
+        classads.SUBMITTED_AT: SUBMITTED,
+        classads.ENTERED_STATUS_AT: SUBMITTED,
+        classads.STARTS: 0,
+        **changes,
+    }
+
+
+def a_report(outcome: Outcome = Outcome.SUCCESS, **changes: Any) -> ExecutionReport:
+    """Of one task that did what it should."""
+    task = TaskReport(image="python:3.12", runtime="apptainer", exit_code=0, pull_s=1.5, wall_s=2.0, cpu_s=1.0)
+    told: dict[str, Any] = {"outcome": outcome, "started_at": NOON.timestamp(), "tasks": (task,), **changes}
+    return ExecutionReport(**told)
+
+
+def an_explanation(reason: Reason = Reason.WORKER_REQUESTED, **changes: Any) -> Explanation:
+    """Of the demand that `an_ad` and `Api.submit` make."""
+    size = Size(cpus=1, memory_mib=1000, disk_mib=10 * 1024)
+    return Explanation(
+        **{"size": size, "user": "alice", "group": "physics", "jobs": 1, "reason": reason, "details": {}, **changes}
+    )

@@ -1,0 +1,221 @@
+"""What every JobQueue promises.
+
+With PROMINENCE_TEST_SCHEDD=local the same tests run on the schedd of the machine they run on, as an account that may
+submit there; PROMINENCE_TEST_SANDBOXES is then the directory for the jobs' files. Otherwise they run in memory.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import a_job
+
+from prominence.core import classads
+from prominence.core.errors import Unavailable
+from prominence.core.states import JobStatus
+from prominence.core.view import JobAd
+from prominence.restapi.adapters.memory import MemoryQueue, MemorySandboxes
+from prominence.restapi.identity import Identity
+from prominence.restapi.ports import JobQueue, Sandboxes
+from prominence.restapi.selection import Selection
+from prominence.restapi.translate.site import Site
+from prominence.restapi.translate.submit import describe
+
+ON_HTCONDOR = os.environ.get("PROMINENCE_TEST_SCHEDD") == "local"
+
+HOSTILE = [
+    'eve" || true || "',
+    "eve\\",
+    "eve\\\" || true",
+    "eve\nqueue 1000\nMy.Owner = \"root\"",
+    "$(HOME) $$(Name) $ENV(PATH) $INT(1) $(DOLLAR)(x)",
+    "%41%22 100%",
+    "ünïcödé ☃ 日本語",
+    "\x00\x01\x7f",
+    "a.b@c/d e",
+]  # fmt: skip
+
+
+@pytest.fixture
+def queue() -> JobQueue:
+    if ON_HTCONDOR:
+        from prominence.restapi.adapters.htcondor import HTCondorQueue
+
+        return HTCondorQueue()
+    return MemoryQueue(time.time)
+
+
+@pytest.fixture
+def sandboxes() -> Sandboxes:
+    if ON_HTCONDOR:
+        from prominence.restapi.adapters.sandboxes import LocalSandboxes
+
+        return LocalSandboxes(Path(os.environ["PROMINENCE_TEST_SANDBOXES"]))
+    return MemorySandboxes()
+
+
+class Users:
+    """Submits jobs that no machine can ever run, for users that nobody else has, and takes them away again."""
+
+    def __init__(self, queue: JobQueue, sandboxes: Sandboxes) -> None:
+        self._queue, self._sandboxes = queue, sandboxes
+        self._uids: list[str] = []
+        self._mark = uuid.uuid4().hex
+
+    def called(self, name: str, *groups: str) -> Identity:
+        """A user whose name begins with this."""
+        return Identity(f"{name}-{self._mark}", groups)
+
+    def submit(self, user: Identity, **changes: Any) -> int:
+        """A job of this user; its id."""
+        uid = str(uuid.uuid4())
+        sandbox = self._sandboxes.make(uid, {"plan.json": "{}"})
+        self._uids.append(uid)
+        site = Site(executor="/bin/true")
+        return self._queue.submit(describe(a_job(cpus=100_000, **changes), uid, user, sandbox, site))
+
+    def last_uid(self) -> str:
+        """Of the job submitted last."""
+        return self._uids[-1]
+
+    def leave(self) -> None:
+        """Take everything away."""
+        for uid in self._uids:
+            self._queue.remove(Selection(uid=uid), "the test is over")
+            self._sandboxes.discard(uid)
+
+
+@pytest.fixture
+def users(queue: JobQueue, sandboxes: Sandboxes) -> Iterator[Users]:
+    everybody = Users(queue, sandboxes)
+    yield everybody
+    everybody.leave()
+
+
+def ids(ads: list[JobAd]) -> list[int]:
+    return sorted(int(ad[classads.CLUSTER_ID]) for ad in ads)
+
+
+def soon(look: Callable[[], Any]) -> Any:
+    """What `look` gives once it is true; the schedd moves a job to its history at its leisure."""
+    deadline = time.monotonic() + 20
+    while not (found := look()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return found
+
+
+class TestJobQueue:
+    def test_a_job_is_there_as_soon_as_it_is_submitted(self, queue: JobQueue, users: Users) -> None:
+        alice = users.called("alice", "physics")
+        job = users.submit(alice, memory=2.5, disk=1, walltime=3)
+        [ad] = queue.find(Selection(ids=(job,)))
+        assert ad[classads.JOB_STATUS] == JobStatus.IDLE
+        assert ad[classads.JOB_UID] == users.last_uid()
+        assert ad[classads.IDENTITY] == alice.user
+        assert ad[classads.ACCOUNTING_USER] == alice.user
+        assert ad[classads.ACCOUNTING_GROUP] == "physics"
+        assert ad[classads.REQUEST_CPUS] == 100_000
+        assert ad[classads.REQUEST_MEMORY] == 2500
+        assert ad[classads.REQUEST_DISK] == 1024 * 1024
+        assert ad[classads.WALLTIME] == 180
+        assert ad[classads.STARTS] == 0
+        assert abs(int(ad[classads.SUBMITTED_AT]) - time.time()) < 60
+
+    def test_ids_only_grow(self, users: Users) -> None:
+        alice = users.called("alice")
+        assert users.submit(alice) < users.submit(alice)
+
+    def test_a_user_has_their_own_jobs_only(self, queue: JobQueue, users: Users) -> None:
+        alice, bob = users.called("alice"), users.called("bob")
+        mine = [users.submit(alice), users.submit(alice)]
+        users.submit(bob)
+        assert ids(queue.find(Selection(user=alice.user))) == mine
+
+    def test_users_who_differ_in_case_are_two(self, queue: JobQueue, users: Users) -> None:
+        upper, lower = users.called("Alice"), users.called("alice")
+        job = users.submit(upper)
+        assert queue.find(Selection(user=lower.user)) == []
+        assert queue.remove(Selection(user=lower.user, ids=(job,)), "not mine") == 0
+
+    @pytest.mark.parametrize("name", HOSTILE)
+    def test_a_hostile_name_is_a_name_and_nothing_else(self, name: str, queue: JobQueue, users: Users) -> None:
+        eve, alice = users.called(name, name), users.called("alice")
+        of_alice, of_eve = users.submit(alice), users.submit(eve)
+        assert ids(queue.find(Selection(user=eve.user))) == [of_eve]
+        assert ids(queue.find(Selection(user=alice.user))) == [of_alice]
+        assert queue.find(Selection(ids=(of_eve,)))[0][classads.IDENTITY] == eve.user
+        assert queue.remove(Selection(user=eve.user, ids=(of_alice,)), "not mine") == 0
+
+    def test_names_and_labels_are_looked_for_exactly(self, queue: JobQueue, users: Users) -> None:
+        alice = users.called("alice")
+        job = users.submit(alice, name="fit/1 a", labels={"app": "fit", "run": "1.0-b/2"})
+        users.submit(alice, name="Fit/1 a", labels={"app": "fit"})
+        users.submit(alice, name="fit/1", labels={"run": "1.0-b/2"})
+        assert ids(queue.find(Selection(user=alice.user, name="fit/1 a"))) == [job]
+        assert ids(queue.find(Selection(user=alice.user, labels=(("app", "fit"), ("run", "1.0-b/2"))))) == [job]
+        assert queue.find(Selection(user=alice.user, labels=(("app", "Fit"),))) == []
+        assert queue.find(Selection(user=alice.user, labels=(("nothing", "fit"),))) == []
+        assert queue.find(Selection(user=alice.user, name='" || true || "')) == []
+
+    def test_jobs_are_found_by_id_uid_and_status(self, queue: JobQueue, users: Users) -> None:
+        alice = users.called("alice")
+        first, second, third = (users.submit(alice) for _ in range(3))
+        assert ids(queue.find(Selection(user=alice.user, ids=(first, third, 2**31 - 1)))) == [first, third]
+        assert ids(queue.find(Selection(uid=users.last_uid()))) == [third]
+        idle = Selection(user=alice.user, statuses=(JobStatus.RUNNING, JobStatus.IDLE))
+        assert ids(queue.find(idle)) == [first, second, third]
+        assert queue.find(Selection(user=alice.user, statuses=(JobStatus.HELD,))) == []
+
+    def test_an_empty_choice_chooses_nothing(self, queue: JobQueue, users: Users) -> None:
+        alice = users.called("alice")
+        users.submit(alice)
+        assert queue.find(Selection(user=alice.user, ids=())) == []
+        assert queue.remove(Selection(user=alice.user, ids=()), "nothing") == 0
+
+    def test_a_removed_job_goes_to_the_history_with_the_reason(self, queue: JobQueue, users: Users) -> None:
+        alice = users.called("alice")
+        job = users.submit(alice)
+        assert queue.remove(Selection(user=alice.user, ids=(job,)), "deleted by the user") == 1
+        [ad] = soon(lambda: queue.history(Selection(user=alice.user), 10))
+        assert ad[classads.CLUSTER_ID] == job
+        assert ad[classads.JOB_STATUS] == JobStatus.REMOVED
+        assert str(ad[classads.REMOVE_REASON]).startswith("deleted by the user")
+        assert queue.find(Selection(user=alice.user)) == []
+        assert queue.remove(Selection(user=alice.user, ids=(job,)), "again") == 0
+
+    def test_the_history_tells_the_newest_first_and_no_more_than_asked(self, queue: JobQueue, users: Users) -> None:
+        alice = users.called("alice")
+        jobs = [users.submit(alice, name=f"n{number}") for number in range(3)]
+        for job in jobs:
+            queue.remove(Selection(user=alice.user, ids=(job,)), "deleted by the user")
+            assert soon(lambda job=job: queue.history(Selection(user=alice.user, ids=(job,)), 1))  # type: ignore[misc]
+        newest = queue.history(Selection(user=alice.user), 2)
+        assert [ad[classads.CLUSTER_ID] for ad in newest] == [jobs[2], jobs[1]]
+        assert ids(queue.history(Selection(user=alice.user, name="n0"), 5)) == [jobs[0]]
+
+    def test_one_removal_takes_several_and_says_how_many(self, queue: JobQueue, users: Users) -> None:
+        alice, bob = users.called("alice"), users.called("bob")
+        mine, other = [users.submit(alice), users.submit(alice)], users.submit(bob)
+        assert queue.remove(Selection(user=alice.user, ids=(*mine, other)), "deleted by the user") == 2
+        assert ids(queue.find(Selection(user=bob.user))) == [other]
+
+    def test_nobody_is_silent(self, queue: JobQueue) -> None:
+        assert queue.silent() == ()
+
+
+def test_a_queue_that_does_not_answer_says_so() -> None:
+    """In memory: what the real one raises is seen where a schedd can be stopped."""
+    queue = MemoryQueue()
+    queue.unavailable = "gone"
+    for verb in (lambda: queue.find(Selection()), lambda: queue.history(Selection(), 1)):
+        with pytest.raises(Unavailable, match="gone"):
+            verb()
+    with pytest.raises(Unavailable):
+        queue.remove(Selection(), "")
+    assert queue.silent() == ("HTCONDOR_SCHEDD",)
