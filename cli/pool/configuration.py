@@ -37,7 +37,12 @@ def write_configuration(pool: Pool, settings: PoolSettings, images: dict[str, st
 
 
 def _restapi(pool: Pool) -> dict[str, Any]:
-    return {}
+    return {
+        "sandboxes_dir": str(pool.state / "jobs"),
+        "token_key_file": f"{SECRETS}/api.key",
+        "etcd_endpoints": [ETCD],
+        "log_file": str(pool.state / "log" / "restapi" / "restapi.log"),
+    }
 
 
 def _scaler(pool: Pool, settings: PoolSettings) -> dict[str, Any]:
