@@ -94,8 +94,10 @@ class ImcSettings(Settings):
     etcd_endpoints: tuple[str, ...] = Field(
         default=("127.0.0.1:2379",), min_length=1, description="host:port of each member of etcd."
     )
-    interval_s: float = Field(default=2.0, gt=0, le=10, description="Seconds between rounds when there is no news.")
-    lease_s: int = Field(default=15, ge=5, description="After this time without a sign of life another imc takes over.")
+    interval_s: float = Field(default=2.0, gt=0, le=3, description="Seconds between rounds when there is no news.")
+    lease_s: int = Field(
+        default=8, ge=8, description="After this time without a sign of life another imc takes over, or this one anew."
+    )
     parallel: int = Field(default=8, ge=1, description="Machines that may be made or removed at the same time.")
     log_file: Path | None = Field(default=None, description="Where to log; standard error when not set.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="What to log.")

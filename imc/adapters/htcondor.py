@@ -26,7 +26,9 @@ from prominence.imc.condor_text import Revocation
 from prominence.imc.ports import ExecutePoint
 from prominence.imc.settings import PoolSettings
 
-_TIMEOUT_S = 20
+_TIMEOUT_S = 6
+"""Less than the shortest lease: a collector that hangs must not cost imc its lead, for then it could not act at all."""
+
 _ATTRIBUTES = (classads.MACHINE, classads.SLOT_TYPE, classads.STATE, classads.DRAINING)
 _CLAIMED = ("Claimed", "Matched", "Preempting")
 _MARK = "# revoked: "
