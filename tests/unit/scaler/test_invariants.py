@@ -19,7 +19,7 @@ from prominence.scaler.policy import Policy
 
 ELSEWHERE = a_flavour(cloud="other", name="elsewhere", price=1.0)
 FLAVOURS = (SMALL, LARGE, ELSEWHERE)
-MOST = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+MOST = settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 
 moments = st.integers(0, 3600).map(lambda seconds: NOON - timedelta(seconds=seconds))
 sizes = st.builds(a_size, st.integers(0, 20), st.integers(0, 18_000), st.integers(0, 170 * 1024))
@@ -144,7 +144,7 @@ def test_nothing_is_ordered_or_drained_on_a_partial_view(snapshot: PoolSnapshot,
     policy=policies,
     kept=st.sampled_from([a_size(0, 0, 0), a_size(0, 100, 100)]),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_the_pool_comes_to_rest_within_a_few_rounds(
     jobs: list[tuple[Size, int]], flavours: list[Flavour], policy: Policy, kept: Size
 ) -> None:
@@ -161,7 +161,7 @@ def test_the_pool_comes_to_rest_within_a_few_rounds(
 
 
 @given(jobs=st.lists(st.tuples(sizes, st.integers(1, 8), st.integers(1, 30)), max_size=5), policy=policies)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_when_all_jobs_are_done_no_worker_is_left(jobs: list[tuple[Size, int, int]], policy: Policy) -> None:
     pool = a_pretend_pool(SMALL, LARGE)
     for size, count, for_s in jobs:

@@ -75,7 +75,7 @@ demands = st.lists(st.builds(Demand, size=sizes, user=st.sampled_from("abc"), jo
 
 
 @given(demand=demands, room=sizes)
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_what_is_put_into_a_room_fits_there_and_nothing_more_would(demand: list[Demand], room: Size) -> None:
     waiting = queue(*demand)
     taken = packing.fill(room, waiting)
@@ -88,7 +88,7 @@ def test_what_is_put_into_a_room_fits_there_and_nothing_more_would(demand: list[
 
 
 @given(demand=demands, flavours=st.lists(st.builds(a_flavour, size=sizes, price=st.floats(0, 5)), max_size=4))
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_an_ordered_machine_has_work_that_fits_it(demand: list[Demand], flavours: list[Flavour]) -> None:
     machine = packing.best_machine(queue(*demand), flavours, SCALE)
     if machine is None:
