@@ -194,16 +194,23 @@ class BrokerProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        self.socket.unlink(missing_ok=True)
+        self.launch()
+        until(self.socket.exists)
+
+    def launch(self) -> None:
         config = self.directory / "broker.json"
         config.write_text(json.dumps(self._settings))
-        self.socket.unlink(missing_ok=True)
         command = [PYTHON, "-I", "-S", str(self._file)]
         self._process = subprocess.Popen(command, env={"PROMINENCE_BROKER_CONFIG": str(config)})
-        until(self.socket.exists)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         assert self._process is not None
         self._process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        assert self._process is not None
         exit_code = self._process.wait(30)
         self._process = None
         return exit_code

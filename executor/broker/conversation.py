@@ -42,9 +42,12 @@ class Conversation:
         finally:
             if self._begun:
                 self._session.end()
-            running = self._running
-            if running:
-                running.join()
+
+    def wait(self) -> None:
+        """Until the last container is gone. Where the engine does not answer, that takes the janitor."""
+        running = self._running
+        if running:
+            running.join()
 
     def refuse(self, message: str) -> None:
         """Say that it may not be."""

@@ -6,37 +6,63 @@ place, of sessions that are not going on.
 
 from __future__ import annotations
 
-from typing import Callable, Set
+from functools import partial
+from typing import Callable, List, Set
 
 from prominence.executor.broker import log, places, spec
 from prominence.executor.broker.engine import Engine, EngineRefused, EngineUnavailable
 from prominence.executor.broker.settings import Settings
 
-
-def sweep(engine: Engine, settings: Settings, going_on: Callable[[], Set[str]]) -> None:
-    """One round. What cannot be removed now is there in the next one."""
-    try:
-        _sweep_containers(engine, settings, going_on)
-        _sweep_directories(settings, going_on)
-    except (EngineUnavailable, EngineRefused, OSError) as error:
-        log.warning("leftovers not swept", error=str(error))
+GoingOn = Callable[[], Set[str]]
 
 
-def _sweep_containers(engine: Engine, settings: Settings, going_on: Callable[[], Set[str]]) -> None:
+def sweep(engine: Engine, settings: Settings, going_on: GoingOn) -> bool:
+    """One round; whether nothing is left. What cannot be removed now is there in the next one."""
+    clean = True
+    for look in (_containers, _directories):
+        try:
+            leftovers = look(engine, settings, going_on)
+        except (EngineUnavailable, EngineRefused, OSError) as error:
+            log.warning("leftovers not found", error=str(error))
+            clean = False
+            continue
+        for leftover in leftovers:
+            clean = leftover.remove() and clean
+    return clean
+
+
+class _Leftover:
+    def __init__(self, kind: str, name: str, action: Callable[[], None]) -> None:
+        self._fields = {"kind": kind, "name": name}
+        self._action = action
+
+    def remove(self) -> bool:
+        try:
+            self._action()
+        except (EngineUnavailable, EngineRefused, OSError) as error:
+            log.warning("leftover not removed", error=str(error), **self._fields)
+            return False
+        log.info("leftover removed", **self._fields)
+        return True
+
+
+def _containers(engine: Engine, settings: Settings, going_on: GoingOn) -> List[_Leftover]:
     if not settings.docker_socket:
-        return
+        return []
     found = engine.labelled(spec.labels(settings))
     alive = going_on()  # asked after looking: a session that has begun since then must not lose its container
-    for container, labels in found.items():
-        if labels.get(spec.SESSION_LABEL) not in alive:
-            engine.remove(container)
-            log.info("leftover container removed", container=container)
+    return [
+        _Leftover("container", one, partial(engine.remove, one))
+        for one, labels in found.items()
+        if labels.get(spec.SESSION_LABEL) not in alive
+    ]
 
 
-def _sweep_directories(settings: Settings, going_on: Callable[[], Set[str]]) -> None:
+def _directories(engine: Engine, settings: Settings, going_on: GoingOn) -> List[_Leftover]:
     found = places.sessions(settings.tasks_dir)
     alive = going_on()
-    for session in found:
-        if session not in alive:
-            places.remove(settings.tasks_dir, session)
-            log.info("leftover directory removed", session=session)
+    return [
+        _Leftover("directory", one, partial(places.remove, settings.tasks_dir, one))
+        for one in found
+        if one not in alive
+    ]

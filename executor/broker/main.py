@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from typing import IO
 
 from prominence.executor.broker import janitor, log, places, server
@@ -14,7 +15,8 @@ from prominence.executor.broker import settings as broker_settings
 from prominence.executor.broker.engine import Engine
 from prominence.executor.broker.settings import BadSettings, Settings
 
-_SWEEP_EVERY_S = 30.0
+_LAST_SWEEPS = 20
+_BETWEEN_LAST_SWEEPS_S = 0.25
 _MISCONFIGURED = 2
 
 
@@ -43,11 +45,16 @@ def _serve_until_told(settings: Settings) -> None:
     listener = server.listen(settings.listen)
     threading.Thread(target=server.serve, args=(listener, engine, settings, sessions), daemon=True).start()
     log.info("broker started", pool=settings.pool, worker=settings.worker, listen=settings.listen)
-    while not told.wait(_SWEEP_EVERY_S):
+    while not told.wait(settings.sweep_every_s):
         janitor.sweep(engine, settings, sessions.going_on)
-    # Nobody new comes in any more, and no session is going on for the one who removes them all.
-    os.unlink(settings.listen)
-    janitor.sweep(engine, settings, set)
+    os.unlink(settings.listen)  # nobody new comes in
+    # Before their containers are killed: a job must not take that for its task's end.
+    sessions.hang_up()
+    # The sessions tidy up themselves, too: whoever comes second on something finds it done on the next round.
+    for _ in range(_LAST_SWEEPS):
+        if janitor.sweep(engine, settings, set):
+            break
+        time.sleep(_BETWEEN_LAST_SWEEPS_S)
     log.info("broker stopped")
 
 

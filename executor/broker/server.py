@@ -9,7 +9,7 @@ import threading
 import uuid
 from collections import Counter
 from contextlib import suppress
-from typing import Set
+from typing import Dict, Set
 
 from prominence.executor.broker import log
 from prominence.executor.broker.conversation import Conversation
@@ -25,29 +25,40 @@ class Sessions:
 
     def __init__(self, per_uid: int) -> None:
         self._per_uid = per_uid
-        self._keys: Set[str] = set()
+        self._connections: Dict[str, socket.socket] = {}
         self._of_uid: Counter[int] = Counter()
         self._lock = threading.Lock()
 
-    def enter(self, key: str, uid: int) -> bool:
+    def enter(self, key: str, uid: int, connection: socket.socket) -> bool:
         """Whether this user may have one more, which is going on from now."""
         with self._lock:
             if self._of_uid[uid] >= self._per_uid:
                 return False
             self._of_uid[uid] += 1
-            self._keys.add(key)
+            self._connections[key] = connection
             return True
 
-    def leave(self, key: str, uid: int) -> None:
-        """It is over; what is still there of it is for the janitor."""
+    def over(self, key: str) -> None:
+        """It is going on no more; what is still there of it is for the janitor."""
+        with self._lock:
+            del self._connections[key]
+
+    def leave(self, uid: int) -> None:
+        """Nothing of it is left that could hold us; this user may have another one."""
         with self._lock:
             self._of_uid[uid] -= 1
-            self._keys.discard(key)
 
     def going_on(self) -> Set[str]:
         """Their keys."""
         with self._lock:
-            return set(self._keys)
+            return set(self._connections)
+
+    def hang_up(self) -> None:
+        """End all of them from our side."""
+        with self._lock:
+            for connection in self._connections.values():
+                with suppress(OSError):  # the other side was faster
+                    connection.shutdown(socket.SHUT_RDWR)
 
 
 def listen(path: str) -> socket.socket:
@@ -74,7 +85,7 @@ def _talk(connection: socket.socket, engine: Engine, settings: Settings, session
         peer = _peer(connection)
         key = uuid.uuid4().hex
         conversation = Conversation(connection, peer, key, engine, settings)
-        if not sessions.enter(key, peer.uid):
+        if not sessions.enter(key, peer.uid, connection):
             conversation.refuse("too many sessions of one user")
             return
         try:
@@ -82,7 +93,9 @@ def _talk(connection: socket.socket, engine: Engine, settings: Settings, session
         except Exception:  # noqa: BLE001 - one conversation must not end the others
             log.exception("conversation failed", uid=peer.uid, pid=peer.pid)
         finally:
-            sessions.leave(key, peer.uid)
+            sessions.over(key)
+            conversation.wait()
+            sessions.leave(peer.uid)
 
 
 def _peer(connection: socket.socket) -> Peer:

@@ -34,7 +34,7 @@ class Settings:
     uid_min, uid_max: who may have a session. sessions_per_uid: and how many at once.
     cpus, memory_mib: what one container may have at most; 0: as much as the engine has.
     cgroup_parent: given to the engine as it is; "": the engine's default.
-    log_file: "" for stderr.
+    sweep_every_s: how soon what a session has left behind is looked for. log_file: "" for stderr.
     """
 
     pool: str
@@ -50,6 +50,7 @@ class Settings:
     memory_mib: int = 0
     pids: int = 4096
     cgroup_parent: str = ""
+    sweep_every_s: int = 30
     log_file: str = ""
 
     def __post_init__(self) -> None:

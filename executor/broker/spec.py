@@ -12,6 +12,7 @@ from prominence.executor.broker.settings import Settings
 MIB = 1024 * 1024
 SESSION_LABEL = "prominence.session"
 _CPU_SHARES = 1024  # Docker's weight of one core
+_MOST_SHARES = 262_144  # the kernel's limit
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def _host_config(run: Run, place: Place, host: Host, settings: Settings) -> Dict
         "MemorySwap": memory,
         # A flavour may have more cores than its host: the engine refuses those, the weight may have them.
         "NanoCpus": min(cpus, host.cpus) * 10**9,
-        "CpuShares": cpus * _CPU_SHARES,
+        "CpuShares": min(cpus * _CPU_SHARES, _MOST_SHARES),
         "PidsLimit": settings.pids,
         "CapDrop": ["ALL"],
         "SecurityOpt": ["no-new-privileges:true"],

@@ -1,0 +1,394 @@
+"""The broker against the real engine: who may do what, and that nothing is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+from real_executor import (
+    DOCKER_SOCKET,
+    SLOT_UID,
+    Bench,
+    BrokerProcess,
+    Registry,
+    open_directory,
+    processes_with,
+    until,
+)
+
+from prominence.core.report import Outcome
+from prominence.executor.broker import protocol
+
+
+@pytest.fixture(scope="module")
+def registry() -> Iterator[Registry]:
+    registry = Registry()
+    yield registry
+    registry.close()
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    with open_directory() as directory:
+        yield directory
+
+
+@pytest.fixture
+def broker(directory: Path) -> Iterator[BrokerProcess]:
+    broker = BrokerProcess(directory)
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def bench(broker: BrokerProcess, registry: Registry) -> Bench:
+    return Bench(broker.directory, registry, [], {"PROMINENCE_BROKER_SOCKET": str(broker.socket)})
+
+
+@pytest.fixture
+def marker() -> str:
+    return str(uuid.uuid4().int % 10**9 + 10**9)
+
+
+class Client:
+    """Somebody who speaks to the broker by hand."""
+
+    def __init__(self, broker: BrokerProcess, uid: int, gid: int) -> None:
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(20)
+        with acting_as(uid, gid):  # the kernel notes who connects
+            self.socket.connect(str(broker.socket))
+        self._lines = self.socket.makefile("rb")
+
+    def send(self, line: bytes, *descriptors: int) -> None:
+        socket.send_fds(self.socket, [line], descriptors)
+
+    def receive(self) -> dict[str, Any]:
+        """The next answer; nothing when the broker has hung up."""
+        line = self._lines.readline()
+        return dict(json.loads(line)) if line else {}
+
+    def ask(self, verb: str, **fields: Any) -> dict[str, Any]:
+        self.send(protocol.line(verb, **fields))
+        return self.receive()
+
+    def close(self) -> None:
+        self._lines.close()
+        self.socket.close()
+
+
+@contextmanager
+def acting_as(uid: int, gid: int) -> Iterator[None]:
+    os.setegid(gid)
+    os.seteuid(uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+
+
+@pytest.fixture
+def connect(broker: BrokerProcess) -> Iterator[Any]:
+    """Connections of a slot's user, or of somebody else."""
+    with ExitStack() as stack:
+
+        def connect(uid: int = SLOT_UID, gid: int = SLOT_UID) -> Client:
+            client = Client(broker, uid, gid)
+            stack.callback(client.close)
+            return client
+
+        yield connect
+
+
+def a_run(bench: Bench, *command: str, **changes: Any) -> bytes:
+    fields = {
+        "image": bench.image(),
+        "command": command,
+        "env": {},
+        "workdir": "/home/user",
+        "cpus": 1,
+        "memory_mib": 64,
+        **changes,
+    }
+    return protocol.line("run", **fields)
+
+
+class TestWho:
+    def test_root_has_no_session(self, connect: Any) -> None:
+        answer = connect(0, 0).ask("session")
+        assert (answer["ok"], answer["message"]) == (False, "only jobs may ask for this")
+
+    @pytest.mark.parametrize("uid_gid", [(999, 999), (SLOT_UID, 0), (65534, 65534)])
+    def test_nor_has_anybody_who_is_no_slot_user(self, connect: Any, uid_gid: tuple[int, int]) -> None:
+        for verb, fields in (("session", {}), ("has", {"image": "x"}), ("pull", {"image": "x"})):
+            assert not connect(*uid_gid).ask(verb, **fields)["ok"]
+
+    def test_anybody_may_ask_whether_there_is_docker(self, connect: Any, engine: docker.DockerClient) -> None:
+        assert connect(0, 0).ask("version")["version"] == engine.version()["Version"]
+        assert connect(999, 999).ask("version")["ok"]
+
+    def test_a_user_has_so_many_sessions_at_once_and_no_more(self, connect: Any) -> None:
+        clients = [connect() for _ in range(8)]
+        assert all(client.ask("session")["ok"] for client in clients)
+        assert connect().receive()["message"] == "too many sessions of one user"
+        assert connect(SLOT_UID + 1, SLOT_UID + 1).ask("session")["ok"]
+        clients[0].close()
+        until(lambda: connect().ask("session").get("ok"))
+
+
+class TestWhat:
+    @pytest.mark.parametrize(
+        "line",
+        [
+            b'{"verb": "exec", "container": "x"}\n',
+            b'{"verb": "session", "tasks_dir": "/etc"}\n',
+            b'{"verb": "has", "image": "../../containers/json"}\n',
+            b'{"verb": "pull", "image": "x", "auth": "y"}\n',
+            b'{"verb": "signal", "name": "TERM", "container": "y"}\n',
+            b"not json\n",
+            b"\n",
+            b"\xff\xfe\x00\n",
+            b"[" * 1000 + b"\n",
+        ],
+    )
+    def test_what_is_no_request_of_a_jobs_is_refused_and_the_conversation_goes_on(
+        self, connect: Any, line: bytes
+    ) -> None:
+        client = connect()
+        client.send(line)
+        assert client.receive()["error"] == "refused"
+        assert client.ask("version")["ok"]
+
+    @pytest.mark.parametrize("field", ["binds", "user", "network", "privileged", "mounts", "labels", "home"])
+    def test_what_isolates_a_container_is_not_the_jobs_to_say(
+        self, connect: Any, bench: Bench, broker: BrokerProcess, engine: docker.DockerClient, field: str
+    ) -> None:
+        client = connect()
+        client.ask("session")
+        client.send(a_run(bench, "true", **{field: "x"}), 1, 2)
+        assert client.receive()["message"] == f"run has no {field}"
+        assert broker.containers(engine) == []
+
+    def test_a_run_needs_a_session_and_its_two_descriptors(self, connect: Any, bench: Bench) -> None:
+        client = connect()
+        client.send(a_run(bench, "true"), 1, 2)
+        assert client.receive()["message"] == "the session has not begun"
+        client.ask("session")
+        client.send(a_run(bench, "true"), 1)
+        assert "2 descriptors" in client.receive()["message"]
+        client.send(protocol.line("version"), 1)
+        assert "2 descriptors" in client.receive()["message"]
+
+    def test_a_connection_is_one_session(self, connect: Any) -> None:
+        client = connect()
+        assert client.ask("session")["ok"]
+        assert client.ask("session")["message"] == "the session has begun already"
+
+    def test_a_session_runs_one_container_at_a_time(self, connect: Any, bench: Bench, marker: str) -> None:
+        client = connect()
+        client.ask("session")
+        client.ask("pull", image=bench.image())
+        client.send(a_run(bench, "sleep", marker), 1, 2)
+        until(lambda: processes_with(marker))
+        client.send(a_run(bench, "true"), 1, 2)
+        assert client.receive()["message"] == "a container is running"
+        client.send(protocol.line("signal", name="KILL"))
+        assert client.receive()["exit_code"] == 137
+
+    def test_a_line_without_end_ends_the_conversation(self, connect: Any) -> None:
+        client = connect()
+        with pytest.raises(ConnectionError):
+            client.socket.sendall(b"x" * 3 * protocol.LONGEST_LINE)
+        assert connect().ask("version")["ok"]
+
+    def test_garbage_is_one_bad_request(self, connect: Any) -> None:
+        client = connect()
+        client.socket.sendall(os.urandom(200_000).replace(b"\n", b"") + b"\n")
+        assert client.receive()["message"] == "not a line of JSON"
+        assert client.ask("version")["ok"]
+
+    def test_descriptors_without_end_are_not_kept(self, connect: Any, broker: BrokerProcess) -> None:
+        client = connect()
+        with pytest.raises(OSError):
+            for _ in range(50):
+                client.send(b"x", 0, 1, 2, 3)
+                time.sleep(0.01)
+        assert connect().ask("version")["ok"]
+
+
+class TestContainers:
+    def test_what_runs_is_limited_labelled_and_has_nothing_of_the_host_but_its_session(
+        self, connect: Any, bench: Bench, broker: BrokerProcess, engine: docker.DockerClient, marker: str
+    ) -> None:
+        client = connect()
+        place = client.ask("session")
+        client.ask("pull", image=bench.image())
+        client.send(a_run(bench, "sleep", marker, cpus=9999, memory_mib=64), 1, 2)
+        [container] = until(lambda: processes_with(marker) and broker.containers(engine))
+        told, host_config = container.attrs, container.attrs["HostConfig"]
+        assert told["Config"]["User"] == f"{SLOT_UID}:{SLOT_UID}"
+        assert {mount["Source"] for mount in told["Mounts"]} == {place["home"], place["tmp"]}
+        assert (host_config["NetworkMode"], host_config["Privileged"]) == ("none", False)
+        assert (host_config["CapDrop"], host_config["CapAdd"]) == (["ALL"], None)
+        assert host_config["Memory"] == host_config["MemorySwap"] == 64 * 1024 * 1024
+        assert host_config["NanoCpus"] == (engine.info()["NCPU"]) * 10**9
+        assert host_config["PidsLimit"] == 4096
+        assert container.labels["prominence.worker"] == "worker-1"
+
+    def test_a_fork_bomb_has_an_end(self, directory: Path, registry: Registry) -> None:
+        broker = BrokerProcess(directory, pids=32)
+        broker.start()
+        bench = Bench(directory, registry, [], {"PROMINENCE_BROKER_SOCKET": str(broker.socket)})
+        done = bench.run("i=0; while [ $i -lt 100 ]; do sleep 60 & i=$((i+1)); done; echo not here", walltime_s=20)
+        broker.stop()
+        assert "not here" not in done.stdout
+        assert "fork" in done.stderr
+
+    def test_the_owner_of_a_home_cannot_put_a_link_in_its_place(self, connect: Any) -> None:
+        home = Path(connect().ask("session")["home"])
+        with acting_as(SLOT_UID, SLOT_UID):
+            (home / "mine").touch()
+            with pytest.raises(PermissionError):
+                home.rename(home.with_name("old"))
+            with pytest.raises(PermissionError):
+                (home / "mine").rename(home.with_name("new"))
+            with pytest.raises(PermissionError):
+                list(home.parent.parent.iterdir())
+
+    def test_another_user_gets_into_nobodys_home(self, connect: Any) -> None:
+        home = Path(connect().ask("session")["home"])
+        with acting_as(SLOT_UID + 1, SLOT_UID + 1), pytest.raises(PermissionError):
+            list(home.iterdir())
+
+    def test_many_jobs_run_at_once(self, bench: Bench) -> None:
+        jobs = [bench.job(f"echo {number}").start() for number in range(6)]
+        assert [job.finish().stdout for job in jobs] == [f"{number}\n" for number in range(6)]
+
+
+class TestNothingIsLeft:
+    def test_after_a_job_that_ended_well(
+        self, bench: Bench, broker: BrokerProcess, engine: docker.DockerClient
+    ) -> None:
+        swap = "mkdir -p a/b; ln -s / a/b/root; chmod 500 a"
+        assert bench.run(swap).report.outcome is Outcome.SUCCESS
+        until(lambda: broker.sessions() == [])
+        assert broker.containers(engine) == []
+        assert Path("/etc/passwd").exists()
+
+    def test_after_an_executor_that_was_killed(
+        self, bench: Bench, broker: BrokerProcess, engine: docker.DockerClient, marker: str
+    ) -> None:
+        job = bench.job(f"touch f; setsid sleep {marker} & sleep {marker}").start()
+        until(lambda: len(processes_with(marker)) >= 2)
+        job.signal(signal.SIGKILL)
+        until(lambda: not processes_with(marker) and not broker.containers(engine) and not broker.sessions())
+        assert job.finish().report.outcome is Outcome.UNFINISHED
+
+    def test_after_a_job_that_never_reads_its_output(
+        self, connect: Any, bench: Bench, broker: BrokerProcess, engine: docker.DockerClient, marker: str
+    ) -> None:
+        reading, writing = os.pipe()
+        client = connect()
+        client.ask("session")
+        client.ask("pull", image=bench.image())
+        client.send(a_run(bench, "sh", "-c", f"sleep {marker} & yes"), writing, writing)
+        until(lambda: processes_with(marker))
+        client.close()
+        until(lambda: not broker.containers(engine) and not broker.sessions())
+        os.close(reading)
+        os.close(writing)
+
+    def test_after_the_broker_was_told_to_stop(
+        self, directory: Path, registry: Registry, engine: docker.DockerClient, marker: str
+    ) -> None:
+        broker = BrokerProcess(directory)
+        broker.start()
+        bench = Bench(directory, registry, [], {"PROMINENCE_BROKER_SOCKET": str(broker.socket)})
+        job = bench.job(bench.task("sleep", marker)).start()
+        until(lambda: processes_with(marker))
+        assert broker.stop() == 0
+        assert (broker.containers(engine), broker.sessions(), processes_with(marker)) == ([], [], [])
+        done = job.finish()
+        assert done.report.outcome is Outcome.SYSTEM_FAILED
+
+    def test_after_the_broker_was_killed_and_started_again(
+        self, directory: Path, registry: Registry, engine: docker.DockerClient, marker: str
+    ) -> None:
+        broker = BrokerProcess(directory)
+        broker.start()
+        bench = Bench(directory, registry, [], {"PROMINENCE_BROKER_SOCKET": str(broker.socket)})
+        job = bench.job(bench.task("sleep", marker)).start()
+        until(lambda: processes_with(marker))
+        broker.stop(signal.SIGKILL)
+        done = job.finish()
+        assert done.report.outcome is Outcome.SYSTEM_FAILED
+        assert "broker has hung up" in done.sentence
+        assert broker.containers(engine) and broker.sessions()
+        broker.start()
+        assert (broker.containers(engine), broker.sessions(), processes_with(marker)) == ([], [], [])
+        assert bench.run("echo again").stdout == "again\n"
+        broker.stop()
+
+    def test_of_another_workers_nothing_is_touched(
+        self, broker: BrokerProcess, bench: Bench, engine: docker.DockerClient, marker: str
+    ) -> None:
+        job = bench.job(bench.task("sleep", marker)).start()
+        until(lambda: processes_with(marker))
+        with open_directory() as elsewhere:
+            for changes in ({"worker": "worker-2", "pool": broker.pool}, {"pool": "another"}):
+                other = BrokerProcess(elsewhere, **changes)
+                other.start()
+                other.stop()
+        assert processes_with(marker)
+        job.signal(signal.SIGTERM)
+        job.finish()
+
+
+class TestAbsence:
+    def test_while_the_engine_is_away_it_says_so_and_afterwards_cleans_up(
+        self, directory: Path, registry: Registry, engine: docker.DockerClient, marker: str
+    ) -> None:
+        way = directory / "docker.sock"
+        way.symlink_to(DOCKER_SOCKET)
+        broker = BrokerProcess(directory, docker_socket=str(way), sweep_every_s=1)
+        broker.start()
+        bench = Bench(directory, registry, [], {"PROMINENCE_BROKER_SOCKET": str(broker.socket)})
+        job = bench.job(bench.task("sleep", marker)).start()
+        until(lambda: processes_with(marker))
+        way.unlink()
+        job.signal(signal.SIGKILL)
+        job.finish()
+        done = bench.run("true")
+        assert "the worker has none that works" in done.sentence
+        assert broker.containers(engine)
+        way.symlink_to(DOCKER_SOCKET)
+        until(lambda: not broker.containers(engine) and not broker.sessions())
+        assert bench.run("true").report.outcome is Outcome.SUCCESS
+        broker.stop()
+
+    def test_a_worker_whose_jobs_may_not_use_docker_has_a_broker_that_says_so(
+        self, directory: Path, registry: Registry
+    ) -> None:
+        broker = BrokerProcess(directory, docker_socket="")
+        broker.start()
+        bench = Bench(directory, registry, [], {"PROMINENCE_BROKER_SOCKET": str(broker.socket)})
+        assert "it asks for docker, and the worker has none that works" in bench.run("true").sentence
+        broker.stop()
+
+    def test_a_second_broker_of_a_worker_does_not_start(self, broker: BrokerProcess) -> None:
+        second = BrokerProcess(broker.directory)
+        second.socket = broker.directory / "second.sock"
+        second.launch()
+        assert second.wait() == 2
