@@ -87,6 +87,13 @@ def test_every_command_of_ours_exists_with_its_options(page: Path) -> None:
 
 
 @every_page
+def test_every_test_that_is_named_exists(page: Path) -> None:
+    named = {span for span in _spans(page.read_text()) if re.fullmatch(r"test_\w+", span)}
+    tests = "".join(file.read_text() for file in (ROOT / "tests").rglob("test_*.py"))
+    assert {name for name in named if f"def {name}(" not in tests} == set()
+
+
+@every_page
 def test_every_option_named_alone_is_one_of_ours(page: Path) -> None:
     ours = {option for command in _all_commands(command_line) for option in _options(command)}
     for main in ROOT.glob("*/main.py"):
