@@ -29,7 +29,7 @@ from prominence.core.errors import (
     ProminenceError,
     Unavailable,
 )
-from prominence.core.machines import Flavour
+from prominence.core.machines import NAME_PATTERN, Flavour
 from prominence.imc.ports import File, Layout, Node, NodeState
 from prominence.imc.settings import DockerSettings
 
@@ -92,13 +92,14 @@ class DockerCloud:
             raise
 
     def delete(self, name: str) -> None:
+        home = self._home(name)
         with _translated():
             workers = self._containers(role="worker", name=name)
             for worker in workers:
                 self._kill(worker["Id"])  # first, so that its broker starts no more tasks
             for task in self._containers(role="task", name=name):
                 self._remove(task["Id"])
-            _remove_tree(self._home(name))
+            _remove_tree(home)
             for worker in workers:
                 self._remove(worker["Id"])
 
@@ -170,10 +171,12 @@ class DockerCloud:
         return mounts
 
     def _home(self, name: str) -> Path:
+        if not re.fullmatch(NAME_PATTERN, name):  # it becomes a path that is removed with all that is in it
+            raise CloudError(f"{name!r} is no name of a worker")
         return self._settings.state_dir / "workers" / name
 
     def _containers(self, role: str, name: str | None = None) -> list[dict[str, Any]]:
-        labels = [f"{POOL}={self._pool}", f"{ROLE}={role}"] + ([f"{WORKER}={name}"] if name else [])
+        labels = [f"{POOL}={self._pool}", f"{ROLE}={role}"] + ([] if name is None else [f"{WORKER}={name}"])
         found: list[dict[str, Any]] = self._client().api.containers(all=True, filters={"label": labels})
         return found
 

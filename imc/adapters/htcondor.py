@@ -186,7 +186,9 @@ def _line(reason: str) -> str:
 def _replace(file: Path, text: str) -> None:
     """Whoever reads the file sees the old text or the new one, after a crash too."""
     new = file.with_name(f".{file.name}.new")
-    with open(new, "w") as stream:
+    new.unlink(missing_ok=True)
+    # Made anew, never opened: the directory is HTCondor's, which could have put a link there.
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "w") as stream:
         os.fchmod(stream.fileno(), 0o644)
         stream.write(text)
         stream.flush()

@@ -345,6 +345,15 @@ class TestDockerDeletion:
         on_docker.cloud.delete("w-1")
         assert containers(on_docker) == [stranger.id]
 
+    def test_what_is_no_name_of_a_worker_is_no_path_either(self, on_docker: Docker, tmp_path: Path) -> None:
+        (tmp_path / "precious").mkdir()
+        create(on_docker)
+        for name in ("../precious", "..", "", "w-1/../../precious"):
+            with pytest.raises(CloudError, match="no name of a worker"):
+                on_docker.cloud.delete(name)
+        assert (tmp_path / "precious").exists()
+        assert states(on_docker.cloud) == {"w-1": NodeState.RUNNING}
+
     def test_it_is_quick(self, on_docker: Docker) -> None:
         create(on_docker)
         begun = time.monotonic()

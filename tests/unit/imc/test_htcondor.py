@@ -163,6 +163,15 @@ def test_a_file_of_revocations_that_cannot_be_read_is_not_overwritten(tmp_path: 
     assert file.read_text() == "# revoked: {broken\n"
 
 
+def test_a_link_in_the_way_of_the_revocations_is_not_followed(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("keep me")
+    (tmp_path / ".revoked.conf.new").symlink_to(precious)
+    a_pool(tmp_path, Tools()).revoke("w-1", NOON)
+    assert precious.read_text() == "keep me"
+    assert not (tmp_path / "revoked.conf").is_symlink()
+
+
 def test_a_revocation_that_the_collector_did_not_hear_of_is_a_failure(tmp_path: Path) -> None:
     pool = a_pool(tmp_path, Tools(condor_reconfig=ToolFailed("failed to connect")))
     with pytest.raises(Unavailable):
