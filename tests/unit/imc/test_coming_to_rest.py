@@ -25,7 +25,7 @@ def rest(world: PretendWorld) -> None:
     world.pool.faults.clear()
     for name in world.pool.points:
         world.pool.claim(name, 0)
-    world.ticks(40, seconds=5)
+    world.ticks(16, seconds=15)
     before = (world.records.all(), dict(world.cloud.machines), dict(world.pool.points))
     world.ticks(3)
     assert before == (world.records.all(), dict(world.cloud.machines), dict(world.pool.points))
