@@ -14,8 +14,8 @@ from prominence.restapi.translate.site import Site
 def _for_htcondor(path: Path) -> Path:
     if not path.is_absolute():
         raise ValueError("must be an absolute path")
-    if not str(path).isprintable():
-        raise ValueError("must not hold line breaks and the like: it is given to HTCondor")
+    if "$" in str(path) or not str(path).isprintable():
+        raise ValueError("must not hold a $ or line breaks: HTCondor would not take it as it is")
     return path
 
 

@@ -132,7 +132,7 @@ def _labels(spec: JobSpec) -> dict[str, str]:
 
 
 def _path(path: str) -> str:
-    """An operator's path as it is: not even a `$(...)` in it is expanded."""
-    if "\n" in path:
-        raise ValueError(f"{path!r}: a path with a line break cannot be given to HTCondor")
-    return path.replace("$", "$(DOLLAR)")
+    """An operator's path, where it can be said in the submit language as it is."""
+    if "$" in path or not path.isprintable():
+        raise ValueError(f"{path!r} cannot be given to HTCondor: it holds a $ or a line break")
+    return path

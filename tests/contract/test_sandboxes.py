@@ -1,0 +1,56 @@
+"""What every Sandboxes promises."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import pytest
+
+from prominence.restapi.adapters.memory import MemorySandboxes
+from prominence.restapi.adapters.sandboxes import LocalSandboxes
+from prominence.restapi.ports import Sandboxes
+
+UID = str(uuid.UUID(int=1))
+OTHER = str(uuid.UUID(int=2))
+
+
+@pytest.fixture(params=["memory", "disk"])
+def sandboxes(request: pytest.FixtureRequest, tmp_path: Path) -> Sandboxes:
+    return MemorySandboxes() if request.param == "memory" else LocalSandboxes(tmp_path)
+
+
+class TestSandboxes:
+    def test_what_is_put_in_can_be_read(self, sandboxes: Sandboxes) -> None:
+        directory = sandboxes.make(UID, {"a.json": "{}", "b.json": "hällo"})
+        assert directory.endswith(f"/{UID}")
+        assert sandboxes.read(UID, "a.json") == b"{}"
+        assert sandboxes.read(UID, "b.json") == "hällo".encode()
+
+    def test_a_large_file_can_be_read_from_anywhere(self, sandboxes: Sandboxes) -> None:
+        sandboxes.make(UID, {"stdout": "0123456789" * 300_000})
+        file = sandboxes.open(UID, "stdout")
+        assert file is not None
+        with file:
+            assert file.seek(0, 2) == 3_000_000
+            file.seek(2_999_998)
+            assert file.read() == b"89"
+
+    def test_what_is_not_there_is_nothing(self, sandboxes: Sandboxes) -> None:
+        assert sandboxes.read(UID, "a.json") is None
+        assert sandboxes.open(UID, "a.json") is None
+        sandboxes.make(UID, {})
+        assert sandboxes.read(UID, "a.json") is None
+
+    def test_a_sandbox_is_there_until_it_is_discarded(self, sandboxes: Sandboxes) -> None:
+        assert not sandboxes.exists(UID)
+        sandboxes.make(UID, {"a.json": "{}"})
+        sandboxes.make(OTHER, {"a.json": "{}"})
+        assert sandboxes.exists(UID)
+        sandboxes.discard(UID)
+        assert not sandboxes.exists(UID)
+        assert sandboxes.read(UID, "a.json") is None
+        assert sandboxes.exists(OTHER)
+
+    def test_to_discard_what_is_not_there_is_fine(self, sandboxes: Sandboxes) -> None:
+        sandboxes.discard(UID)

@@ -1,0 +1,280 @@
+"""What users are told of a job: one line of these tables per line of the module's."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from builders_restapi import SUBMITTED, a_report, an_ad, an_explanation
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from prominence.core import classads
+from prominence.core.reasons import Reason
+from prominence.core.report import ExecutionReport, Outcome, TaskReport
+from prominence.core.scaling import Explanation
+from prominence.core.states import ENDED, TOO_MANY_ATTEMPTS, HoldCode, JobStatus, Status
+from prominence.core.view import JobAd, view
+
+RAN = {
+    classads.STARTED_AT: SUBMITTED + 60,
+    classads.STARTS: 1,
+    classads.LAST_REMOTE_HOST: "slot1_1@w-1",
+}
+
+
+def completed(exit_code: int = 0, **changes: Any) -> JobAd:
+    """A job that ended by itself two minutes after its start."""
+    ended = SUBMITTED + 180
+    return an_ad(
+        JobStatus.COMPLETED,
+        **{
+            **RAN,
+            classads.FINISHED_AT: ended,
+            classads.EXIT_CODE: exit_code,
+            classads.EXIT_BY_SIGNAL: False,
+            **changes,
+        },
+    )
+
+
+def held(code: int, subcode: int = 0, **changes: Any) -> JobAd:
+    """A job that HTCondor holds."""
+    return an_ad(
+        JobStatus.HELD,
+        **{
+            **RAN,
+            classads.HOLD_REASON_CODE: code,
+            classads.HOLD_REASON_SUBCODE: subcode,
+            classads.HOLD_REASON: "Something went wrong.",
+            **changes,
+        },
+    )
+
+
+WAITING = [
+    (None, Status.IDLE, Reason.QUEUED),
+    (Reason.QUEUED, Status.IDLE, Reason.QUEUED),
+    (Reason.MATCHING, Status.IDLE, Reason.MATCHING),
+    (Reason.WORKER_REQUESTED, Status.DEPLOYING, Reason.WORKER_REQUESTED),
+    (Reason.WORKER_BOOTING, Status.DEPLOYING, Reason.WORKER_BOOTING),
+    (Reason.POOL_LIMIT, Status.WAITING, Reason.POOL_LIMIT),
+    (Reason.NO_CAPACITY, Status.WAITING, Reason.NO_CAPACITY),
+    (Reason.NO_FLAVOUR_FITS, Status.WAITING, Reason.NO_FLAVOUR_FITS),
+]
+
+
+@pytest.mark.parametrize(("why", "status", "reason"), WAITING)
+def test_an_idle_job_waits_for_what_the_scaler_says(why: Reason | None, status: Status, reason: Reason) -> None:
+    explanation: Explanation | None = an_explanation(why) if why else None
+    seen = view(an_ad(JobStatus.IDLE), None, explanation)
+    assert (seen.status, seen.reason) == (status, reason)
+    assert seen.sentence
+
+
+@pytest.mark.parametrize("status", [JobStatus.RUNNING, JobStatus.TRANSFERRING_OUTPUT, JobStatus.SUSPENDED])
+def test_a_job_on_a_worker_runs_and_needs_no_reason(status: JobStatus) -> None:
+    seen = view(an_ad(status, **RAN), None, None)
+    assert (seen.status, seen.reason, seen.sentence) == (Status.RUNNING, None, None)
+
+
+OUTCOMES = [
+    (Outcome.SUCCESS, None, 0, Status.COMPLETED, None, 0),
+    (Outcome.TASK_FAILED, Reason.TASK_FAILED, 7, Status.FAILED, Reason.TASK_FAILED, 7),
+    (Outcome.TASK_FAILED, Reason.COMMAND_NOT_FOUND, 127, Status.FAILED, Reason.COMMAND_NOT_FOUND, 127),
+    (Outcome.TASK_FAILED, None, 7, Status.FAILED, Reason.TASK_FAILED, 7),
+    (Outcome.SYSTEM_FAILED, Reason.IMAGE_PULL_FAILED, 250, Status.FAILED, Reason.IMAGE_PULL_FAILED, None),
+    (Outcome.SYSTEM_FAILED, Reason.NO_RUNTIME, 250, Status.FAILED, Reason.NO_RUNTIME, None),
+    (Outcome.SYSTEM_FAILED, None, 250, Status.FAILED, Reason.EXECUTOR_FAILED, None),
+    (Outcome.REMOVED, Reason.INTERRUPTED, 253, Status.FAILED, Reason.INTERRUPTED, None),
+    (Outcome.OUT_OF_TIME, Reason.WALLTIME_EXCEEDED, 251, Status.KILLED, Reason.WALLTIME_EXCEEDED, None),
+    (Outcome.OUT_OF_MEMORY, Reason.MEMORY_EXCEEDED, 252, Status.KILLED, Reason.MEMORY_EXCEEDED, None),
+    (Outcome.UNFINISHED, None, 1, Status.FAILED, Reason.EXECUTOR_FAILED, None),
+]
+
+
+@pytest.mark.parametrize(("outcome", "told", "exit_code", "status", "reason", "shown"), OUTCOMES)
+def test_a_completed_job_is_what_its_report_says(
+    outcome: Outcome, told: Reason | None, exit_code: int, status: Status, reason: Reason | None, shown: int | None
+) -> None:
+    seen = view(completed(exit_code), a_report(outcome, reason=told), None)
+    assert (seen.status, seen.reason, seen.exit_code) == (status, reason, shown)
+
+
+def test_every_outcome_has_a_line() -> None:
+    assert {line[0] for line in OUTCOMES} == set(Outcome)
+
+
+CONTRADICTED = [
+    ("success, but not to HTCondor", completed(1), a_report(), Status.FAILED),
+    ("success, but ended by a signal", completed(0, ExitBySignal=True, ExitSignal=9), a_report(), Status.FAILED),
+    ("failure, but not to HTCondor", completed(0), a_report(Outcome.TASK_FAILED), Status.FAILED),
+    ("no report, no failure", completed(0), None, Status.COMPLETED),
+    ("no report, a failure", completed(3), None, Status.FAILED),
+    ("no report, a signal", completed(0, ExitBySignal=True, ExitSignal=9), None, Status.FAILED),
+]
+
+
+@pytest.mark.parametrize(("case", "ad", "report", "status"), CONTRADICTED, ids=[line[0] for line in CONTRADICTED])
+def test_a_report_is_not_believed_against_htcondor(
+    case: str, ad: JobAd, report: ExecutionReport | None, status: Status
+) -> None:
+    seen = view(ad, report, None)
+    assert seen.status is status
+    assert (seen.exit_code == 0) == (status is Status.COMPLETED)
+
+
+def test_the_signal_that_ended_the_executor_is_named() -> None:
+    assert "signal 9" in (view(completed(0, ExitBySignal=True, ExitSignal=9), None, None).sentence or "")
+
+
+HOLDS = [
+    (HoldCode.JOB_POLICY, TOO_MANY_ATTEMPTS, Status.FAILED, Reason.TOO_MANY_ATTEMPTS, "6 times"),
+    (HoldCode.JOB_POLICY, 0, Status.FAILED, Reason.HELD, "Something went wrong."),
+    (HoldCode.OUT_OF_RESOURCES, 0, Status.KILLED, Reason.MEMORY_EXCEEDED, "1 GB"),
+    (HoldCode.JOB_DURATION, 0, Status.KILLED, Reason.WALLTIME_EXCEEDED, "60 min"),
+    (HoldCode.EXECUTE_DURATION, 0, Status.KILLED, Reason.WALLTIME_EXCEEDED, "60 min"),
+    (1, 0, Status.FAILED, Reason.HELD, "Something went wrong."),
+    (12, 2, Status.FAILED, Reason.HELD, "Something went wrong."),
+]
+
+
+@pytest.mark.parametrize(("code", "subcode", "status", "reason", "words"), HOLDS)
+def test_a_held_job_is_over_and_says_why(code: int, subcode: int, status: Status, reason: Reason, words: str) -> None:
+    seen = view(held(code, subcode, NumJobStarts=6), None, None)
+    assert (seen.status, seen.reason) == (status, reason)
+    assert words in (seen.sentence or "")
+    assert ".." not in (seen.sentence or "")
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("deleted by the user (by user prominence)", Reason.DELETED_BY_USER),
+        ("via condor_rm (by user root)", Reason.INTERRUPTED),
+        ("", Reason.INTERRUPTED),
+    ],
+)
+def test_a_removed_job_says_who_removed_it(said: str, reason: Reason) -> None:
+    seen = view(an_ad(JobStatus.REMOVED, RemoveReason=said), None, None)
+    assert (seen.status, seen.reason) == (Status.DELETED, reason)
+
+
+def test_every_state_of_htcondor_has_a_word() -> None:
+    for status in (*JobStatus, 0, 99):
+        assert view(an_ad(status), None, None).status in Status
+
+
+EVENTS = [
+    ("idle", an_ad(JobStatus.IDLE), {"createTime": 0}),
+    ("idle again", an_ad(JobStatus.IDLE, **RAN), {"createTime": 0}),
+    ("running", an_ad(JobStatus.RUNNING, **RAN), {"createTime": 0, "startTime": 60}),
+    ("completed", completed(), {"createTime": 0, "startTime": 60, "endTime": 180}),
+    ("removed", an_ad(JobStatus.REMOVED, EnteredCurrentStatus=SUBMITTED + 9), {"createTime": 0, "endTime": 9}),
+    (
+        "removed while running",
+        an_ad(JobStatus.REMOVED, **{**RAN, "EnteredCurrentStatus": SUBMITTED + 99}),
+        {"createTime": 0, "startTime": 60, "endTime": 99},
+    ),
+    ("held", held(1, EnteredCurrentStatus=SUBMITTED + 99), {"createTime": 0, "startTime": 60, "endTime": 99}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("case", "ad", "expected"), EVENTS, ids=[line[0] for line in EVENTS])
+def test_events_are_those_that_have_happened(case: str, ad: JobAd, expected: dict[str, int]) -> None:
+    assert view(ad, None, None).events == {name: SUBMITTED + seconds for name, seconds in expected.items()}
+
+
+def test_the_execution_is_told_in_the_words_of_the_api() -> None:
+    tasks = (
+        TaskReport("a", "docker", 0, None, 1.23456, "sha256:abc", 2.0, 1.5, 2048),
+        TaskReport("a", "docker", 3, None, None, None, 4.0, 0.5, 1024),
+    )
+    told = a_report(Outcome.TASK_FAILED, tasks=tasks, cpu_model="a fast one", runtime_versions={"docker": "27"})
+    ad = completed(
+        3,
+        NumJobStarts=3,
+        MachineAttrProminenceCloud0="docker",
+        CpusProvisioned=1,
+        MemoryProvisioned=1024,
+        DiskProvisioned=10 * 1024 * 1024,
+    )
+    assert view(ad, told, None).execution == {
+        "site": "docker",
+        "worker": "w-1",
+        "retries": 2,
+        "provisionedResources": {"cpus": 1, "memory": 1.02, "disk": 10.0, "nodes": 1},
+        "cpu": {"model": "a fast one"},
+        "runtimeVersion": {"docker": "27"},
+        "maxMemoryUsageKB": 2048,
+        "tasks": [
+            {
+                "retries": 0,
+                "exitCode": 0,
+                "imagePullStatus": "completed",
+                "imagePullTime": 1.235,
+                "imageSha256": "abc",
+                "wallTimeUsage": 2.0,
+                "cpuTimeUsage": 1.5,
+                "maxResidentSetSizeKB": 2048,
+                "runtime": "docker",
+            },
+            {
+                "retries": 0,
+                "exitCode": 3,
+                "imagePullStatus": "cached",
+                "wallTimeUsage": 4.0,
+                "cpuTimeUsage": 0.5,
+                "maxResidentSetSizeKB": 1024,
+                "runtime": "docker",
+            },
+        ],
+    }
+
+
+def test_an_image_that_could_not_be_had_is_told_of_its_task() -> None:
+    told = a_report(Outcome.SYSTEM_FAILED, reason=Reason.IMAGE_PULL_FAILED, tasks=(TaskReport("a"),))
+    assert view(completed(250), told, None).execution["tasks"] == [{"retries": 0, "imagePullStatus": "failed"}]
+
+
+def test_an_old_report_is_not_shown_of_a_job_that_runs_again() -> None:
+    assert "tasks" not in view(an_ad(JobStatus.RUNNING, **RAN), a_report(), None).execution
+
+
+def test_a_worker_cannot_send_a_sentence_without_end() -> None:
+    told = a_report(Outcome.SYSTEM_FAILED, reason=Reason.EXECUTOR_FAILED, details={"detail": "x" * 100_000})
+    assert len(view(completed(250), told, None).sentence or "") == 1000
+
+
+numbers = st.one_of(st.none(), st.floats(), st.integers())
+reports = st.builds(
+    ExecutionReport,
+    outcome=st.sampled_from(Outcome),
+    started_at=st.floats(),
+    reason=st.one_of(st.none(), st.sampled_from(Reason)),
+    details=st.dictionaries(st.text(max_size=9), st.text(max_size=9), max_size=3),
+    tasks=st.lists(
+        st.builds(
+            TaskReport,
+            image=st.text(max_size=9),
+            pull_s=numbers,
+            wall_s=numbers,
+            cpu_s=numbers,
+            max_rss_kib=st.one_of(st.none(), st.integers()),
+            exit_code=st.one_of(st.none(), st.integers()),
+        ),
+        max_size=3,
+    ).map(tuple),
+)
+
+
+@settings(max_examples=50)
+@given(st.sampled_from(JobStatus), st.one_of(st.none(), reports), st.integers(-1, 300))
+def test_whatever_a_report_says_the_view_is_good_json(
+    status: JobStatus, report: ExecutionReport | None, exit_code: int
+) -> None:
+    seen = view(completed(exit_code, JobStatus=int(status)), report, None)
+    json.dumps(seen.execution, allow_nan=False)
+    assert (seen.reason is None) == (seen.sentence is None)
+    assert ("endTime" in seen.events) == (seen.status in ENDED)

@@ -1,0 +1,125 @@
+"""What HTCondor's library raises becomes what we say; the rest is in the contract, on a real schedd."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import classad2
+import htcondor2
+import pytest
+
+from prominence.core import classads
+from prominence.core.errors import ProminenceError, Unavailable
+from prominence.restapi.adapters.htcondor import HTCondorQueue
+from prominence.restapi.selection import Selection
+from prominence.restapi.translate.submit import SubmitDescription
+
+FAILURES = [
+    RuntimeError("Unable to locate local daemon."),
+    OSError("Failed to connect to schedd."),
+    ValueError("invalid constraint"),
+    htcondor2.HTCondorException("anything"),
+]
+
+VERBS: list[Callable[[HTCondorQueue], Any]] = [
+    lambda queue: queue.submit(SubmitDescription({"executable": "/bin/true"})),
+    lambda queue: queue.find(Selection()),
+    lambda queue: queue.history(Selection(), 1),
+    lambda queue: queue.remove(Selection(), "why"),
+]
+
+
+class Silent:
+    """A daemon that fails whatever it is asked."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def __call__(self) -> Silent:
+        return self
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def fail(*arguments: Any, **keywords: Any) -> Any:
+            raise self._error
+
+        return fail
+
+
+@pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("verb", VERBS, ids=["submit", "find", "history", "remove"])
+def test_whatever_the_library_raises_the_queue_is_unavailable(
+    verb: Callable[[HTCondorQueue], Any], error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(htcondor2, "Schedd", Silent(error))
+    with pytest.raises(Unavailable) as caught:
+        verb(HTCondorQueue())
+    assert caught.value.retry_after_s
+    assert str(error) not in str(caught.value)
+
+
+def test_a_schedd_that_cannot_be_found_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> Any:
+        raise FAILURES[0]
+
+    monkeypatch.setattr(htcondor2, "Schedd", nowhere)
+    with pytest.raises(Unavailable):
+        HTCondorQueue().find(Selection())
+
+
+def test_a_description_that_htcondor_does_not_understand_is_a_mistake_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(htcondor2, "Schedd", Silent(RuntimeError("Failed to create job ad, errmsg=\n no universe")))
+    with pytest.raises(ProminenceError, match="no universe") as caught:
+        HTCondorQueue().submit(SubmitDescription({}))
+    assert not isinstance(caught.value, Unavailable)
+
+
+class DeadAfterAll:
+    """Asked for its history, a dead schedd takes the process that asks down with it."""
+
+    def query(self, **keywords: Any) -> Any:
+        raise OSError("Failed to connect to schedd.")
+
+    def history(self, **keywords: Any) -> Any:
+        pytest.fail("the process would be gone")
+
+
+def test_a_dead_schedd_is_not_asked_for_its_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(htcondor2, "Schedd", DeadAfterAll)
+    with pytest.raises(Unavailable):
+        HTCondorQueue().history(Selection(), 1)
+
+
+def test_each_silent_daemon_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(htcondor2, "Schedd", Silent(OSError()))
+    monkeypatch.setattr(htcondor2, "Collector", Silent(OSError()))
+    assert HTCondorQueue().silent() == ("HTCONDOR_SCHEDD", "HTCONDOR_COLLECTOR")
+
+
+class Answering:
+    """A schedd with one job."""
+
+    def query(self, **keywords: Any) -> list[classad2.ClassAd]:
+        return [
+            classad2.ClassAd(
+                {
+                    classads.CLUSTER_ID: 7,
+                    classads.IDENTITY: "%22eve%22",
+                    classads.REQUEST_MEMORY: classad2.ExprTree("500 + 500"),
+                    classads.EXIT_CODE: classad2.Value.Undefined,
+                    classads.EXIT_BY_SIGNAL: False,
+                    "Something": "else",
+                }
+            )
+        ]
+
+
+def test_an_ad_becomes_plain_values_of_what_we_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(htcondor2, "Schedd", Answering)
+    [ad] = HTCondorQueue().find(Selection())
+    assert ad == {
+        classads.CLUSTER_ID: 7,
+        classads.IDENTITY: '"eve"',
+        classads.REQUEST_MEMORY: 1000,
+        classads.EXIT_BY_SIGNAL: False,
+    }

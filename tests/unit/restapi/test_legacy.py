@@ -1,0 +1,54 @@
+"""What old clients force on us."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from builders import job_json
+
+from prominence.restapi import legacy
+
+
+@pytest.mark.parametrize(
+    ("header", "token"),
+    [
+        ("Bearer abc", "abc"),
+        ("token abc", "abc"),
+        ("Token abc", "abc"),
+        ("anything   abc ", "abc"),
+        ("", ""),
+        ("Bearer", ""),
+        ("abc", ""),
+        ("Bearer a b", ""),
+    ],
+)
+def test_the_word_before_a_token_does_not_matter(header: str, token: str) -> None:
+    assert legacy.token(header) == token
+
+
+@pytest.mark.parametrize("empty", [{}, []])
+@pytest.mark.parametrize("section", ["policies", "inputs", "artifacts", "outputFiles", "storage"])
+def test_an_empty_section_says_nothing(section: str, empty: Any) -> None:
+    assert legacy.job(job_json(**{section: empty})) == job_json()
+
+
+def test_a_section_that_says_something_is_not_swallowed() -> None:
+    assert legacy.job(job_json(policies={"priority": 1})) == job_json(policies={"priority": 1})
+
+
+def test_what_was_described_can_be_submitted_again() -> None:
+    described = job_json(statusReason="It waits.", statusReasonCode="Queued", exitCode=0)
+    assert legacy.job(described) == job_json()
+
+
+@pytest.mark.parametrize("nonsense", [None, 1, "x", [], [{}]])
+def test_what_is_no_job_is_left_as_it_is(nonsense: Any) -> None:
+    assert legacy.job(nonsense) == nonsense
+
+
+@pytest.mark.parametrize(
+    ("values", "yes"), [(None, False), ([""], True), (["true"], True), (["True"], True), (["false"], False)]
+)
+def test_flags_come_bare_or_with_a_word(values: list[str] | None, yes: bool) -> None:
+    assert legacy.says_yes(values) is yes

@@ -1,0 +1,91 @@
+"""Sandboxes on disk, into which a worker may send anything."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import uuid
+from pathlib import Path
+
+import pytest
+
+from prominence.core.errors import Unavailable
+from prominence.restapi.adapters import sandboxes as module
+from prominence.restapi.adapters.sandboxes import SMALL, LocalSandboxes
+from prominence.restapi.ports import Unusable
+
+UID = str(uuid.UUID(int=1))
+
+
+@pytest.fixture
+def sandboxes(tmp_path: Path) -> LocalSandboxes:
+    made = LocalSandboxes(tmp_path)
+    made.make(UID, {"plan.json": "{}"})
+    return made
+
+
+def test_nobody_else_can_look_into_a_sandbox(sandboxes: LocalSandboxes, tmp_path: Path) -> None:
+    assert stat.S_IMODE((tmp_path / UID).stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / UID / "plan.json").stat().st_mode) == 0o600
+
+
+def test_a_link_is_not_followed(sandboxes: LocalSandboxes, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / UID / "stdout").symlink_to(tmp_path / "secret")
+    with pytest.raises(Unusable):
+        sandboxes.read(UID, "stdout")
+    with pytest.raises(Unusable):
+        sandboxes.open(UID, "stdout")
+
+
+def test_what_is_no_file_is_not_read_nor_waited_for(sandboxes: LocalSandboxes, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / UID / "pipe")
+    (tmp_path / UID / "directory").mkdir()
+    for name in ("pipe", "directory"):
+        with pytest.raises(Unusable, match="regular"):
+            sandboxes.open(UID, name)
+
+
+def test_a_small_file_may_not_be_large(sandboxes: LocalSandboxes, tmp_path: Path) -> None:
+    (tmp_path / UID / "report.json").write_bytes(b"x" * SMALL)
+    assert len(sandboxes.read(UID, "report.json") or b"") == SMALL
+    (tmp_path / UID / "report.json").write_bytes(b"x" * (SMALL + 1))
+    with pytest.raises(Unusable, match="larger"):
+        sandboxes.read(UID, "report.json")
+
+
+@pytest.mark.parametrize("uid", ["", ".", "..", "../x", "/etc", "x", f"{UID}/..", f"{UID}\n"])
+def test_only_uids_are_places_for_files(uid: str, sandboxes: LocalSandboxes) -> None:
+    for verb in (sandboxes.discard, sandboxes.exists):
+        with pytest.raises(Unusable):
+            verb(uid)
+
+
+def test_a_second_job_does_not_get_the_first_ones_sandbox(sandboxes: LocalSandboxes) -> None:
+    with pytest.raises(Unavailable):
+        sandboxes.make(UID, {"plan.json": "other"})
+    assert sandboxes.read(UID, "plan.json") == b"{}"
+
+
+def test_a_sandbox_is_there_whole_or_not_at_all(
+    sandboxes: LocalSandboxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[Path] = []
+
+    def until_full(path: Path, text: str) -> None:
+        if written:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        path.write_text(text)
+        written.append(path)
+
+    monkeypatch.setattr(module, "_write", until_full)
+    other = str(uuid.UUID(int=2))
+    with pytest.raises(Unavailable, match="no room"):
+        sandboxes.make(other, {"a": "1", "b": "2"})
+    assert [path.name for path in tmp_path.iterdir()] == [UID]
+
+
+def test_a_place_that_cannot_be_written_is_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="cannot store"):
+        LocalSandboxes(tmp_path / "missing").make(UID, {})

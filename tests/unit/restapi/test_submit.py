@@ -1,0 +1,103 @@
+"""A job in the submit language: the whole text of one, and hostile words in all the others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import htcondor2
+import pytest
+from builders import a_job, a_task
+from builders_restapi import ALICE, SITE, uids
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from prominence.core import classads
+from prominence.core.errors import Rejected
+from prominence.restapi.identity import Identity
+from prominence.restapi.translate.site import Site
+from prominence.restapi.translate.submit import SubmitDescription, describe
+
+GOLDEN = Path(__file__).parent / "golden" / "submit.txt"
+UID = next(uids())
+SANDBOX = f"/var/lib/prominence/jobs/{UID}"
+
+hostile = st.one_of(
+    st.text(min_size=1),
+    st.lists(
+        st.sampled_from(["$(HOME)", "$$(Name)", "$ENV(PATH)", '"', "\\", "\n", "queue 9", "My.A = 1", "x"]), min_size=1
+    ).map("".join),
+)
+
+
+def submitted(caller: Identity = ALICE, **changes: object) -> SubmitDescription:
+    return describe(a_job(**changes), UID, caller, SANDBOX, SITE)
+
+
+def test_the_whole_text_of_a_job() -> None:
+    text = submitted(
+        name="fit 1/a",
+        labels={"app": "fit", "run": "1.0"},
+        tasks=[a_task(), a_task(cmd="true")],
+        cpus=2,
+        memory=2.5,
+        disk=20,
+        walltime=90,
+    ).text()
+    assert text == GOLDEN.read_text()
+
+
+def test_a_user_without_a_group_is_charged_alone() -> None:
+    commands = submitted(Identity("bob")).commands
+    assert "accounting_group" not in commands
+    assert commands["accounting_group_user"] == "bob"
+
+
+def test_a_job_that_names_no_walltime_gets_the_sites() -> None:
+    commands = submitted().commands
+    assert commands[f"My.{classads.WALLTIME}"] == str(720 * 60)
+    assert commands["allowed_job_duration"] == str(720 * 60 + SITE.overhead_s)
+
+
+def test_labels_that_htcondor_would_take_for_one_are_refused() -> None:
+    with pytest.raises(Rejected, match="labels.APP: differs from app in upper and lower case only"):
+        submitted(labels={"app": "a", "APP": "b"})
+
+
+@settings(max_examples=40, deadline=None)
+@given(hostile, hostile)
+def test_a_hostile_user_or_group_is_a_text_to_htcondor_and_nothing_else(user: str, group: str) -> None:
+    description = submitted(Identity(user, (group,)))
+    expected = submitted().commands
+    # Written and read again, as the bindings do it themselves before they submit.
+    read = htcondor2.Submit(description.text())
+    assert set(read.keys()) <= {*expected, "queue"}
+    assert read.expand(f"My.{classads.IDENTITY}") == classads.text_literal(user)
+    assert read.expand(f"My.{classads.GROUP}") == classads.text_literal(group)
+    assert read.expand("accounting_group_user") == classads.accounting_name(user)
+    for name in ("executable", "requirements", "periodic_hold", f"My.{classads.JOB_TYPE}", f"My.{classads.JOB_UID}"):
+        assert read.expand(name) == expected[name]
+
+
+@pytest.mark.parametrize("path", ["/a b/c", "/a#b", "/a,b/%41"])
+def test_a_path_is_taken_as_it_is(path: str) -> None:
+    read = htcondor2.Submit(describe(a_job(), UID, ALICE, path, Site(executor=f"{path}/x")).text())
+    assert read.expand("initialdir") == path
+    assert read.expand("executable") == f"{path}/x"
+
+
+@pytest.mark.parametrize("path", ["/a\nqueue 9", "/a/$(HOME)", "/a/$$(Name)"])
+def test_a_path_that_htcondor_would_change_is_refused(path: str) -> None:
+    with pytest.raises(ValueError, match="cannot be given to HTCondor"):
+        describe(a_job(), UID, ALICE, path, SITE)
+
+
+def test_nothing_that_a_user_writes_in_a_task_reaches_htcondor() -> None:
+    """It travels in the plan, as a file."""
+    text = submitted(
+        tasks=[a_task(image="secret/image:9", cmd="secret cmd", env={"SECRET": "secret"}, workdir="secret")]
+    )
+    assert "secret" not in text.text().lower()
+
+
+def test_no_environment_of_the_server_goes_with_a_job() -> None:
+    assert not {"getenv", "environment", "env"} & set(submitted().commands)

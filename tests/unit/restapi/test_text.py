@@ -1,0 +1,40 @@
+"""Text that is still being written."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prominence.restapi.text import unfinished
+
+
+@pytest.mark.parametrize(
+    ("tail", "expected"),
+    [
+        (b"", 0),
+        (b"abc", 0),
+        ("é".encode(), 0),
+        ("é".encode()[:1], 1),
+        ("☃".encode()[:2], 2),
+        ("😀".encode()[:3], 3),
+        ("😀".encode(), 0),
+        (b"a\x80\x80\x80\x80", 0),
+        (b"\xff", 0),
+        (b"\xc0", 0),
+    ],
+)
+def test_only_the_beginning_of_a_character_is_unfinished(tail: bytes, expected: int) -> None:
+    assert unfinished(tail) == expected
+
+
+@given(st.text(), st.integers(0, 400))
+def test_what_is_cut_anywhere_and_trimmed_is_whole(text: str, cut: int) -> None:
+    piece = text.encode()[:cut]
+    whole = piece[: len(piece) - unfinished(piece)]
+    assert text.startswith(whole.decode())
+
+
+@given(st.binary())
+def test_never_more_than_three_bytes_are_left_for_later(data: bytes) -> None:
+    assert 0 <= unfinished(data) <= min(3, len(data))

@@ -1,0 +1,61 @@
+"""Which explanation belongs to which of several jobs that are alike."""
+
+from __future__ import annotations
+
+from builders import NOON, a_size
+from builders_restapi import an_ad, an_explanation
+
+from prominence.core import classads
+from prominence.core.reasons import Reason
+from prominence.core.scaling import Explanation, ScalingPlan
+from prominence.core.view import JobAd
+from prominence.restapi import waiting
+
+
+def a_plan(*explanations: Explanation) -> ScalingPlan:
+    return ScalingPlan(made_at=NOON, explanations=explanations)
+
+
+def jobs(*numbers: int, **changes: object) -> list[JobAd]:
+    return [an_ad(ClusterId=number, **changes) for number in numbers]
+
+
+def reasons(idle: list[JobAd], *explanations: Explanation) -> dict[int, Reason]:
+    return {job: one.reason for job, one in waiting.explained(idle, a_plan(*explanations)).items()}
+
+
+BOOTING, LIMIT = an_explanation(Reason.WORKER_BOOTING, jobs=2), an_explanation(Reason.POOL_LIMIT, jobs=1)
+
+
+def test_the_first_submitted_is_the_first_to_start() -> None:
+    assert reasons(jobs(7, 5, 6), BOOTING, LIMIT) == {
+        5: Reason.WORKER_BOOTING,
+        6: Reason.WORKER_BOOTING,
+        7: Reason.POOL_LIMIT,
+    }
+
+
+def test_a_job_that_the_scaler_has_not_counted_yet_is_the_last_of_its_kind() -> None:
+    assert reasons(jobs(5, 6, 7, 8), BOOTING, LIMIT)[8] is Reason.POOL_LIMIT
+
+
+def test_a_job_of_another_size_user_or_group_is_not_explained() -> None:
+    for other in (
+        {classads.REQUEST_CPUS: 2},
+        {classads.REQUEST_MEMORY: 1001},
+        {classads.REQUEST_DISK: 11 * 1024 * 1024},
+        {classads.ACCOUNTING_USER: "bob"},
+        {classads.ACCOUNTING_GROUP: "chemistry"},
+    ):
+        assert reasons(jobs(5, **other), BOOTING) == {}
+
+
+def test_disk_is_rounded_up_as_the_scaler_does() -> None:
+    one = an_explanation(size=a_size(disk_mib=11))
+    assert reasons(jobs(5, RequestDisk=10 * 1024 + 1), one) == {5: Reason.WORKER_REQUESTED}
+
+
+def test_it_matters_which_job_is_first_only_where_they_wait_for_different_things() -> None:
+    assert waiting.need_all(jobs(5), a_plan(BOOTING, LIMIT))
+    assert not waiting.need_all(jobs(5), a_plan(BOOTING))
+    assert not waiting.need_all(jobs(5), a_plan())
