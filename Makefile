@@ -21,17 +21,18 @@ down: ## remove every container and network that the demo made (state and images
 .PHONY: test
 test: ## unit tests, then contract, integration, journey and old-client tests on real HTCondor, Docker and etcd
 	@scripts/prepare test
-	@$(BIN)/pytest tests/unit
+	@$(BIN)/pytest tests/unit --numprocesses auto --quiet
 	@$(BIN)/pytest tests/contract tests/integration tests/journey tests/old_client -m "not slow"
 
 .PHONY: unit
 unit: ## the unit tests alone: seconds, no container
 	@scripts/prepare venv
-	@$(BIN)/pytest tests/unit
+	@$(BIN)/pytest tests/unit --numprocesses auto --quiet
 
 .PHONY: test-slow
-test-slow: ## what takes long: a pool restarted with work in it, a second pool beside the first
+test-slow: ## what takes long: many more random examples, a pool restarted with work in it, a second pool beside it
 	@scripts/prepare test
+	@$(BIN)/pytest tests/unit --numprocesses auto --quiet --hypothesis-profile thorough
 	@$(BIN)/pytest tests -m slow
 
 .PHONY: bench

@@ -6,8 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import docker
+import hypothesis
 import pytest
 from real_parts import RealPool, ensure_tiny_image, new_pool, published_client
+
+# Few examples on every change, many in `make test-slow`; no deadlines, since a busy machine is not a mistake.
+hypothesis.settings.register_profile("quick", max_examples=20, deadline=None)
+hypothesis.settings.register_profile("thorough", max_examples=500, deadline=None)
+hypothesis.settings.load_profile("quick")
 
 
 @pytest.fixture(scope="session")
