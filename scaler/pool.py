@@ -67,8 +67,8 @@ class Member:
         return not self.is_staying and not self.is_claimed
 
     def idle_for(self, now: datetime) -> timedelta:
-        """Since when it runs nothing. Unknown counts as since now."""
-        since = self.point.idle_since if self.point and not self.is_claimed else None
+        """How long it has run nothing. Unknown since when counts as since now."""
+        since = self.point.idle_since if self.point else None
         return now - since if since else timedelta(0)
 
 

@@ -37,7 +37,9 @@ def idle(pool: Pool, used: Collection[str], policy: Policy, now: datetime) -> It
 
 def in_the_way(limits: Limits, used: Collection[str], left: Waiting, scale: Size, now: datetime) -> Iterator[Action]:
     """Drain idle workers that no waiting job fits on, where a limit keeps the right ones from being ordered."""
-    flavours = limits.held_up()
+    flavours = [
+        flavour for flavour in limits.held_up() if any(packing.holds(flavour.size, demand.size) for demand, _ in left)
+    ]
     clouds = {flavour.cloud for flavour in flavours}
     going, candidates = 0, []
     for member, worker in _unused(limits.pool, used):

@@ -45,9 +45,11 @@ def test_a_worker_that_is_over_or_unwanted_is_no_room() -> None:
         a_known_worker(phase=WorkerPhase.FAILED),
         a_known_worker(phase=WorkerPhase.DELETED, wish=Wish.ABSENT),
         a_known_worker(wish=Wish.ABSENT),
+        a_known_worker(phase=WorkerPhase.LAUNCHED, wish=Wish.ABSENT),
     ):
-        plan = plan_for(workers=(worker,), execute_points=(a_point(),), demand=(a_demand(),))
-        assert acts(plan) == [(CREATE, "new-1")]
+        for points in ((), (a_point(),)):
+            plan = plan_for(workers=(worker,), execute_points=points, demand=(a_demand(),))
+            assert acts(plan) == [(CREATE, "new-1")]
 
 
 def test_somebodys_own_machine_is_room_until_it_drains() -> None:
@@ -72,6 +74,15 @@ def test_demand_that_returns_saves_a_draining_worker(phase: WorkerPhase) -> None
     assert plan.actions[0].reason == "it has room for 2 waiting jobs of alice"
 
 
+def test_a_worker_that_is_there_is_used_before_a_draining_one_is_saved() -> None:
+    plan = plan_for(
+        workers=(a_known_worker("w-1", wish=Wish.DRAINED), a_known_worker("w-2")),
+        execute_points=(a_point("w-1", busy_cpus=3, draining=True), a_point("w-2")),
+        demand=(a_demand(),),
+    )
+    assert acts(plan) == []
+
+
 def test_a_draining_worker_too_small_for_the_demand_is_not_saved() -> None:
     plan = plan_for(
         workers=(a_known_worker(phase=WorkerPhase.DRAINING, wish=Wish.DRAINED),),
@@ -87,6 +98,11 @@ def test_the_pool_never_has_more_workers_than_its_limit() -> None:
     policy = Policy(max_workers=3)
     plan = plan_for(policy, workers=workers, execute_points=points, demand=(a_demand(jobs=20),))
     assert acts(plan) == [(CREATE, "new-1")], "one that is being deleted still exists"
+
+
+def test_somebodys_own_machine_does_not_count_against_the_limit() -> None:
+    plan = plan_for(Policy(max_workers=1), execute_points=(a_point("own", busy_cpus=4),), demand=(a_demand(),))
+    assert acts(plan) == [(CREATE, "new-1")]
 
 
 def test_workers_that_are_over_do_not_count_against_the_limit() -> None:

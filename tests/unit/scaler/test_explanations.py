@@ -37,6 +37,12 @@ def test_a_job_for_which_a_worker_boots_is_told_which() -> None:
     assert the_only(plan).sentence() == "Worker w-1 (small) is starting for it."
 
 
+def test_jobs_for_which_several_workers_boot_are_counted_together_and_told_the_first() -> None:
+    workers = tuple(a_known_worker(name, WorkerPhase.LAUNCHED) for name in ("w-1", "w-2"))
+    explanation = the_only(plan_for(workers=workers, demand=(a_demand(jobs=7),)))
+    assert (explanation.reason, explanation.jobs, explanation.details["worker"]) == (Reason.WORKER_BOOTING, 7, "w-1")
+
+
 def test_a_job_in_a_full_pool_is_told_the_limit() -> None:
     plan = plan_for(Policy(max_workers=0), demand=(a_demand(),))
     assert the_only(plan).sentence() == "The pool has reached its limit of 0 workers; the job waits for room."
@@ -76,6 +82,13 @@ def test_a_job_that_only_a_busy_machine_can_hold_waits_for_that_one() -> None:
     point = a_point("own", busy_cpus=16, flavour=LARGE)
     explanation = the_only(plan_for(execute_points=(point,), demand=(a_demand(size=a_size(16)),)))
     assert explanation.sentence() == "No cloud has room at the moment: it fits on own only, which is in use."
+
+
+def test_a_machine_that_is_going_is_no_hope() -> None:
+    worker = a_known_worker("w-1", flavour=LARGE, wish=Wish.ABSENT)
+    point = a_point("w-1", busy_cpus=16, flavour=LARGE)
+    plan = plan_for(workers=(worker,), execute_points=(point,), demand=(a_demand(size=a_size(16)),))
+    assert the_only(plan).reason is Reason.NO_FLAVOUR_FITS
 
 
 def test_a_job_held_up_by_a_cloud_is_told_why() -> None:

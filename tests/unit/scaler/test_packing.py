@@ -59,6 +59,11 @@ def test_a_machine_is_chosen_for_the_biggest_job_that_any_can_hold() -> None:
     assert chosen(queue(too_big, big, a_demand()), SMALL, LARGE) == ("large", 2)
 
 
+def test_a_cheap_machine_that_holds_only_small_jobs_does_not_come_before_the_big_one() -> None:
+    cheap, dear = a_flavour(price=0.01), LARGE.model_copy(update={"price": 5.0})
+    assert chosen(queue(a_demand(size=a_size(8)), a_demand(jobs=4)), cheap, dear) == ("large", 5)
+
+
 def test_no_machine_is_chosen_when_none_can_hold_anything() -> None:
     assert packing.best_machine(queue(a_demand(size=a_size(64))), (SMALL, LARGE), SCALE) is None
     assert packing.best_machine(queue(), (SMALL,), SCALE) is None

@@ -16,6 +16,7 @@ LATER = NOON + minutes(12)
 def test_an_idle_worker_is_drained_after_the_idle_time() -> None:
     workers, points = (a_known_worker(),), (a_point(),)
     assert acts(plan_for(now=NOON + minutes(9.9), workers=workers, execute_points=points)) == []
+    assert acts(plan_for(now=NOON + minutes(10), workers=workers, execute_points=points)) == [(DRAIN, "w-1")]
     (action,) = plan_for(now=LATER, workers=workers, execute_points=points).actions
     assert (action.act, action.worker, action.reason) == (DRAIN, "w-1", "idle for 12 min, limit 10 min")
     assert (action.size, action.cloud, action.flavour) == (a_size(), "docker", "small"), "as it was asked for"
@@ -86,10 +87,10 @@ def test_an_idle_worker_of_the_wrong_size_makes_way_in_a_full_pool() -> None:
 def test_an_idle_worker_makes_way_on_a_full_cloud_and_not_elsewhere() -> None:
     there = a_flavour(cloud="other", name="elsewhere")
     clouds = (a_cloud(limit=1, flavours=(SMALL, LARGE)), a_cloud(name="other", limit=1, flavours=(there,)))
-    workers = (a_known_worker("w-1"), a_known_worker("w-2", flavour=there))
-    points = (a_point("w-1"), a_point("w-2", flavour=there))
+    workers = (a_known_worker("w-1", flavour=there), a_known_worker("w-2"))
+    points = (a_point("w-1", flavour=there), a_point("w-2"))
     plan = plan_for(workers=workers, execute_points=points, clouds=clouds, demand=(a_demand(size=a_size(16)),))
-    assert acts(plan) == [(DRAIN, "w-1")]
+    assert acts(plan) == [(DRAIN, "w-2")]
 
 
 def test_no_more_idle_workers_make_way_than_are_in_the_way() -> None:
