@@ -172,11 +172,12 @@ def _held(ad: JobAd) -> _Verdict:
     code, subcode = ad.get(classads.HOLD_REASON_CODE), ad.get(classads.HOLD_REASON_SUBCODE)
     if (code, subcode) == (HoldCode.JOB_POLICY, TOO_MANY_ATTEMPTS):
         return _Verdict(Status.FAILED, Reason.TOO_MANY_ATTEMPTS, {"attempts": ad.get(classads.STARTS, "too many")})
+    said = str(ad.get(classads.HOLD_REASON, "")).rstrip(". \n")
     for known, (status, reason) in _OF_HOLD.items():
-        if code == known:
+        # Of disk, too, a job can run out.
+        if code == known and (reason is not Reason.MEMORY_EXCEEDED or "memory" in said.lower()):
             return _Verdict(status, reason, {"limit": _limit(ad, reason)})
-    detail = str(ad.get(classads.HOLD_REASON, "")).rstrip(". \n") or "it does not say why"
-    return _Verdict(Status.FAILED, Reason.HELD, {"detail": detail})
+    return _Verdict(Status.FAILED, Reason.HELD, {"detail": said or "it does not say why"})
 
 
 def _limit(ad: JobAd, reason: Reason) -> str:

@@ -39,7 +39,7 @@ def completed(exit_code: int = 0, **changes: Any) -> JobAd:
     )
 
 
-def held(code: int, subcode: int = 0, **changes: Any) -> JobAd:
+def held(code: int, subcode: int = 0, said: str = "Something went wrong.", **changes: Any) -> JobAd:
     """A job that HTCondor holds."""
     return an_ad(
         JobStatus.HELD,
@@ -47,7 +47,7 @@ def held(code: int, subcode: int = 0, **changes: Any) -> JobAd:
             **RAN,
             classads.HOLD_REASON_CODE: code,
             classads.HOLD_REASON_SUBCODE: subcode,
-            classads.HOLD_REASON: "Something went wrong.",
+            classads.HOLD_REASON: said,
             **changes,
         },
     )
@@ -129,20 +129,28 @@ def test_the_signal_that_ended_the_executor_is_named() -> None:
     assert "signal 9" in (view(completed(0, ExitBySignal=True, ExitSignal=9), None, None).sentence or "")
 
 
+WRONG = "Something went wrong."
+MEMORY = "Job has gone over cgroup memory limit of 1024 megabytes."
+DISK = "Disk usage exceeds the disk limit."
+
 HOLDS = [
-    (HoldCode.JOB_POLICY, TOO_MANY_ATTEMPTS, Status.FAILED, Reason.TOO_MANY_ATTEMPTS, "6 times"),
-    (HoldCode.JOB_POLICY, 0, Status.FAILED, Reason.HELD, "Something went wrong."),
-    (HoldCode.OUT_OF_RESOURCES, 0, Status.KILLED, Reason.MEMORY_EXCEEDED, "1 GB"),
-    (HoldCode.JOB_DURATION, 0, Status.KILLED, Reason.WALLTIME_EXCEEDED, "60 min"),
-    (HoldCode.EXECUTE_DURATION, 0, Status.KILLED, Reason.WALLTIME_EXCEEDED, "60 min"),
-    (1, 0, Status.FAILED, Reason.HELD, "Something went wrong."),
-    (12, 2, Status.FAILED, Reason.HELD, "Something went wrong."),
+    (HoldCode.JOB_POLICY, TOO_MANY_ATTEMPTS, WRONG, Status.FAILED, Reason.TOO_MANY_ATTEMPTS, "6 times"),
+    (HoldCode.JOB_POLICY, 0, WRONG, Status.FAILED, Reason.HELD, WRONG),
+    (HoldCode.OUT_OF_RESOURCES, 0, MEMORY, Status.KILLED, Reason.MEMORY_EXCEEDED, "1 GB"),
+    (HoldCode.OUT_OF_RESOURCES, 0, DISK, Status.FAILED, Reason.HELD, DISK),
+    (HoldCode.JOB_DURATION, 0, WRONG, Status.KILLED, Reason.WALLTIME_EXCEEDED, "60 min"),
+    (HoldCode.EXECUTE_DURATION, 0, WRONG, Status.KILLED, Reason.WALLTIME_EXCEEDED, "60 min"),
+    (1, 0, WRONG, Status.FAILED, Reason.HELD, WRONG),
+    (12, 2, WRONG, Status.FAILED, Reason.HELD, WRONG),
+    (12, 2, "", Status.FAILED, Reason.HELD, "does not say why"),
 ]
 
 
-@pytest.mark.parametrize(("code", "subcode", "status", "reason", "words"), HOLDS)
-def test_a_held_job_is_over_and_says_why(code: int, subcode: int, status: Status, reason: Reason, words: str) -> None:
-    seen = view(held(code, subcode, NumJobStarts=6), None, None)
+@pytest.mark.parametrize(("code", "subcode", "said", "status", "reason", "words"), HOLDS)
+def test_a_held_job_is_over_and_says_why(
+    code: int, subcode: int, said: str, status: Status, reason: Reason, words: str
+) -> None:
+    seen = view(held(code, subcode, said, NumJobStarts=6), None, None)
     assert (seen.status, seen.reason) == (status, reason)
     assert words in (seen.sentence or "")
     assert ".." not in (seen.sentence or "")
