@@ -115,23 +115,22 @@ def _print(plan: ScalingPlan) -> None:
 
 def _loop(one_round: Callable[[], object], stop: threading.Event, interval_s: float) -> int:
     """Until told to stop. Failures in a row make the pauses longer; one that lasts is logged once."""
-    failures, known = 0, ""
+    failures = 0
     while not stop.is_set():
         began = time.monotonic()
         try:
             one_round()
         except (Unavailable, Conflict) as error:
             failures += 1
-            if str(error) != known:
-                known = str(error)
-                log.warning("this round was not finished, the next is tried soon", error=known)
+            if failures == 1:
+                log.warning("this round was not finished, the next is tried soon", error=str(error))
         except Exception as error:  # the loop must outlive every mistake
             failures += 1
             log.exception("a round failed by a mistake of ours", error=repr(error))
         else:
             if failures:
                 log.info("rounds are finished again", failures=failures)
-            failures, known = 0, ""
+            failures = 0
         stop.wait(max(0.0, _pause_s(interval_s, failures) - (time.monotonic() - began)))
     log.info("stopped")
     return 0

@@ -59,6 +59,6 @@ def _disk(of: Size) -> str:
 def whose(shares: Iterable[tuple[Demand, int]]) -> str:
     """ "3 waiting jobs of alice and bob" """
     shares = [(demand, count) for demand, count in shares if count]
-    users = sorted({demand.user for demand, _ in shares})
+    users = sorted({demand.user or "somebody" for demand, _ in shares})
     named = " and ".join(users) if len(users) < 3 else f"{len(users)} users"
     return f"{jobs(sum(count for _, count in shares))} of {named}"
