@@ -7,23 +7,30 @@ ClassAd library has to be on the worker.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Mapping
+from typing import Dict, Mapping, Optional, Tuple
 
 _CLUSTER_ID = "clusterid"
 _MACHINE = "machine"
 _TASK_NETWORK = "prominencetasknetwork"
+_RUNTIMES = "prominenceruntimes"
+_UNDEFINED = "undefined"
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """job_id: the ClusterId, "" outside HTCondor. host: the execute point's name. network: what tasks may reach."""
+    """job_id: the ClusterId, "" outside HTCondor. host: the execute point's name. network: what tasks may reach.
+
+    runtimes: those that the worker is known to have, as it has told HTCondor; None: it has told nothing.
+    """
 
     sandbox: Path
     job_id: str
     host: str
     network: str
+    runtimes: Optional[Tuple[str, ...]] = None
 
 
 def surroundings(environment: Mapping[str, str], host: str) -> Surroundings:
@@ -35,6 +42,7 @@ def surroundings(environment: Mapping[str, str], host: str) -> Surroundings:
         job_id=job.get(_CLUSTER_ID, ""),
         host=machine.get(_MACHINE, host),
         network=machine.get(_TASK_NETWORK, "none"),
+        runtimes=_names(machine.get(_RUNTIMES, _UNDEFINED)),
     )
 
 
@@ -46,6 +54,10 @@ def attributes(ad: str) -> Dict[str, str]:
         if equals:
             found[name.strip().lower()] = _plain(value.strip())
     return found
+
+
+def _names(value: str) -> Optional[Tuple[str, ...]]:
+    return None if value == _UNDEFINED else tuple(re.split(r"[,\s]+", value))
 
 
 def _plain(value: str) -> str:

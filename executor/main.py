@@ -1,8 +1,9 @@
 """The executor's process: `executor.pyz plan.json`, started by HTCondor in the job's sandbox.
 
 Reads the plan, runs its tasks in containers, and writes report.json beside it whatever happens. Its exit code is
-the job's: see `exits`. `executor.pyz --runtimes` tells what this worker can run containers with. The environment
-variable PROMINENCE_BROKER_SOCKET says where the broker listens, if not in its usual place.
+the job's: see `exits`. `executor.pyz --runtimes`, run by an ordinary user, tries out what this worker can run
+containers with; the worker tells HTCondor, and jobs rely on it. The environment variable PROMINENCE_BROKER_SOCKET
+says where the broker listens, if not in its usual place.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Dict, List, Optional, Sequence
 from prominence.core import document
 from prominence.core.plan import ExecutionPlan
 from prominence.core.report import FILE_NAME, ExecutionReport
-from prominence.executor import condor, sandbox
+from prominence.executor import choice, condor, sandbox
 from prominence.executor.adapters.apptainer import Apptainer
 from prominence.executor.adapters.broker import Broker
 from prominence.executor.adapters.docker import DockerCommand
@@ -38,13 +39,17 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(prog="executor.pyz", description="Runs one job on a worker.")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("plan", nargs="?", help="the plan to carry out")
-    what.add_argument("--runtimes", action="store_true", help="print the container runtimes that work here and end")
+    what.add_argument(
+        "--runtimes",
+        action="store_true",
+        help="try out the container runtimes of this worker, print those that work, and end",
+    )
     parser.add_argument("--wait", type=float, default=0.0, metavar="S", help="seconds to wait for the broker to start")
     chosen = parser.parse_args(arguments)
     place = condor.surroundings(os.environ, socket.gethostname())
     machine = Machine(place, os.environ.get("PROMINENCE_BROKER_SOCKET", protocol.SOCKET), chosen.wait)
     if chosen.runtimes:
-        print(" ".join(machine.find(RUNTIMES).runtimes))
+        print(" ".join(machine.works()))
         return 0
     stop = Stop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -81,9 +86,15 @@ class Machine:
                     return line.partition(":")[2].strip()
         return ""
 
+    def works(self) -> List[str]:
+        """The runtimes that this worker can promise, each tried out."""
+        found = self.find(RUNTIMES).runtimes
+        return [name for name, one in found.items() if not isinstance(one, Apptainer) or one.can_run()]
+
     def find(self, wanted: Sequence[str]) -> Found:
         found = Found({}, {})
-        for name in wanted:
+        promised = wanted if self.place.runtimes is None else self.place.runtimes
+        for name in choice.candidates(wanted, promised):
             for runtime in self._known(name):
                 with suppress(RuntimeUnavailable):
                     found.versions[name] = runtime.version()

@@ -215,6 +215,16 @@ class BrokerProcess:
         self._process = None
         return exit_code
 
+    @contextmanager
+    def running(self) -> Iterator[BrokerProcess]:
+        """Started, and stopped at the end whatever happened to it meanwhile."""
+        self.start()
+        try:
+            yield self
+        finally:
+            if self._process is not None:
+                self.stop()
+
     def containers(self, engine: docker.DockerClient) -> list[Container]:
         label = [f"prominence.pool={self.pool}", "prominence.role=task"]
         return list(engine.containers.list(all=True, filters={"label": label}, ignore_removed=True))
@@ -250,7 +260,7 @@ class Job:
 
     def start(self) -> Job:
         with open(self.sandbox / "stdout", "wb") as out, open(self.sandbox / "stderr", "wb") as err:
-            self._process = self._bench.launch(self.sandbox, out, err)
+            self._process = self._bench.launch(self.sandbox, out, err, "plan.json")
         return self
 
     def signal(self, number: signal.Signals) -> None:
@@ -271,7 +281,7 @@ class Job:
 
 
 # The shell leaves its process to the executor, and its number where the test finds it.
-_LAUNCH = f'echo $$ > pid; exec {PYTHON} -I -S "$0" plan.json'
+_LAUNCH = f'echo $$ > pid; exec {PYTHON} -I -S "$0" "$@"'
 
 
 class Bench:
@@ -310,9 +320,16 @@ class Bench:
         os.chown(sandbox, SLOT_UID, SLOT_UID)
         return sandbox
 
-    def launch(self, sandbox: Path, out: Any, err: Any) -> subprocess.Popen[bytes]:
+    def promised(self) -> list[str]:
+        """The runtimes that the executor says work here."""
+        sandbox = self.new_sandbox()
+        with open(sandbox / "stdout", "wb") as out, open(sandbox / "stderr", "wb") as err:
+            assert self.launch(sandbox, out, err, "--runtimes").wait(60) == 0
+        return (sandbox / "stdout").read_text().split()
+
+    def launch(self, sandbox: Path, out: Any, err: Any, *arguments: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            ["/bin/sh", "-c", _LAUNCH, str(self.executor)],
+            ["/bin/sh", "-c", _LAUNCH, str(self.executor), *arguments],
             cwd=sandbox,
             env=self._environment,
             stdout=out,
@@ -335,10 +352,11 @@ class WorkerBench(Bench):
         super().__init__(directory, registry, [], {})
         self._container = container
 
-    def launch(self, sandbox: Path, out: Any, err: Any) -> subprocess.Popen[bytes]:
+    def launch(self, sandbox: Path, out: Any, err: Any, *arguments: str) -> subprocess.Popen[bytes]:
         user = f"{SLOT_UID}:{SLOT_UID}"
         command = ["docker", "exec", "--user", user, "--workdir", str(sandbox), str(self._container.id)]
-        return subprocess.Popen([*command, "/bin/sh", "-c", _LAUNCH, str(self.executor)], stdout=out, stderr=err)
+        command += ["/bin/sh", "-c", _LAUNCH, str(self.executor), *arguments]
+        return subprocess.Popen(command, stdout=out, stderr=err)
 
     def signal(self, pid: int, number: signal.Signals) -> None:
         done = self._container.exec_run(["kill", f"-{int(number)}", str(pid)])
@@ -347,18 +365,18 @@ class WorkerBench(Bench):
 
 @contextmanager
 def worker_container(
-    engine: docker.DockerClient, image: str, directory: Path, registry: Registry
+    engine: docker.DockerClient, image: str, directory: Path, registry: Registry, prepared: bool = True
 ) -> Iterator[Container]:
-    """A container of a worker's image, prepared as its start does for Apptainer, without HTCondor."""
-    start = (
+    """A container of a worker's image without HTCondor. prepared: as a worker's start does for Apptainer."""
+    preparation = (
         "chmod 0666 /dev/fuse && mkdir -p -m 0700 /run/prominence/private/proc"
         " && mount -t proc proc /run/prominence/private/proc && mkdir -p /etc/containers"
         f" && printf '[[registry]]\\nlocation = \"{registry.host}\"\\ninsecure = true\\n'"
-        " > /etc/containers/registries.conf && exec sleep infinity"
+        " > /etc/containers/registries.conf"
     )
     container = engine.containers.run(
         image,
-        ["sh", "-c", start],
+        ["sh", "-c", f"{preparation if prepared else ':'} && exec sleep infinity"],
         detach=True,
         init=True,
         network_mode="host",

@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Dict, List, Mapping
 
@@ -29,8 +30,9 @@ from prominence.executor.ports import (
 
 _SILENT = ["apptainer", "--silent"]  # only its last words, as its stderr is the task's
 _OWN_EXIT_CODE = 255
-_VERSION_LIMITS = Limits(timeout_s=30, grace_s=1)
-_FETCH_LIMITS = Limits(timeout_s=4 * 3600, grace_s=10)
+_SHORT = Limits(timeout_s=30, grace_s=1)
+_FETCH = Limits(timeout_s=4 * 3600, grace_s=10)
+_NEEDED_BY_IMAGES = ("dev", "proc", "sys", "tmp", "var/tmp", "etc", "home", "root")
 _INJECTING = ("APPTAINERENV_", "SINGULARITYENV_")
 _SHELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -49,21 +51,41 @@ class Apptainer:
         if shutil.which("apptainer") is None:
             raise RuntimeUnavailable("apptainer is not installed")
         try:
-            done = process.run(["apptainer", "version"], self._env(), _VERSION_LIMITS, Stop(), capture=True)
+            done = process.run(["apptainer", "version"], self._env(), _SHORT, Stop(), capture=True)
         except RuntimeFailed as error:
             raise RuntimeUnavailable(str(error)) from error
         if done.exit_code != 0:
             raise RuntimeUnavailable(words.last_line(done.stderr) or "apptainer does not work")
         return done.stdout.strip()
 
+    def can_run(self) -> bool:
+        """Whether it works here with all that isolates a container, tried on an image that holds nothing."""
+        with tempfile.TemporaryDirectory(prefix="prominence-") as scratch:
+            trial = Apptainer(Path(scratch) / "trial", self._network, self._environment)
+            try:
+                return trial._reaches_the_command(sandbox.make_workspace(Path(scratch)))
+            except RuntimeFailed:
+                return False
+
+    def _reaches_the_command(self, workspace: sandbox.Workspace) -> bool:
+        empty = self._make_directories() / "empty"
+        for name in _NEEDED_BY_IMAGES:
+            (empty / name).mkdir(parents=True)
+        file = self._file("empty")
+        build = ["apptainer", "--silent", "build", str(file), str(empty)]
+        process.run(build, self._env(), _SHORT, Stop(), capture=True)
+        container = Container("empty", ("/nothing",), {}, "/", str(workspace.home), str(workspace.tmp), 1, 100)
+        command = run_command(container, file, self._network)
+        done = process.run(command, self._env(), _SHORT, Stop(), capture=True)
+        return words.why_not_started("/nothing", "/", done.stderr)[0] == words.NOT_FOUND
+
     def has(self, image: str) -> bool:
         return self._file(image).is_file()
 
     def fetch(self, image: str, stop: Stop) -> None:
-        for name in ("", "cache", "tmp"):
-            sandbox.make_directory(self._directory if name else self._directory.parent, name or self._directory.name)
+        self._make_directories()
         partial = self._file(image).with_suffix(".part")
-        done = process.run(pull_command(image, partial), self._env(), _FETCH_LIMITS, stop, capture=True)
+        done = process.run(pull_command(image, partial), self._env(), _FETCH, stop, capture=True)
         if done.cause is Cause.STOPPED:
             raise Interrupted
         if done.cause is Cause.OUT_OF_TIME:
@@ -85,6 +107,12 @@ class Apptainer:
         if done.cause is Cause.EXITED and done.exit_code == _OWN_EXIT_CODE:
             return _its_own_failure(container, done)
         return _ended(done.cause, done.exit_code, done)
+
+    def _make_directories(self) -> Path:
+        directory = sandbox.make_directory(self._directory.parent, self._directory.name)
+        for name in ("cache", "tmp"):
+            sandbox.make_directory(directory, name)
+        return directory
 
     def _file(self, image: str) -> Path:
         return self._directory / f"{hashlib.sha256(image.encode()).hexdigest()[:32]}.sif"

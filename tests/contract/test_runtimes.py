@@ -42,9 +42,7 @@ def bench(request: pytest.FixtureRequest, registry: Registry, engine: docker.Doc
     with ExitStack() as stack:
         directory = stack.enter_context(open_directory())
         if request.param == "broker":
-            broker = BrokerProcess(directory)
-            broker.start()
-            stack.callback(broker.stop)
+            broker = stack.enter_context(BrokerProcess(directory).running())
             yield Bench(directory, registry, [], {"PROMINENCE_BROKER_SOCKET": str(broker.socket)})
         elif request.param == "docker command":
             # Where an administrator lets jobs use the engine themselves: through the group of its socket.
@@ -61,13 +59,25 @@ def bench(request: pytest.FixtureRequest, registry: Registry, engine: docker.Doc
 def _forget_images(engine: docker.DockerClient, registry: Registry) -> None:
     for image in engine.images.list(name=f"{registry.host}/tiny"):
         for tag in image.tags:
-            engine.images.remove(tag)
+            engine.images.remove(tag, force=True)
 
 
 @pytest.fixture
 def marker() -> str:
     """A word to find a process by: also a number of seconds that `sleep` takes."""
     return str(uuid.uuid4().int % 10**9 + 10**9)
+
+
+class TestPromise:
+    def test_what_works_here_is_promised_and_nothing_else(self, bench: Bench) -> None:
+        assert bench.promised() == [bench.runtime]
+
+    def test_apptainer_is_promised_only_where_it_gets_what_it_needs(
+        self, registry: Registry, engine: docker.DockerClient
+    ) -> None:
+        image = ensure_images(engine, lambda line: None, None)["worker"]
+        with open_directory() as directory, worker_container(engine, image, directory, registry, False) as container:
+            assert WorkerBench(directory, registry, container).promised() == []
 
 
 class TestRuntime:

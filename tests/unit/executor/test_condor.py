@@ -13,7 +13,12 @@ ClusterId = 17
 ProcId = 0
 Requirements = (TARGET.Arch == "X86_64") && (Memory >= RequestMemory)
 """
-MACHINE_AD = 'Name = "slot1_1@worker-1"\nMachine = "worker-1"\nProminenceTaskNetwork = "outbound"\n'
+MACHINE_AD = """\
+Name = "slot1_1@worker-1"
+Machine = "worker-1"
+ProminenceTaskNetwork = "outbound"
+ProminenceRuntimes = "apptainer docker"
+"""
 
 
 def test_the_ads_in_the_sandbox_tell_where_we_are(tmp_path: Path) -> None:
@@ -28,11 +33,18 @@ def test_the_ads_in_the_sandbox_tell_where_we_are(tmp_path: Path) -> None:
         "host",
     )
     assert (found.sandbox, found.job_id, found.host, found.network) == (tmp_path, "17", "worker-1", "outbound")
+    assert found.runtimes == ("apptainer", "docker")
 
 
 def test_without_htcondor_we_are_where_we_were_started_and_reach_nothing(tmp_path: Path) -> None:
     found = surroundings({"_CONDOR_JOB_AD": str(tmp_path / "missing")}, "host")
     assert (found.sandbox, found.job_id, found.host, found.network) == (Path.cwd(), "", "host", "none")
+    assert found.runtimes is None
+
+
+def test_a_worker_that_has_not_told_its_runtimes_yet_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / ".machine.ad").write_text("ProminenceRuntimes = undefined\n")
+    assert surroundings({"_CONDOR_MACHINE_AD": str(tmp_path / ".machine.ad")}, "host").runtimes is None
 
 
 def test_names_ignore_case_and_strings_lose_their_quotes() -> None:
