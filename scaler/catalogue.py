@@ -61,9 +61,9 @@ def catalogue_of(snapshot: PoolSnapshot, policy: Policy, now: datetime) -> Catal
     workers = snapshot.workers or ()
     existing = Counter(cloud_of(worker) for worker in workers if not worker.phase.is_over)
     flavours = (flavour for cloud in clouds for flavour in cloud.flavours)
-    troubled = {cloud.name: cloud.error for cloud in clouds if _is_troubled(cloud, now)}
+    troubled = {cloud.name: f"{cloud.name}: {cloud.error}" for cloud in clouds if _is_troubled(cloud, now)}
     refused = {
-        kind_of(flavour): f"{cloud.name}: {cloud.error}"
+        kind_of(flavour): troubled[cloud.name]
         for cloud in clouds
         if cloud.name in troubled
         for flavour in cloud.flavours

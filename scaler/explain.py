@@ -96,7 +96,7 @@ def _fits_no_flavour(demand: Demand, limits: Limits) -> tuple[Reason, Details]:
     if limits.catalogue.flavours:
         return Reason.NO_FLAVOUR_FITS, {"detail": wording.nearest(demand.size, limits.catalogue.flavours)}
     if limits.catalogue.troubled:
-        return Reason.NO_CAPACITY, {"detail": "; ".join(f"{n}: {e}" for n, e in limits.catalogue.troubled.items())}
+        return Reason.NO_CAPACITY, {"detail": "; ".join(limits.catalogue.troubled.values())}
     return Reason.NO_FLAVOUR_FITS, {"detail": "no cloud offers any machine"}
 
 

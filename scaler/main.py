@@ -50,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for mistake in error.mistakes:
             print(f"prominence-scaler: {mistake}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"prominence-scaler: the log cannot be written: {error}", file=sys.stderr)
+        return 2
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

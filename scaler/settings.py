@@ -29,12 +29,12 @@ class HTCondorSettings(Settings):
 class ScalerSettings(Settings):
     """All of it."""
 
-    policy: Policy = Policy()
+    policy: Policy = Field(default=Policy(), description="Limits and times.")
     etcd_endpoints: tuple[str, ...] = Field(
         default=("127.0.0.1:2379",), min_length=1, description="host:port of each member of etcd."
     )
-    imc: ImcSettings
-    htcondor: HTCondorSettings = HTCondorSettings()
+    imc: ImcSettings = Field(description="Where workers are ordered.")
+    htcondor: HTCondorSettings = Field(default=HTCondorSettings(), description="Which queue and collector to look at.")
     interval_s: float = Field(default=5, gt=0, description="From the beginning of a round to that of the next.")
     leader_ttl_s: int = Field(default=15, ge=2, description="A leader that is not heard of for so long is replaced.")
     plans_file: Path | None = Field(

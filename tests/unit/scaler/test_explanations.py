@@ -107,7 +107,7 @@ def test_a_job_whose_ordered_worker_a_troubled_cloud_owes_is_told_why() -> None:
         clouds=(a_cloud(error="the daemon is away"),),
         demand=(a_demand(),),
     )
-    assert the_only(plan).sentence() == "No cloud has room at the moment: the daemon is away."
+    assert the_only(plan).sentence() == "No cloud has room at the moment: docker: the daemon is away."
 
 
 def test_a_job_held_up_by_failures_is_told_until_when_and_why() -> None:

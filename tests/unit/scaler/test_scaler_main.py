@@ -103,3 +103,9 @@ def test_a_token_that_cannot_be_read_is_a_mistake_in_the_settings(
 def test_a_lease_shorter_than_a_round_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Rejected, match="leader_ttl_s must be longer than interval_s"):
         load(ScalerSettings, "scaler", settings(tmp_path, "interval_s = 20"), environment={})
+
+
+def test_a_log_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = settings(tmp_path, f'log_file = "{tmp_path}/nowhere/scaler.log"')
+    assert main.main(["--config", str(file)]) == 2
+    assert "the log cannot be written" in capsys.readouterr().err
