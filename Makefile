@@ -2,6 +2,8 @@
 
 .DEFAULT_GOAL := help
 BIN := .venv/bin
+# The demo's pool; another name where somebody else on the same Docker engine has taken this one: make demo POOL=mine
+export POOL ?= demo
 
 .PHONY: help
 help: ## this list
@@ -15,7 +17,7 @@ demo: ## start a pool on this machine and run a job on it, from an empty pool to
 .PHONY: down
 down: ## remove every container and network that the demo made (state and images stay)
 	@scripts/prepare venv
-	@$(BIN)/prominence pool down --name demo
+	@$(BIN)/prominence pool down --name $(POOL)
 	@rm --force --recursive .pool
 
 .PHONY: test

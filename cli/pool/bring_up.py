@@ -26,6 +26,7 @@ from prominence.cli.pool.containers import (
     ensure_imc,
     ensure_networks,
     mounted_directories,
+    refuse_anothers,
 )
 from prominence.cli.pool.errors import PoolError
 from prominence.cli.pool.layout import API_PATH, FIRST_PORT, LAYOUT, Pool, PoolSettings
@@ -54,6 +55,7 @@ def bring_up(engine: docker.DockerClient, pool: Pool, wishes: Wishes, say: Say) 
     """The pool runs and its API answers when this returns; may be repeated. Raises PoolError."""
     pool.state.mkdir(mode=0o755, parents=True, exist_ok=True)
     with _alone(pool):
+        refuse_anothers(engine, pool)
         settings = _settle(engine, pool, wishes)
         images = ensure_images(engine, say, wishes.ca_bundle)
         for folder in mounted_directories(pool):

@@ -13,7 +13,7 @@ from docker.models.networks import Network
 from docker.types import EndpointConfig
 
 from prominence.cli.pool.errors import PoolError
-from prominence.cli.pool.layout import DIGEST_LABEL, POOL_LABEL, ROLE_LABEL, Pool, PoolSettings
+from prominence.cli.pool.layout import DIGEST_LABEL, POOL_LABEL, ROLE_LABEL, STATE_LABEL, Pool, PoolSettings
 
 Say = Callable[[str], None]
 
@@ -23,6 +23,17 @@ API_PORT = 8080
 DOCKER_SOCKET = "/var/run/docker.sock"
 STOP_TIMEOUT_S = 15
 RESTART: Any = {"Name": "unless-stopped"}  # the stubs want a count, which this policy does not have
+
+
+def refuse_anothers(engine: docker.DockerClient, pool: Pool) -> None:
+    """Users of one engine share its names: a pool of this name may be somebody else's. Raises PoolError then."""
+    for container in containers(engine, pool, ACCESS_POINT, IMC):
+        state = container.labels.get(STATE_LABEL)
+        if state != str(pool.state):
+            raise PoolError(
+                f"A pool named {pool.name!r} with its state in {state} is on this Docker engine already. "
+                "Choose another name for yours: --name."
+            )
 
 
 def ensure_networks(engine: docker.DockerClient, pool: Pool) -> None:
@@ -104,7 +115,7 @@ def _ensure(
         image,
         name=name,
         hostname=hostname,
-        labels={POOL_LABEL: pool.name, ROLE_LABEL: role, DIGEST_LABEL: digest},
+        labels={POOL_LABEL: pool.name, ROLE_LABEL: role, DIGEST_LABEL: digest, STATE_LABEL: str(pool.state)},
         environment={"PROMINENCE_STATE": str(pool.state), "PROMINENCE_COLLECTOR": "ap"},
         network=pool.network,
         networking_config={pool.network: EndpointConfig(engine.api.api_version, aliases=[alias])},
@@ -135,6 +146,7 @@ def containers(engine: docker.DockerClient, pool: Pool, *roles: str) -> list[Con
 
 def remove_everything(engine: docker.DockerClient, pool: Pool, say: Say) -> None:
     """No container and no network of the pool is left afterwards. What it kept on disk stays."""
+    refuse_anothers(engine, pool)
     # imc goes first: it would make up for workers that vanish.
     for role in (IMC, TASK, WORKER, ACCESS_POINT):
         for container in containers(engine, pool, role):

@@ -18,6 +18,7 @@ POOL_LABEL = "prominence.pool"
 ROLE_LABEL = "prominence.role"
 WORKER_LABEL = "prominence.worker"
 DIGEST_LABEL = "prominence.digest"
+STATE_LABEL = "prominence.state"
 
 DEFAULT_NAME = "default"
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,30}$"

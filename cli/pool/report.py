@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import docker
 
 from prominence.cli.pool.bring_up import api_complaint, imc_complaint, read_settings
-from prominence.cli.pool.containers import ACCESS_POINT, IMC, TASK, WORKER, containers
+from prominence.cli.pool.containers import ACCESS_POINT, IMC, TASK, WORKER, containers, refuse_anothers
 from prominence.cli.pool.layout import WORKER_LABEL, Pool
 
 
@@ -29,6 +29,7 @@ class PoolReport:
 
 def look_at(engine: docker.DockerClient, pool: Pool) -> PoolReport:
     """Ask every part how it is. Raises PoolError only when the state cannot be read at all."""
+    refuse_anothers(engine, pool)
     report = PoolReport(pool.name)
     settings = read_settings(pool)
     own = {container.labels["prominence.role"]: container for container in containers(engine, pool, ACCESS_POINT, IMC)}

@@ -98,6 +98,16 @@ def test_a_state_directory_of_another_layout_is_left_alone(other: RealPool) -> N
     assert [path.name for path in other.state.iterdir() if path.name != "lock"] == ["pool.json"]
 
 
+def test_somebody_elses_pool_of_the_same_name_is_left_alone(pool: RealPool, tmp_path: Path) -> None:
+    before = {c.id for role in ("access-point", "imc") for c in pool.containers(role)}
+    elsewhere = {**pool.environment(), "XDG_STATE_HOME": str(tmp_path)}
+    for command in ("up", "down", "status"):
+        said = pool.run("pool", command, "--name", pool.name, check=False, env=elsewhere)
+        assert said.returncode != 0
+        assert str(pool.state) in said.stderr
+    assert {c.id for role in ("access-point", "imc") for c in pool.containers(role)} == before
+
+
 @pytest.mark.slow
 def test_a_second_pool_lives_beside_the_first_and_survives_down(
     pool: RealPool, other: RealPool, tiny_image: str, engine: docker.DockerClient
