@@ -60,6 +60,7 @@ LAST_HEARD_FROM = "LastHeardFrom"
 DAEMON_START_TIME = "DaemonStartTime"
 STATS_LIFETIME = "StatsLifetime"  # seconds that a daemon has been alive ...
 STATS_UPDATED_AT = "StatsLastUpdateTime"  # ... until this moment
+COLLECTOR_START_TIME = "COLLECTOR_StartTime"  # in the ad of the master that runs it
 AUTHENTICATED_IDENTITY = "AuthenticatedIdentity"
 
 # Ours, of jobs

@@ -41,7 +41,7 @@ def observe(
     points = known("execute_points", source.execute_points)
     if points is not None:
         points = _with_idle_times(points, previous, now)
-        is_new = started is None or now - started < grace
+        is_new = started is not None and now - started < grace
         if is_new and previous and now - previous.taken_at < grace:
             points += _not_heard_yet(points, previous)
     demand = known("demand", source.demand)

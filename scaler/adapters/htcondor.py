@@ -50,6 +50,8 @@ _OF_SLOTS = [
     classads.DYNAMIC_SLOTS,
     classads.LAST_HEARD_FROM,
 ]
+_OF_COLLECTOR = f'MyType == "Collector" || {classads.COLLECTOR_START_TIME} =!= undefined'
+_START_TIMES = [classads.STATS_LIFETIME, classads.STATS_UPDATED_AT, classads.COLLECTOR_START_TIME]
 _UNCLAIMED = ("Owner", "Unclaimed", "Drained", "Backfill")
 
 # Older bindings raise what Python has, newer ones their own.
@@ -83,15 +85,13 @@ class HTCondorPool:
         return [_execute_point(machine, slots[machine]) for machine in sorted(slots)]
 
     def collector_started_at(self) -> datetime:
-        """From the collector's statistics: its ad does not say it outright."""
+        """From its own ad, which it loses when it has not renewed it for long, or from the ad of its master."""
         with _translated("the collector"):
-            ads = self._collector().query(
-                htcondor2.AdType.Collector, projection=[classads.STATS_LIFETIME, classads.STATS_UPDATED_AT]
-            )
-        for ad in ads:
-            if classads.STATS_LIFETIME in ad:
-                return _moment(int(ad[classads.STATS_UPDATED_AT]) - int(ad[classads.STATS_LIFETIME]))
-        raise Unavailable("the collector does not say since when it runs")
+            ads = self._collector().query(htcondor2.AdType.Any, constraint=_OF_COLLECTOR, projection=_START_TIMES)
+        starts = [start for ad in ads if (start := _start(ad))]
+        if not starts:
+            raise Unavailable("nobody says since when the collector runs")
+        return _moment(max(starts))
 
     def _collector(self) -> Any:
         return htcondor2.Collector(self._collector_name or None)
@@ -145,6 +145,13 @@ def _size(slot: Any, cpus: str, memory: str, disk: str) -> Size:
         memory_mib=_number(slot, memory),
         disk_mib=units.mib_available(_number(slot, disk)),
     )
+
+
+def _start(ad: Any) -> int:
+    """0 when the ad does not say."""
+    if classads.STATS_LIFETIME in ad:
+        return _number(ad, classads.STATS_UPDATED_AT) - _number(ad, classads.STATS_LIFETIME)
+    return _number(ad, classads.COLLECTOR_START_TIME)
 
 
 def _number(ad: Any, attribute: str) -> int:

@@ -43,7 +43,7 @@ class Job:
 class PretendPool:
     """PoolSource and Provisioner. `advance` lets time pass; between two calls nothing happens by itself.
 
-    unavailable: parts that cannot be read, with the reason: demand, execute_points, workers, clouds, request.
+    unavailable: verbs of the ports that do not work, by name, with the reason.
     refusals: what asking for a worker, by name, raises. broken: flavours whose machines fail when they should join.
     kept: what machines keep for themselves of what their flavour promises.
     """
@@ -98,7 +98,7 @@ class PretendPool:
         return [self._execute_point(worker) for worker in self._joined() if worker.name in self.heard]
 
     def collector_started_at(self) -> datetime:
-        self._check("execute_points")
+        self._check("collector_started_at")
         return self.collector_start or self.now - timedelta(days=1)
 
     # Provisioner

@@ -41,6 +41,7 @@ class World(Protocol):
     def start_machine(self) -> None: ...
     def drain(self) -> None: ...
     def restart_collector(self) -> None: ...
+    def age_collector(self) -> None: ...
     def now(self) -> datetime: ...
     def pass_time(self) -> None: ...
     def stop(self) -> None: ...
@@ -69,6 +70,9 @@ class PretendWorld:
     def restart_collector(self) -> None:
         self._pool.restart_collector()
 
+    def age_collector(self) -> None:
+        self._pool.advance(timedelta(hours=1))
+
     def now(self) -> datetime:
         return self._pool.now
 
@@ -76,7 +80,7 @@ class PretendWorld:
         self._pool.advance(timedelta(seconds=1))
 
     def stop(self) -> None:
-        self._pool.unavailable.update(demand="stopped", execute_points="stopped")
+        self._pool.unavailable.update(demand="stopped", execute_points="stopped", collector_started_at="stopped")
 
 
 CONFIGURATION = f"""
@@ -108,6 +112,7 @@ NEGOTIATOR_CYCLE_DELAY = 1
 SCHEDD_INTERVAL = 2
 UPDATE_INTERVAL = 5
 MASTER_BACKOFF_CONSTANT = 1
+MASTER_UPDATE_INTERVAL = 5
 NUM_CPUS = {MACHINE_SIZE.cpus}
 MEMORY = {MACHINE_SIZE.memory_mib}
 SLOT_TYPE_1 = 100%
@@ -170,6 +175,14 @@ class CondorWorld:
 
     def restart_collector(self) -> None:
         self._inside("condor_restart", "-daemon", "collector")
+
+    def age_collector(self) -> None:
+        """Its own ad expires long before it is renewed where CLASSAD_LIFETIME is short, as in personal pools."""
+        eventually(lambda: self._try("condor_status", "-master", "-af", "COLLECTOR_StartTime"))
+        query = 'MyType = "Query"\nTargetType = "Collector"\nRequirements = true\n'
+        command = 'printf "%s" "$0" | condor_advertise -tcp INVALIDATE_COLLECTOR_ADS -'
+        self._inside("sh", "-c", command, query)
+        eventually(lambda: not self._try("condor_status", "-collector", "-af", "Name"))
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -341,6 +354,10 @@ class TestPoolSource:
         before = world.now() - timedelta(seconds=1)  # it counts in whole seconds
         world.restart_collector()
         eventually(lambda: answers(world.source.collector_started_at) and world.source.collector_started_at() > before)
+
+    def test_the_collectors_start_is_known_when_it_has_run_for_long(self, world: World) -> None:
+        world.age_collector()
+        assert world.now() - timedelta(days=2) < world.source.collector_started_at() < world.now()
 
     def test_a_source_that_does_not_answer_is_unavailable(self, world: World, pool_source: PoolSource) -> None:
         world.stop()

@@ -149,9 +149,15 @@ def test_one_strange_ad_does_not_hide_the_others(ads: list[classad2.ClassAd]) ->
     assert [(point.name, point.total.cpus) for point in HTCondorPool().execute_points()] == [("", 0), ("w-1", 4)]
 
 
-def test_the_collectors_age_is_counted_back_from_its_statistics(ads: list[classad2.ClassAd]) -> None:
+def test_the_collectors_start_is_counted_back_from_its_statistics_or_told_by_its_master(
+    ads: list[classad2.ClassAd],
+) -> None:
     ads.append(classad2.ClassAd({"StatsLifetime": 100, "StatsLastUpdateTime": 1_000_100}))
     assert HTCondorPool().collector_started_at() == datetime.fromtimestamp(1_000_000, UTC)
+    ads.append(classad2.ClassAd({"COLLECTOR_StartTime": 1_000_002}))
+    assert HTCondorPool().collector_started_at() == datetime.fromtimestamp(1_000_002, UTC)
+    del ads[0]
+    assert HTCondorPool().collector_started_at() == datetime.fromtimestamp(1_000_002, UTC)
     ads[0] = classad2.ClassAd({"Name": "silent"})
     with pytest.raises(Unavailable):
         HTCondorPool().collector_started_at()

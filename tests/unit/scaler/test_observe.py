@@ -86,6 +86,14 @@ def test_what_a_new_collector_has_not_heard_of_stays_as_it_was_and_is_not_idle()
     assert idle_since(snapshot) is None
 
 
+def test_a_collector_of_unknown_age_is_taken_at_its_word() -> None:
+    pool = a_pool_with_a_worker()
+    before = look(pool)
+    pool.restart_collector()
+    pool.unavailable["collector_started_at"] = "nobody knows"
+    assert look(pool, before).execute_points == ()
+
+
 def test_what_a_collector_has_not_heard_of_for_long_is_gone() -> None:
     pool = a_pool_with_a_worker()
     pool.restart_collector()
