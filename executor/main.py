@@ -112,7 +112,8 @@ class Machine:
         if name == "apptainer":
             return [Apptainer(self.place.sandbox.resolve() / "apptainer", self.place.network, os.environ)]
         if name == "docker":
-            return [Broker(self.broker_socket, self.patience_s), DockerCommand(name, self.place.network, os.environ)]
+            broker = Broker(self.broker_socket, self.place.sandbox, self.patience_s)
+            return [broker, DockerCommand(name, self.place.network, os.environ)]
         return [DockerCommand(name, self.place.network, os.environ)] if name in RUNTIMES else []
 
 

@@ -315,8 +315,10 @@ class Bench:
         return self.job(*tasks, **changes).start().finish()
 
     def new_sandbox(self) -> Path:
+        """As HTCondor's starter makes it."""
         sandbox = self.directory / f"dir_{uuid.uuid4().hex[:8]}"
         sandbox.mkdir(mode=0o755)
+        (sandbox / ".machine.ad").write_text("Cpus = 2\nMemory = 200\n")
         os.chown(sandbox, SLOT_UID, SLOT_UID)
         return sandbox
 

@@ -39,8 +39,9 @@ class Broker:
 
     name = "docker"
 
-    def __init__(self, path: str = protocol.SOCKET, patience_s: float = 0.0) -> None:
+    def __init__(self, path: str, sandbox: Path, patience_s: float = 0.0) -> None:
         self._path = path
+        self._sandbox = sandbox
         self._patience_s = patience_s
         self._socket: Optional[socket.socket] = None
         self._received = b""
@@ -54,7 +55,7 @@ class Broker:
 
     def workspace(self) -> Workspace:
         """Begin the session; its directories. Raises RuntimeFailed."""
-        answer = self._ask("session")
+        answer = self._ask("session", sandbox=str(self._sandbox))
         return Workspace(home=Path(answer["home"]), tmp=Path(answer["tmp"]))
 
     def has(self, image: str) -> bool:

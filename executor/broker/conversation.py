@@ -7,13 +7,14 @@ import os
 import socket
 import threading
 from contextlib import suppress
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from prominence.executor.broker import log, protocol, spec
 from prominence.executor.broker.engine import Engine, EngineRefused, EngineUnavailable, NotThere
 from prominence.executor.broker.protocol import BadRequest, Has, Pull, Request, Run, Signal, Version
 from prominence.executor.broker.session import Output, Session
 from prominence.executor.broker.settings import Settings
+from prominence.executor.broker.slots import NoSlot
 from prominence.executor.broker.spec import Peer
 
 _AT_ONCE = 64 * 1024
@@ -68,7 +69,7 @@ class Conversation:
             self._running = threading.Thread(target=self._run, args=(request, descriptors), daemon=True)
             self._running.start()
         else:
-            self._send(self._attempt(request))
+            self._send(_attempt(lambda: self._do(request)))
 
     def _check(self, request: Request, descriptors: List[int]) -> None:
         """What the request's own text does not tell. Raises BadRequest."""
@@ -85,7 +86,7 @@ class Conversation:
 
     def _run(self, request: Run, descriptors: List[int]) -> None:
         try:
-            answer = self._attempt(request, Output(*descriptors))
+            answer = _attempt(lambda: self._session.run(request, Output(*descriptors)))
         except Exception as error:  # noqa: BLE001 - the last resort of a thread: the other side waits for an answer
             log.exception("run failed", uid=self._peer.uid)
             answer = {"ok": False, "error": "failed", "message": f"the broker failed: {type(error).__name__}"}
@@ -94,29 +95,18 @@ class Conversation:
         self._running = None
         self._send(answer)
 
-    def _attempt(self, request: Request, output: Optional[Output] = None) -> Dict[str, Any]:
-        try:
-            return {"ok": True, **self._do(request, output)}
-        except EngineUnavailable as error:
-            return {"ok": False, "error": "unavailable", "message": str(error)}
-        except NotThere as error:
-            return {"ok": False, "error": "not there", "message": str(error)}
-        except (EngineRefused, OSError) as error:
-            return {"ok": False, "error": "failed", "message": str(error)}
-
-    def _do(self, request: Request, output: Optional[Output]) -> Dict[str, Any]:
+    def _do(self, request: Request) -> Dict[str, Any]:
         if isinstance(request, Version):
             return {"version": self._engine.version()}
         if isinstance(request, Has):
             return {"has": self._has(request.image)}
         if isinstance(request, Pull):
             self._engine.pull(request.image)
-            return {}
-        if isinstance(request, Run) and output:
-            return self._session.run(request, output)
-        directories = self._session.begin()
-        self._begun = True
-        return directories
+        if isinstance(request, protocol.Session):
+            directories = self._session.begin(request.sandbox)
+            self._begun = True
+            return directories
+        return {}
 
     def _has(self, image: str) -> bool:
         try:
@@ -128,6 +118,20 @@ class Conversation:
     def _send(self, answer: Dict[str, Any]) -> None:
         with self._sending, suppress(OSError):  # who has hung up needs no answer
             self._connection.sendall(json.dumps(answer).encode() + b"\n")
+
+
+def _attempt(act: Callable[[], Dict[str, Any]]) -> Dict[str, Any]:
+    """The answer that `act` gives, or that tells why there is none."""
+    try:
+        return {"ok": True, **act()}
+    except EngineUnavailable as error:
+        return {"ok": False, "error": "unavailable", "message": str(error)}
+    except NotThere as error:
+        return {"ok": False, "error": "not there", "message": str(error)}
+    except NoSlot as error:
+        return {"ok": False, "error": "refused", "message": str(error)}
+    except (EngineRefused, OSError) as error:
+        return {"ok": False, "error": "failed", "message": str(error)}
 
 
 def _lines(connection: socket.socket) -> Iterator[Tuple[bytes, List[int]]]:

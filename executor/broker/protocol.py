@@ -31,7 +31,12 @@ class Version:
 
 @dataclass(frozen=True)
 class Session:
-    """Begin the job's session. Answer: home and tmp, absolute paths on the worker, owned by the caller."""
+    """Begin the job's session. Answer: home and tmp, absolute paths on the worker, owned by the caller.
+
+    sandbox: the job's, as HTCondor made it.
+    """
+
+    sandbox: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,8 @@ def _check(request: Request) -> None:
         raise BadRequest("image: not the name of an image")
     if isinstance(request, Signal) and request.name not in SIGNALS:
         raise BadRequest(f"name: there are {', '.join(SIGNALS)}")
+    if isinstance(request, Session) and not _can_be_passed(request.sandbox):
+        raise BadRequest("sandbox: not a path")
     if isinstance(request, Run):
         _check_run(request)
 
@@ -134,11 +141,13 @@ def _check_run(run: Run) -> None:
     if any(not name or "=" in name for name in run.env):
         raise BadRequest("env: a name is empty or has an = in it")
     for text in (run.workdir, *run.command, *run.env, *run.env.values()):
-        if "\0" in text or not _can_be_encoded(text):
+        if not _can_be_passed(text):
             raise BadRequest("a text cannot be passed to a program")
 
 
-def _can_be_encoded(text: str) -> bool:
+def _can_be_passed(text: str) -> bool:
+    if "\0" in text:
+        return False
     try:
         text.encode()
     except UnicodeEncodeError:  # half of a surrogate pair, which JSON can hold

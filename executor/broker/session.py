@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Dict
+from typing import Any, Dict, Optional
 
-from prominence.executor.broker import log, places, spec, streams
+from prominence.executor.broker import log, places, slots, spec, streams
 from prominence.executor.broker.engine import Engine, EngineRefused, EngineUnavailable
 from prominence.executor.broker.protocol import Run
 from prominence.executor.broker.settings import Settings
@@ -34,14 +35,21 @@ class Session:
         self._engine = engine
         self._settings = settings
         self._place = spec.Place("", "")
+        self._slot: Optional[slots.Slot] = None
         self._container = ""
         self._count = 0
         self._over = False
         self._changing = threading.Lock()
 
-    def begin(self) -> Dict[str, str]:
-        """Make the directories. Raises OSError."""
-        self._place = places.make(self._settings.tasks_dir, self.key, self._peer)
+    def begin(self, sandbox: str) -> Dict[str, str]:
+        """Make the directories. Raises NoSlot, OSError."""
+        if self._settings.execute_dir:
+            self._slot = slots.claim(self._settings.execute_dir, sandbox, self._peer)
+        try:
+            self._place = places.make(self._settings.tasks_dir, self.key, self._peer)
+        except OSError:
+            self._leave_slot()
+            raise
         log.info("session begun", session=self.key, uid=self._peer.uid, pid=self._peer.pid)
         return {"home": self._place.home, "tmp": self._place.tmp}
 
@@ -87,12 +95,15 @@ class Session:
         except (EngineRefused, EngineUnavailable, OSError) as error:
             log.warning("session not removed yet", session=self.key, error=str(error))
             return False
+        finally:
+            self._leave_slot()
         log.info("session ended", session=self.key)
         return True
 
     def _create(self, request: Run) -> str:
         host = self._engine.host()
-        wanted = spec.container(request, self._peer, self._place, self.key, host, self._settings)
+        limit = spec.most(host, self._slot.limits if self._slot else None, self._settings)
+        wanted = spec.container(request, self._peer, self._place, self.key, host, limit, self._settings)
         with self._changing:
             # Under the lock, so that a session that ends meanwhile finds the container it has to remove.
             if self._over:
@@ -100,6 +111,11 @@ class Session:
             self._count += 1
             self._container = self._engine.create(f"{self._settings.worker}-{self.key}-{self._count}", wanted)
             return self._container
+
+    def _leave_slot(self) -> None:
+        if self._slot:
+            os.close(self._slot.descriptor)
+        self._slot = None
 
     def _forget(self, container: str) -> None:
         try:

@@ -30,6 +30,8 @@ class Settings:
 
     docker_socket: the engine's; "" where this worker's jobs may not use Docker.
     tasks_dir: where sessions' directories are made; the engine must see it under the same path.
+    execute_dir: HTCondor's EXECUTE: a session is for a sandbox in it, and has its slot's cores and memory. "": the
+        broker does not know slots, and takes jobs at their word up to cpus and memory_mib.
     task_network: none, or the name of a Docker network.
     uid_min, uid_max: who may have a session. sessions_per_uid: and how many at once.
     cpus, memory_mib: what one container may have at most; 0: as much as the engine has.
@@ -41,6 +43,7 @@ class Settings:
     worker: str = field(default_factory=socket.gethostname)
     docker_socket: str = ""
     tasks_dir: str = "/var/lib/prominence/tasks"
+    execute_dir: str = ""
     task_network: str = "none"
     listen: str = SOCKET
     uid_min: int = 1000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict
+from typing import Any, Dict, Optional
 
 from prominence.executor.broker.engine import Host, plain
 from prominence.executor.broker.protocol import Run
@@ -42,8 +42,19 @@ def may_have_a_session(peer: Peer, settings: Settings) -> bool:
     return settings.uid_min <= peer.uid <= settings.uid_max and peer.gid != 0
 
 
-def container(run: Run, peer: Peer, place: Place, session: str, host: Host, settings: Settings) -> Dict[str, Any]:
-    """The container that `run` asks for, in the engine's words."""
+def most(host: Host, slot: Optional[Host], settings: Settings) -> Host:
+    """What a container may have at most: its slot's part, else the worker's.
+
+    A flavour may have more cores than its host: those count as weight.
+    """
+    slot = slot or Host(settings.cpus or host.cpus, settings.memory_mib or host.memory_mib)
+    return Host(cpus=slot.cpus, memory_mib=min(slot.memory_mib, host.memory_mib))
+
+
+def container(
+    run: Run, peer: Peer, place: Place, session: str, host: Host, limit: Host, settings: Settings
+) -> Dict[str, Any]:
+    """The container that `run` asks for within `limit`, in the engine's words."""
     return {
         "Image": plain(run.image),
         **({"Entrypoint": list(run.command), "Cmd": []} if run.command else {}),
@@ -56,20 +67,19 @@ def container(run: Run, peer: Peer, place: Place, session: str, host: Host, sett
         "AttachStderr": True,
         "Tty": False,
         "Healthcheck": {"Test": ["NONE"]},
-        "HostConfig": _host_config(run, place, host, settings),
+        "HostConfig": _host_config(run, place, host, limit, settings),
     }
 
 
-def _host_config(run: Run, place: Place, host: Host, settings: Settings) -> Dict[str, Any]:
-    # The slot's own limits are known to the job only, who could lie: beyond what it says stands the worker's size.
-    memory = min(run.memory_mib, settings.memory_mib or host.memory_mib, host.memory_mib) * MIB
-    cpus = min(run.cpus, settings.cpus or host.cpus)
+def _host_config(run: Run, place: Place, host: Host, limit: Host, settings: Settings) -> Dict[str, Any]:
+    memory = min(run.memory_mib, limit.memory_mib) * MIB
+    cpus = min(run.cpus, limit.cpus)
     return {
         "Mounts": [_bind(place.home, "/home/user"), _bind(place.tmp, "/tmp")],
         "NetworkMode": settings.task_network,
         "Memory": memory,
         "MemorySwap": memory,
-        # A flavour may have more cores than its host: the engine refuses those, the weight may have them.
+        # The engine refuses more cores than its host has.
         "NanoCpus": min(cpus, host.cpus) * 10**9,
         "CpuShares": min(cpus * _CPU_SHARES, _MOST_SHARES),
         "PidsLimit": settings.pids,

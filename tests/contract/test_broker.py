@@ -159,6 +159,41 @@ class TestWho:
         until(lambda: may_begin(connect()))
 
 
+class TestSlots:
+    @pytest.fixture
+    def broker(self, directory: Path) -> Iterator[BrokerProcess]:
+        with BrokerProcess(directory, execute_dir=str(directory)).running() as broker:
+            yield broker
+
+    def test_a_container_has_no_more_than_its_slot(
+        self, connect: Any, bench: Bench, broker: BrokerProcess, engine: docker.DockerClient, marker: str
+    ) -> None:
+        client = connect()
+        assert client.ask("session", sandbox=str(bench.new_sandbox()))["ok"]
+        client.ask("pull", image=bench.image())
+        client.send(a_run(bench, "sleep", marker, cpus=64, memory_mib=100_000), 1, 2)
+        [container] = until(lambda: processes_with(marker) and broker.containers(engine))
+        assert container.attrs["HostConfig"]["Memory"] == 200 * 1024 * 1024
+        assert container.attrs["HostConfig"]["CpuShares"] == 2 * 1024
+
+    def test_who_shows_no_sandbox_has_no_session(self, connect: Any, bench: Bench) -> None:
+        for sandbox in ("", "/", str(bench.directory), "/tmp"):
+            assert connect().ask("session", sandbox=sandbox)["error"] == "refused"
+        another = connect(SLOT_UID + 1, SLOT_UID + 1)
+        assert another.ask("session", sandbox=str(bench.new_sandbox()))["message"] == "this is another user's sandbox"
+
+    def test_a_job_has_one_session_and_the_next_one_its_own(self, connect: Any, bench: Bench) -> None:
+        sandbox = str(bench.new_sandbox())
+        first = connect()
+        assert first.ask("session", sandbox=sandbox)["ok"]
+        assert connect().ask("session", sandbox=sandbox)["message"] == "the job has a session already"
+        first.close()
+        until(lambda: connect().ask("session", sandbox=sandbox)["ok"])
+
+    def test_the_executor_shows_its_own(self, bench: Bench) -> None:
+        assert bench.run("echo on").stdout == "on\n"
+
+
 class TestWhat:
     @pytest.mark.parametrize(
         "line",

@@ -16,8 +16,9 @@ PLACE = Place("/tasks/s/home", "/tasks/s/tmp")
 HOST = Host(cpus=2, memory_mib=8000)
 
 
-def a_spec(settings: Settings | None = None, **changes: Any) -> dict[str, Any]:
-    return spec.container(a_run(**changes), PEER, PLACE, "s1", HOST, settings or Settings(pool="p", worker="w"))
+def a_spec(settings: Settings | None = None, slot: Host | None = None, **changes: Any) -> dict[str, Any]:
+    settings = settings or Settings(pool="p", worker="w")
+    return spec.container(a_run(**changes), PEER, PLACE, "s1", HOST, spec.most(HOST, slot, settings), settings)
 
 
 def test_a_container_runs_as_who_asked_with_no_rights_and_no_network() -> None:
@@ -64,6 +65,18 @@ def test_whatever_is_asked_for_the_workers_size_is_the_most(
     assert host_config["NanoCpus"] <= HOST.cpus * 10**9
     assert host_config["CpuShares"] <= (worker_cpus or HOST.cpus) * 1024
     assert host_config["Memory"] <= min(worker_memory_mib or HOST.memory_mib, HOST.memory_mib) * 1024 * 1024
+
+
+@given(st.integers(1, 10**9), st.integers(6, 10**12), st.integers(1, 64), st.integers(6, 10**6))
+def test_whatever_is_asked_for_the_slots_part_is_the_most(
+    cpus: int, memory_mib: int, slot_cpus: int, slot_memory_mib: int
+) -> None:
+    # The worker's own size is more: it does not count then.
+    settings = Settings(pool="p", cpus=1000, memory_mib=10**9)
+    host_config = a_spec(settings, Host(slot_cpus, slot_memory_mib), cpus=cpus, memory_mib=memory_mib)["HostConfig"]
+    assert host_config["NanoCpus"] <= min(slot_cpus, HOST.cpus) * 10**9
+    assert host_config["CpuShares"] <= slot_cpus * 1024
+    assert host_config["Memory"] <= min(slot_memory_mib, HOST.memory_mib) * 1024 * 1024
 
 
 def test_the_command_replaces_the_images_own_where_there_is_one() -> None:
