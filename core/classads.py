@@ -78,6 +78,7 @@ CLOUD = "ProminenceCloud"
 REGION = "ProminenceRegion"
 FLAVOUR = "ProminenceFlavour"
 RUNTIMES = "ProminenceRuntimes"
+TASK_NETWORK = "ProminenceTaskNetwork"  # none or outbound
 
 # Of machines, kept by HTCondor in the ad of the job that ran there last (job_machine_attrs)
 LAST_CLOUD = f"MachineAttr{CLOUD}0"

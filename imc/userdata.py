@@ -44,17 +44,21 @@ def _config(bootstrap: WorkerBootstrap) -> str:
             classads.CLOUD: bootstrap.flavour.cloud,
             classads.REGION: bootstrap.flavour.region,
             classads.FLAVOUR: bootstrap.flavour.name,
+            classads.TASK_NETWORK: bootstrap.task_network,
         }
     )
     return f"# Written by imc for this worker alone.\n{values}{attributes}"
 
 
-def _broker(bootstrap: WorkerBootstrap, layout: Layout) -> dict[str, str]:
+def _broker(bootstrap: WorkerBootstrap, layout: Layout) -> dict[str, str | int]:
     return {
         "pool": bootstrap.pool,
         "worker": bootstrap.name,
         "docker_socket": layout.docker_socket,
         "tasks_dir": layout.tasks_dir,
+        "execute_dir": bootstrap.execute_dir,
+        "cpus": bootstrap.flavour.size.cpus,
+        "memory_mib": bootstrap.flavour.size.memory_mib,
         "task_network": layout.outbound_network if bootstrap.task_network == "outbound" else "none",
     }
 

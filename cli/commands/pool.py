@@ -12,7 +12,7 @@ import click
 
 from prominence.cli.pool.bring_up import Wishes, bring_up
 from prominence.cli.pool.containers import remove_everything, remove_state
-from prominence.cli.pool.engine import connect
+from prominence.cli.pool.engine import engine
 from prominence.cli.pool.errors import PoolError
 from prominence.cli.pool.layout import DEFAULT_NAME, LOGS, NAME_PATTERN, Pool
 from prominence.cli.pool.recipes import present_images, remove_images
@@ -67,7 +67,8 @@ def up(
     """Start the pool, or bring it to these settings; wait until its API is well."""
     where = Pool.named(name)
     wishes = Wishes(port, idle_time, max_workers, task_network, ca_bundle or _ca_bundle_of_the_environment())
-    settings = bring_up(connect(), where, wishes, say)
+    with engine() as docker:
+        settings = bring_up(docker, where, wishes, say)
     say(f"The pool {name!r} is up: http://127.0.0.1:{settings.port}, state in {where.state}")
     click.echo(where.environment_file)
 
@@ -78,7 +79,8 @@ def up(
 @click.pass_context
 def status(context: click.Context, name: str, output: str) -> None:
     """Say what runs and what is wrong. Exits with 0 when the pool is up and well, else with 1."""
-    report = look_at(connect(), Pool.named(name))
+    with engine() as docker:
+        report = look_at(docker, Pool.named(name))
     if output == "json":
         click.echo(report.as_json())
     else:
@@ -95,13 +97,14 @@ def status(context: click.Context, name: str, output: str) -> None:
 @click.option("--purge", is_flag=True, help="Delete the state too: queue, finished jobs, outputs, keys.")
 def down(name: str, images: bool, purge: bool) -> None:
     """Stop the pool and remove its containers and networks; keep state and images."""
-    engine, where = connect(), Pool.named(name)
-    remove_everything(engine, where, say)
-    if purge:
-        say(f"Deleting {where.state}")
-        remove_state(engine, where, next(iter(present_images(engine)), None))
-    if images:
-        remove_images(engine, say)
+    where = Pool.named(name)
+    with engine() as docker:
+        remove_everything(docker, where, say)
+        if purge:
+            say(f"Deleting {where.state}")
+            remove_state(docker, where, next(iter(present_images(docker)), None))
+        if images:
+            remove_images(docker, say)
 
 
 @pool.command()
@@ -130,8 +133,9 @@ def logs(name: str, service: str | None, lines: int) -> None:
 def watch(name: str, since: datetime | None, until_empty: bool) -> None:
     """Print workers as they appear and go."""
     start = since.replace(tzinfo=UTC) if since else datetime.now(UTC)
-    for line in worker_events(connect(), Pool.named(name), start, until_empty):
-        click.echo(line)
+    with engine() as docker:
+        for line in worker_events(docker, Pool.named(name), start, until_empty):
+            click.echo(line)
 
 
 def _ca_bundle_of_the_environment() -> Path | None:

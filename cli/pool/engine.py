@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import docker
-from docker.errors import DockerException
+from docker.errors import APIError, DockerException
 
 from prominence.cli.pool.errors import PoolError
 
@@ -16,6 +19,20 @@ def connect() -> docker.DockerClient:
     except DockerException as error:
         raise PoolError(_advice(str(error))) from error
     return client
+
+
+@contextlib.contextmanager
+def engine() -> Iterator[docker.DockerClient]:
+    """A client for the length of a command; whatever the engine refuses meanwhile becomes a PoolError."""
+    client = connect()
+    try:
+        yield client
+    except APIError as error:
+        raise PoolError(f"The Docker engine refused: {error.explanation or error}") from error
+    except DockerException as error:
+        raise PoolError(f"The Docker engine failed: {error}") from error
+    finally:
+        client.close()
 
 
 def _advice(message: str) -> str:

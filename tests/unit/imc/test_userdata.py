@@ -56,7 +56,9 @@ def test_the_configuration_tells_the_worker_who_it_is() -> None:
         'ProminenceCloud = "docker"\n'
         'ProminenceRegion = "here"\n'
         'ProminenceFlavour = "small"\n'
-        "STARTD_ATTRS = $(STARTD_ATTRS), ProminenceWorker, ProminenceCloud, ProminenceRegion, ProminenceFlavour\n"
+        'ProminenceTaskNetwork = "none"\n'
+        "STARTD_ATTRS = $(STARTD_ATTRS), ProminenceWorker, ProminenceCloud, ProminenceRegion, ProminenceFlavour, "
+        "ProminenceTaskNetwork\n"
     )
 
 
@@ -69,6 +71,9 @@ def test_the_broker_is_told_its_worker_and_its_tasks_network(wished: str, networ
         "worker": "w-1",
         "docker_socket": "/private/docker.sock",
         "tasks_dir": "/state/workers/w-1/tasks",
+        "execute_dir": "/state/workers/w-1/execute",
+        "cpus": 2,
+        "memory_mib": 4000,
         "task_network": network,
     }
 
