@@ -71,9 +71,9 @@ def open_directory() -> Iterator[Path]:
 
 
 class Registry:
-    """A registry on the loopback interface: `tiny:1`, which holds busybox; `locked`, which needs a password."""
+    """A registry on an address of this machine: `tiny:1`, which holds busybox; `locked`, which needs a password."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1") -> None:
         layer = _busybox_layer()
         config = {
             "architecture": "amd64",
@@ -92,8 +92,8 @@ class Registry:
                 "layers": [self._blob(layer_kind, gzip.compress(layer, mtime=0))],
             }
         ).encode()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.host = f"127.0.0.1:{self._server.server_port}"
+        self._server = ThreadingHTTPServer((address, 0), _handler(self))
+        self.host = f"{address}:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def close(self) -> None:

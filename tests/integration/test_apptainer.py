@@ -1,0 +1,62 @@
+"""Apptainer on a worker of the real pool, with an image from a registry."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Iterator
+
+import pytest
+from docker.models.containers import Container
+from real_executor import Registry
+from real_parts import RealPool
+
+
+@pytest.fixture
+def worker(pool: RealPool, tiny_image: str) -> Iterator[Container]:
+    """A worker that stays while the test lasts, since a job runs on it."""
+    keeper = pool.submit({"image": tiny_image, "cmd": "sleep 600", "runtime": "docker"})
+    pool.wait_for(keeper, "running")
+    name = pool.describe(keeper)["execution"]["worker"]
+    yield next(c for c in pool.containers("worker") if c.labels["prominence.worker"] == name)
+    pool.request("DELETE", f"/jobs/{keeper}")
+    pool.finish(keeper)
+
+
+@pytest.fixture
+def registry(pool: RealPool) -> Iterator[Registry]:
+    """A registry on the pool's own network."""
+    network = pool.engine.networks.get(f"prominence-{pool.name}")
+    registry = Registry(network.attrs["IPAM"]["Config"][0]["Gateway"])
+    yield registry
+    registry.close()
+
+
+def _trust(worker: Container, registry: Registry) -> None:
+    """As an administrator would for a registry without TLS."""
+    text = f'[[registry]]\nlocation = "{registry.host}"\ninsecure = true\n'.encode()
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        entry = tarfile.TarInfo("etc/containers/registries.conf")
+        entry.size = len(text)
+        tar.addfile(entry, io.BytesIO(text))
+    worker.put_archive("/", archive.getvalue())
+
+
+def test_an_image_is_pulled_and_runs_as_an_ordinary_user(pool: RealPool, worker: Container, registry: Registry) -> None:
+    _trust(worker, registry)
+    job = pool.submit(
+        {
+            "image": f"{registry.host}/tiny:1",
+            "runtime": "singularity",
+            "cmd": "sh -c 'echo $PROMINENCE_CONTAINER_RUNTIME; id -u; pwd; ls /etc/condor /run/prominence || true'",
+        }
+    )
+    described = pool.finish(job)
+    assert described["status"] == "completed", described
+    runtime, user, home = pool.output(job).splitlines()
+    assert runtime == "apptainer"
+    assert int(user) >= 1000
+    assert home == "/home/user"
+    assert described["execution"]["worker"] == worker.labels["prominence.worker"]
+    assert "apptainer" in str(described["execution"]["runtimeVersion"]).lower()
