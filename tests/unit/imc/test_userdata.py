@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import classad2
 import pytest
 from builders import a_flavour, a_size
 from hypothesis import given
@@ -108,8 +109,23 @@ def test_an_attribute_keeps_its_quotes_and_spaces() -> None:
 def test_revocations_name_identity_and_moment() -> None:
     text = condor_text.revocations([Revocation("a@workers", 10, 99), Revocation("b@workers", 20, 99)])
     assert text == (
-        'SEC_TOKEN_REVOCATION_EXPR = (sub == "a@workers" && iat <= 10) || (sub == "b@workers" && iat <= 20)\n'
+        'SEC_TOKEN_REVOCATION_EXPR = ((sub == "a@workers" && iat <= 10) || (sub == "b@workers" && iat <= 20))\n'
     )
+
+
+def test_a_collector_can_read_the_revocations_of_thousands_of_workers() -> None:
+    text = condor_text.revocations([Revocation(f"w-{n}@workers", n, 99_999) for n in range(5001)])
+    expression = classad2.ExprTree(text.partition("=")[2])
+
+    def is_revoked(identity: str, issued: int) -> object:
+        token = classad2.ClassAd({"sub": identity, "iat": issued})
+        token["Revoked"] = expression
+        return token.eval("Revoked")
+
+    assert is_revoked("w-0@workers", 0) is True
+    assert is_revoked("w-5000@workers", 5000) is True
+    assert is_revoked("w-5000@workers", 5001) is False
+    assert is_revoked("imc@prominence", 0) is False
 
 
 def test_without_revocations_nothing_is_set() -> None:
