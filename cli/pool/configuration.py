@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import tomli_w
@@ -22,18 +23,20 @@ FLAVOURS = [
 """Kinds of worker. The prices only say which is the smaller; on one machine nothing is billed."""
 
 
-def write_configuration(pool: Pool, settings: PoolSettings, images: dict[str, str]) -> None:
-    """config/restapi.toml, scaler.toml and imc.toml in the state directory."""
+def write_configuration(pool: Pool, settings: PoolSettings, images: dict[str, str]) -> dict[str, str]:
+    """config/restapi.toml, scaler.toml and imc.toml in the state directory; the digest of each, by service."""
     folder = pool.state / "config"
     folder.mkdir(parents=True, exist_ok=True)
+    digests = {}
     for name, document in (
         ("restapi", _restapi(pool)),
         ("scaler", _scaler(pool, settings)),
         ("imc", _imc(pool, settings, images)),
     ):
-        (folder / f"{name}.toml").write_text(
-            f"# Written by `prominence pool up`; changes here are lost.\n{tomli_w.dumps(document)}"
-        )
+        text = f"# Written by `prominence pool up`; changes here are lost.\n{tomli_w.dumps(document)}"
+        (folder / f"{name}.toml").write_text(text)
+        digests[name] = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return digests
 
 
 def _restapi(pool: Pool) -> dict[str, Any]:

@@ -49,14 +49,19 @@ def ensure_networks(engine: docker.DockerClient, pool: Pool) -> None:
             )
 
 
-def ensure_access_point(engine: docker.DockerClient, pool: Pool, image: str, settings: PoolSettings) -> None:
-    """The access point runs from this image with this port; a container that differs is replaced."""
+def ensure_access_point(
+    engine: docker.DockerClient, pool: Pool, image: str, settings: PoolSettings, configuration: str
+) -> None:
+    """The access point runs from this image with this port; a container that differs is replaced.
+
+    configuration: the digest of what its services are told, which they read when they start.
+    """
     _ensure(
         engine,
         pool,
         ACCESS_POINT,
         image,
-        digest=f"{image} {settings.port}",
+        digest=f"{image} {settings.port} {configuration}",
         hostname="ap",
         alias="ap",
         control_alias="etcd",
@@ -66,14 +71,14 @@ def ensure_access_point(engine: docker.DockerClient, pool: Pool, image: str, set
     )
 
 
-def ensure_imc(engine: docker.DockerClient, pool: Pool, image: str) -> None:
-    """imc runs from this image; a container that differs is replaced."""
+def ensure_imc(engine: docker.DockerClient, pool: Pool, image: str, configuration: str) -> None:
+    """imc runs from this image; a container that differs is replaced. configuration: the digest of what it is told."""
     _ensure(
         engine,
         pool,
         IMC,
         image,
-        digest=image,
+        digest=f"{image} {configuration}",
         hostname="imc",
         alias="imc",
         control_alias="imc-control",
@@ -99,14 +104,12 @@ def _ensure(
     sockets: bool = False,
 ) -> None:
     name = pool.container(role)
-    try:
-        container = engine.containers.get(name)
-        if container.labels.get(DIGEST_LABEL) == digest:
-            container.start()
-            return
-        stop_and_remove(container)
-    except NotFound:
-        pass
+    there = next((container for container in containers(engine, pool, role) if container.name == name), None)
+    if there is not None and there.labels.get(DIGEST_LABEL) == digest and _is_connected(engine, pool, there):
+        there.start()
+        return
+    if there is not None:
+        stop_and_remove(there)
     volumes = {str(pool.state / path): {"bind": str(pool.state / path), "mode": "rw"} for path in mounts}
     volumes |= {str(pool.state / path): {"bind": str(pool.state / path), "mode": "ro"} for path in readable}
     if sockets:
@@ -129,6 +132,17 @@ def _ensure(
     except APIError as error:
         container.remove(force=True)
         raise PoolError(_advice(error)) from error
+
+
+def _is_connected(engine: docker.DockerClient, pool: Pool, container: Container) -> bool:
+    """To both of its networks as they are now: `up` may have been interrupted, or the networks pruned since."""
+    present = {network.name: network.id for network in _networks(engine, pool)}
+    connected = container.attrs["NetworkSettings"]["Networks"]
+    # Before its first start a container may know a network by its name only.
+    return all(
+        name in connected and connected[name].get("NetworkID") in (None, "", present.get(name))
+        for name in (pool.network, pool.control_network)
+    )
 
 
 def _advice(error: APIError) -> str:

@@ -1,0 +1,84 @@
+"""A Docker engine in dictionaries, as far as the personal pool needs one."""
+
+from __future__ import annotations
+
+from itertools import count
+from types import SimpleNamespace
+from typing import Any
+
+_ids = count(1)
+
+
+class FakeEngine:
+    """What docker.DockerClient is to `prominence.cli.pool`. removed: names of containers, in that order."""
+
+    def __init__(self) -> None:
+        self.removed: list[str] = []
+        self.networks = _Networks()
+        self.containers = _Containers(self)
+        self.api = SimpleNamespace(api_version="1.41")
+
+
+class _Network:
+    def __init__(self, networks: _Networks, name: str, labels: dict[str, str]) -> None:
+        self._networks, self.name, self.labels = networks, name, labels
+        self.id = f"network-{next(_ids)}"
+
+    def connect(self, container: _Container, aliases: list[str]) -> None:
+        container.attrs["NetworkSettings"]["Networks"][self.name] = {"NetworkID": self.id}
+
+    def remove(self) -> None:
+        self._networks.all.remove(self)
+
+
+class _Networks:
+    def __init__(self) -> None:
+        self.all: list[_Network] = []
+
+    def create(self, name: str, labels: dict[str, str], **_: Any) -> None:
+        self.all.append(_Network(self, name, labels))
+
+    def list(self, filters: dict[str, str]) -> list[_Network]:
+        return [network for network in self.all if _has(network.labels, filters["label"])]
+
+    def get(self, name: str) -> _Network:
+        return next(network for network in self.all if network.name == name)
+
+
+class _Container:
+    def __init__(self, engine: FakeEngine, name: str, labels: dict[str, str], network: str) -> None:
+        self._engine, self.name, self.labels = engine, name, labels
+        self.id = f"container-{next(_ids)}"
+        self.status = "created"
+        self.attrs: dict[str, Any] = {"NetworkSettings": {"Networks": {network: {"NetworkID": ""}}}}
+
+    def start(self) -> None:
+        self.status = "running"
+        for name, connection in self.attrs["NetworkSettings"]["Networks"].items():
+            connection["NetworkID"] = connection["NetworkID"] or self._engine.networks.get(name).id
+
+    def stop(self, timeout: int) -> None:
+        self.status = "exited"
+
+    def remove(self, force: bool, v: bool) -> None:
+        self._engine.containers.all.remove(self)
+        self._engine.removed.append(self.name)
+
+
+class _Containers:
+    def __init__(self, engine: FakeEngine) -> None:
+        self._engine = engine
+        self.all: list[_Container] = []
+
+    def create(self, image: str, name: str, labels: dict[str, str], network: str = "", **_: Any) -> _Container:
+        assert name not in [container.name for container in self.all], "the engine refuses a second one of the name"
+        self.all.append(_Container(self._engine, name, labels, network))
+        return self.all[-1]
+
+    def list(self, filters: dict[str, str], **_: Any) -> list[_Container]:
+        return [container for container in self.all if _has(container.labels, filters["label"])]
+
+
+def _has(labels: dict[str, str], wanted: str) -> bool:
+    name, _, value = wanted.partition("=")
+    return labels.get(name) == value

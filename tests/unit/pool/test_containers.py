@@ -1,0 +1,54 @@
+"""The pool's containers and networks, on an engine that is a few dictionaries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from builders_pool import FakeEngine
+
+from prominence.cli.pool.containers import ensure_imc, ensure_networks
+from prominence.cli.pool.layout import Pool
+
+
+@pytest.fixture
+def engine() -> Any:
+    return FakeEngine()
+
+
+@pytest.fixture
+def pool() -> Pool:
+    return Pool.named("demo", {"XDG_STATE_HOME": "/srv/state"})
+
+
+def up(engine: Any, pool: Pool, image: str = "prominence-imc:1", configuration: str = "c") -> str:
+    ensure_networks(engine, pool)
+    ensure_imc(engine, pool, image, configuration)
+    [imc] = engine.containers.all
+    assert imc.status == "running"
+    assert set(imc.attrs["NetworkSettings"]["Networks"]) == {pool.network, pool.control_network}
+    return str(imc.id)
+
+
+def test_what_runs_already_is_left_alone(engine: Any, pool: Pool) -> None:
+    assert up(engine, pool) == up(engine, pool)
+
+
+@pytest.mark.parametrize("news", [{"image": "prominence-imc:2"}, {"configuration": "d"}])
+def test_a_container_that_was_told_something_else_is_replaced(engine: Any, pool: Pool, news: dict[str, str]) -> None:
+    assert up(engine, pool) != up(engine, pool, **news)
+
+
+def test_what_an_interrupted_up_left_half_made_is_replaced(engine: Any, pool: Pool) -> None:
+    half_made = up(engine, pool)
+    [imc] = engine.containers.all
+    imc.status = "created"
+    del imc.attrs["NetworkSettings"]["Networks"][pool.control_network]
+    assert up(engine, pool) != half_made
+
+
+def test_a_container_whose_networks_were_pruned_is_replaced(engine: Any, pool: Pool) -> None:
+    before = up(engine, pool)
+    engine.containers.all[0].status = "exited"
+    engine.networks.all.clear()
+    assert up(engine, pool) != before
