@@ -161,8 +161,9 @@ def containers(engine: docker.DockerClient, pool: Pool, *roles: str) -> list[Con
 def remove_everything(engine: docker.DockerClient, pool: Pool, say: Say) -> None:
     """No container and no network of the pool is left afterwards. What it kept on disk stays."""
     refuse_anothers(engine, pool)
-    # imc goes first: it would make up for workers that vanish.
-    for role in (IMC, TASK, WORKER, ACCESS_POINT):
+    # imc goes first: it would make up for workers that vanish. Workers go before their tasks: they would start others,
+    # and a job that runs must not take its container's end for its own, but be queued again.
+    for role in (IMC, WORKER, TASK, ACCESS_POINT):
         for container in containers(engine, pool, role):
             say(f"Removing {container.name}")
             stop_and_remove(container, at_once=role in (TASK, WORKER))

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from builders_pool import FakeEngine
 
-from prominence.cli.pool.containers import ensure_imc, ensure_networks
-from prominence.cli.pool.layout import Pool
+from prominence.cli.pool.containers import ensure_imc, ensure_networks, remove_everything
+from prominence.cli.pool.layout import POOL_LABEL, ROLE_LABEL, Pool
 
 
 @pytest.fixture
@@ -52,3 +52,15 @@ def test_a_container_whose_networks_were_pruned_is_replaced(engine: Any, pool: P
     engine.containers.all[0].status = "exited"
     engine.networks.all.clear()
     assert up(engine, pool) != before
+
+
+def test_workers_go_before_their_tasks_so_that_no_job_takes_the_end_for_its_own(engine: Any, pool: Pool) -> None:
+    for role in ("access-point", "task", "worker", "imc"):
+        engine.containers.create("any", name=role, labels={POOL_LABEL: pool.name, ROLE_LABEL: role, **_state(pool)})
+    remove_everything(engine, pool, lambda _: None)
+    assert engine.removed == ["imc", "worker", "task", "access-point"]
+    assert engine.networks.all == []
+
+
+def _state(pool: Pool) -> dict[str, str]:
+    return {"prominence.state": str(pool.state)}
