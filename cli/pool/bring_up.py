@@ -159,7 +159,9 @@ def _wait_until_well(engine: docker.DockerClient, pool: Pool, port: int) -> None
 def api_complaint(port: int) -> str:
     """What is wrong with the API; "" when it is well."""
     try:
-        answer = requests.get(f"http://127.0.0.1:{port}{API_PATH}/health", timeout=5, allow_redirects=False)
+        with requests.Session() as session:
+            session.trust_env = False  # a proxy in the environment is for the world outside
+            answer = session.get(f"http://127.0.0.1:{port}{API_PATH}/health", timeout=5, allow_redirects=False)
     except requests.RequestException:
         return "the API does not answer yet"
     if answer.status_code == 204:
