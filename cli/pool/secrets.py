@@ -22,9 +22,10 @@ AUDIENCE = "prominence"
 
 def ensure_secrets(pool: Pool) -> None:
     """Make the keys that are not there yet; those that are there are kept."""
+    for folder in (pool.secrets, (pool.secrets / SIGNING_KEY).parent):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in (SIGNING_KEY, API_KEY, IMC_TOKEN):
         path = pool.secrets / name
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
             write_private(path, secrets.token_urlsafe(48))
 
