@@ -54,13 +54,13 @@ class Wishes:
 def bring_up(engine: docker.DockerClient, pool: Pool, wishes: Wishes, say: Say) -> PoolSettings:
     """The pool runs and its API answers when this returns; may be repeated. Raises PoolError."""
     pool.state.mkdir(mode=0o755, parents=True, exist_ok=True)
-    with _alone(pool):
+    with _alone(pool), readable_by_services():
         refuse_anothers(engine, pool)
         settings = _settle(engine, pool, wishes)
         images = ensure_images(engine, say, wishes.ca_bundle)
+        ensure_secrets(pool)
         for folder in mounted_directories(pool):
             folder.mkdir(parents=True, exist_ok=True)
-        ensure_secrets(pool)
         told = write_configuration(pool, settings, images)
         ensure_networks(engine, pool)
         say("Starting the access point (HTCondor, etcd, REST API, scaler) and imc")
@@ -135,6 +135,16 @@ def _alone(pool: Pool) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def readable_by_services() -> Iterator[None]:
+    """Whatever the user's umask: the services' accounts are others. Secrets have modes of their own."""
+    before = os.umask(0o022)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _wait_until_well(engine: docker.DockerClient, pool: Pool, port: int) -> None:

@@ -58,7 +58,7 @@ class Context:
                 entry.mode, entry.size = mode, len(content)
                 archive.addfile(entry, io.BytesIO(content))
             for path, (_, tree) in sorted(self.trees.items()):
-                archive.add(tree, path, filter=_owned_by_root)
+                archive.add(tree, path, filter=_for_everybody)
 
 
 def ensure_images(engine: docker.DockerClient, say: Say, ca_bundle: Path | None) -> dict[str, str]:
@@ -202,7 +202,9 @@ def _python_files(package: str) -> Iterator[tuple[str, bytes]]:
             yield str(path.relative_to(folder)), path.read_bytes()
 
 
-def _owned_by_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+def _for_everybody(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Root's, and readable by the services' accounts, whatever the umask under which it was made."""
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = "root"
+    entry.mode = 0o755 if entry.mode & 0o100 else 0o644
     return entry

@@ -28,8 +28,10 @@ def test_the_digest_changes_with_everything_that_goes_in(tmp_path: Path) -> None
     assert context().digest("parent") == digests[0]
 
 
-def test_everything_in_the_archive_belongs_to_root(tmp_path: Path) -> None:
+def test_everything_in_the_archive_is_roots_and_can_be_read_by_all(tmp_path: Path) -> None:
     (tmp_path / "module.py").write_text("")
+    (tmp_path / "module.py").chmod(0o600)
+    tmp_path.chmod(0o700)
     stream = io.BytesIO()
     Context({"bin/start": (0o755, b"#!/bin/sh\n")}, {"site": ("t", tmp_path)}).write_to(stream)
     stream.seek(0)
@@ -37,6 +39,7 @@ def test_everything_in_the_archive_belongs_to_root(tmp_path: Path) -> None:
         entries = archive.getmembers()
     assert {entry.name for entry in entries} == {"bin/start", "site", "site/module.py"}
     assert {(entry.uid, entry.gid) for entry in entries} == {(0, 0)}
+    assert {entry.name: entry.mode for entry in entries} == {"bin/start": 0o755, "site": 0o755, "site/module.py": 0o644}
 
 
 @pytest.mark.parametrize("role", ["base", "access-point", "imc", "worker"])
