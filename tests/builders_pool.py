@@ -50,7 +50,11 @@ class _Container:
         self._engine, self.name, self.labels = engine, name, labels
         self.id = f"container-{next(_ids)}"
         self.status = "created"
-        self.attrs: dict[str, Any] = {"NetworkSettings": {"Networks": {network: {"NetworkID": ""}}}}
+        self.last_words = b""
+        self.attrs: dict[str, Any] = {
+            "NetworkSettings": {"Networks": {network: {"NetworkID": ""}}},
+            "RestartCount": 0,
+        }
 
     def start(self) -> None:
         self.status = "running"
@@ -59,6 +63,9 @@ class _Container:
 
     def stop(self, timeout: int) -> None:
         self.status = "exited"
+
+    def logs(self, **_: Any) -> list[bytes]:
+        return [self.last_words]
 
     def remove(self, force: bool, v: bool) -> None:
         self._engine.containers.all.remove(self)

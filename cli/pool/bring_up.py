@@ -16,6 +16,7 @@ from pathlib import Path
 
 import docker
 import requests
+from docker.models.containers import Container
 
 from prominence.cli.pool.configuration import write_configuration
 from prominence.cli.pool.containers import (
@@ -38,6 +39,8 @@ from prominence.core.validation import parse
 Say = Callable[[str], None]
 
 READY_TIMEOUT_S = 120
+MOST_RESTARTS = 2
+"""Of a container while we wait: the engine starts one that ends anew, again and again."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def bring_up(engine: docker.DockerClient, pool: Pool, wishes: Wishes, say: Say) 
         say("Starting the access point (HTCondor, etcd, REST API, scaler) and imc")
         ensure_access_point(engine, pool, images["access-point"], settings, f"{told['restapi']} {told['scaler']}")
         ensure_imc(engine, pool, images["imc"], told["imc"])
-        _wait_until_well(engine, pool, settings.port)
+        wait_until_well(engine, pool, settings.port)
         token = user_token(pool, getpass.getuser(), datetime.now(UTC))
         write_environment(pool, settings.port, token)
     return settings
@@ -147,15 +150,18 @@ def readable_by_services() -> Iterator[None]:
         os.umask(before)
 
 
-def _wait_until_well(engine: docker.DockerClient, pool: Pool, port: int) -> None:
+def wait_until_well(engine: docker.DockerClient, pool: Pool, port: int) -> None:
+    """Return once API and imc are well. Raises PoolError when that takes too long, or a container cannot live."""
     deadline = time.monotonic() + READY_TIMEOUT_S
+    restarts = {container.id: _restarts(container) for container in containers(engine, pool, ACCESS_POINT, IMC)}
     complaint = ""
     while time.monotonic() < deadline:
         complaint = api_complaint(port) or imc_complaint(engine, pool)
         if not complaint:
             return
         for container in containers(engine, pool, ACCESS_POINT, IMC):
-            if container.status in ("exited", "dead"):
+            restarted = _restarts(container) - restarts.get(container.id, 0)
+            if container.status in ("exited", "dead") or restarted > MOST_RESTARTS:
                 last = b"".join(container.logs(tail=15, stream=True, follow=False))
                 words = last.decode(errors="replace")
                 raise PoolError(f"{container.name} ended by itself. Its last words:\n{words}")
@@ -164,6 +170,10 @@ def _wait_until_well(engine: docker.DockerClient, pool: Pool, port: int) -> None
         f"The pool is not well after {READY_TIMEOUT_S} s: {complaint}. Its logs: `prominence pool logs`, "
         f"or the files in {pool.state / 'log'}."
     )
+
+
+def _restarts(container: Container) -> int:
+    return int(container.attrs["RestartCount"])
 
 
 def api_complaint(port: int) -> str:

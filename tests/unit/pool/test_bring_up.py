@@ -9,8 +9,13 @@ from typing import Any
 
 import pytest
 import requests
+from builders_pool import FakeEngine
 
+from prominence.cli.pool import bring_up
 from prominence.cli.pool.bring_up import api_complaint, readable_by_services
+from prominence.cli.pool.containers import IMC
+from prominence.cli.pool.errors import PoolError
+from prominence.cli.pool.layout import POOL_LABEL, ROLE_LABEL, Pool
 
 
 @pytest.mark.parametrize("variable", ["http_proxy", "ALL_PROXY"])
@@ -27,6 +32,20 @@ def test_the_pools_own_api_is_not_asked_through_a_proxy(monkeypatch: pytest.Monk
     monkeypatch.setattr(requests.Session, "send", send)
     assert api_complaint(8280) == ""
     assert used == [{}]
+
+
+def test_a_container_that_ends_again_and_again_is_told_with_its_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool, engine = Pool.named("demo", {"XDG_STATE_HOME": "/srv/state"}), FakeEngine()
+    imc = engine.containers.create("any", name="imc", labels={POOL_LABEL: pool.name, ROLE_LABEL: IMC})
+    imc.status, imc.last_words = "restarting", b"the token cannot be read\n"
+
+    def pause(_: float) -> None:
+        imc.attrs["RestartCount"] += 1
+
+    monkeypatch.setattr(bring_up, "api_complaint", lambda _: "the API does not answer yet")
+    monkeypatch.setattr(bring_up.time, "sleep", pause)
+    with pytest.raises(PoolError, match="imc ended by itself.*\nthe token cannot be read"):
+        bring_up.wait_until_well(engine, pool, 8280)  # type: ignore[arg-type]
 
 
 def test_services_can_read_what_a_user_with_a_strict_umask_makes(tmp_path: Path) -> None:
