@@ -45,9 +45,13 @@ class Pool:
 
     @classmethod
     def named(cls, name: str, environment: Mapping[str, str] = os.environ) -> Pool:
-        """The pool of this name under the user's state directory (XDG Base Directory Specification)."""
-        base = environment.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-        return cls(name, Path(base).absolute() / "prominence" / name)
+        """The pool of this name under the user's state directory (XDG Base Directory Specification).
+
+        A relative one is ignored, as the specification has it and the rest of the command does.
+        """
+        named = environment.get("XDG_STATE_HOME", "")
+        base = Path(named) if os.path.isabs(named) else Path.home() / ".local" / "state"
+        return cls(name, base / "prominence" / name)
 
     @property
     def network(self) -> str:

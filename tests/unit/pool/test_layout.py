@@ -13,7 +13,8 @@ from prominence.core.validation import parse
 
 def test_state_lives_where_the_user_keeps_state() -> None:
     assert Pool.named("demo", {"XDG_STATE_HOME": "/srv/state"}).state == Path("/srv/state/prominence/demo")
-    assert Pool.named("demo", {}).state == Path.home() / ".local/state/prominence/demo"
+    for environment in ({}, {"XDG_STATE_HOME": ""}, {"XDG_STATE_HOME": "state"}):
+        assert Pool.named("demo", environment).state == Path.home() / ".local/state/prominence/demo"
 
 
 def test_two_pools_share_no_name() -> None:
