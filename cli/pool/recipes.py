@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import distribution
 from importlib.resources import files
@@ -114,7 +114,6 @@ def _build(
     parent: str,
     say: Say,
 ) -> None:
-    proxies = {name: os.environ[name] for name in PROXY_VARIABLES if os.environ.get(name)}
     output = []
     try:
         for event in engine.api.build(
@@ -122,7 +121,7 @@ def _build(
             custom_context=True,
             tag=tag,
             labels=labels,
-            buildargs={"BASE": parent, **proxies},
+            buildargs={"BASE": parent, **proxies(os.environ)},
             rm=True,
             forcerm=True,
             decode=True,
@@ -136,6 +135,12 @@ def _build(
                 raise PoolError(f"The image {tag} could not be built:\n" + "\n".join(output[-15:]))
     except (APIError, BuildError) as error:
         raise PoolError(f"The image {tag} could not be built: {error}") from error
+
+
+def proxies(environment: Mapping[str, str]) -> dict[str, str]:
+    """The user's proxies under the names that apt knows; many set the ones in capitals only."""
+    found = {name: environment.get(name) or environment.get(name.upper()) for name in PROXY_VARIABLES}
+    return {name: value for name, value in found.items() if value}
 
 
 def _base_context(ca_bundle: Path | None) -> Context:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from prominence.cli.pool.recipes import Context, _recipe
+from prominence.cli.pool.recipes import Context, _recipe, proxies
 from prominence.cli.pool.site import requirements
 
 
@@ -57,3 +57,12 @@ def test_the_images_get_what_the_services_need_and_not_what_the_host_needs() -> 
     names = {requirement.split("<")[0].split(">")[0] for requirement in requirements(("restapi", "scaler", "imc"))}
     assert {"flask", "gunicorn", "pydantic", "cslab-etcd3"} <= names
     assert not {"rich", "click", "pytest", "htcondor"} & names
+
+
+def test_a_build_uses_the_proxies_of_its_user_however_they_are_spelled() -> None:
+    assert proxies(
+        {"HTTP_PROXY": "http://a", "https_proxy": "http://b", "HTTPS_PROXY": "http://c", "no_proxy": ""}
+    ) == {
+        "http_proxy": "http://a",
+        "https_proxy": "http://b",
+    }
