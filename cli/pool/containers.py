@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -195,6 +196,8 @@ def remove_state(engine: docker.DockerClient, pool: Pool, image: str | None) -> 
             network_mode="none",
             volumes={parent: {"bind": "/pools", "mode": "rw"}},
         )
+    else:
+        shutil.rmtree(pool.state, ignore_errors=True)  # which root can do without a container
     if pool.state.exists():
         raise PoolError(f"{pool.state} could not be deleted; delete it as root.")
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from builders_pool import FakeEngine
 
-from prominence.cli.pool.containers import ensure_imc, ensure_networks, remove_everything
+from prominence.cli.pool.containers import ensure_imc, ensure_networks, remove_everything, remove_state
 from prominence.cli.pool.layout import POOL_LABEL, ROLE_LABEL, Pool
 
 
@@ -60,6 +61,13 @@ def test_workers_go_before_their_tasks_so_that_no_job_takes_the_end_for_its_own(
     remove_everything(engine, pool, lambda _: None)
     assert engine.removed == ["imc", "worker", "task", "access-point"]
     assert engine.networks.all == []
+
+
+def test_the_state_goes_even_when_no_image_is_left_to_delete_it_with(engine: Any, tmp_path: Path) -> None:
+    pool = Pool.named("demo", {"XDG_STATE_HOME": str(tmp_path)})
+    (pool.state / "jobs").mkdir(parents=True)
+    remove_state(engine, pool, None)
+    assert not pool.state.exists()
 
 
 def _state(pool: Pool) -> dict[str, str]:
