@@ -41,6 +41,9 @@ def ensure_site(extras: tuple[str, ...]) -> tuple[str, Path]:
         try:
             _install(temporary / "site", wanted, constraints)
             (temporary / "site").rename(site)
+        except OSError:
+            if not site.exists():  # else the `up` of another pool was faster, and its is as good
+                raise
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     return digest, site
