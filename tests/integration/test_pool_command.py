@@ -50,6 +50,13 @@ def test_logs_of_every_service_can_be_read(pool: RealPool) -> None:
         assert f"==> {service}:" in said
 
 
+@pytest.mark.parametrize("daemon", ["COLLECTOR", "NEGOTIATOR", "MASTER", "SCHEDD"])
+def test_a_daemons_ad_is_renewed_before_it_expires(pool: RealPool, daemon: str) -> None:
+    interval = "SCHEDD_INTERVAL" if daemon == "SCHEDD" else f"{daemon}_UPDATE_INTERVAL"
+    lifetime = int(pool.inside("access-point", "condor_config_val", "CLASSAD_LIFETIME"))
+    assert int(pool.inside("access-point", "condor_config_val", interval)) * 2 < lifetime
+
+
 def test_only_the_api_is_published_and_on_loopback_only(pool: RealPool) -> None:
     published = {
         (binding["HostIp"], port)
