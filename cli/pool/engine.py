@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import docker
 from docker.errors import APIError, DockerException
+from requests import RequestException
 
 from prominence.cli.pool.errors import PoolError
 
@@ -16,7 +17,7 @@ def connect() -> docker.DockerClient:
     try:
         client = docker.from_env(timeout=120)
         client.ping()
-    except DockerException as error:
+    except (DockerException, RequestException) as error:
         raise PoolError(_advice(str(error))) from error
     return client
 
@@ -29,7 +30,7 @@ def engine() -> Iterator[docker.DockerClient]:
         yield client
     except APIError as error:
         raise PoolError(f"The Docker engine refused: {error.explanation or error}") from error
-    except DockerException as error:
+    except (DockerException, RequestException) as error:
         raise PoolError(f"The Docker engine failed: {error}") from error
     finally:
         client.close()
