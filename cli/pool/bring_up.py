@@ -29,6 +29,7 @@ from prominence.cli.pool.containers import (
     mounted_directories,
     refuse_anothers,
 )
+from prominence.cli.pool.engine import refuse_elsewhere
 from prominence.cli.pool.errors import PoolError
 from prominence.cli.pool.layout import API_PATH, FIRST_PORT, LAYOUT, Pool, PoolSettings
 from prominence.cli.pool.recipes import ensure_images
@@ -56,6 +57,7 @@ class Wishes:
 
 def bring_up(engine: docker.DockerClient, pool: Pool, wishes: Wishes, say: Say) -> PoolSettings:
     """The pool runs and its API answers when this returns; may be repeated. Raises PoolError."""
+    refuse_elsewhere()
     pool.state.mkdir(mode=0o755, parents=True, exist_ok=True)
     with _alone(pool), readable_by_services():
         refuse_anothers(engine, pool)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 
 import docker
 from docker.errors import APIError, DockerException
 from requests import RequestException
 
+from prominence.cli.pool.containers import DOCKER_SOCKET
 from prominence.cli.pool.errors import PoolError
 
 
@@ -34,6 +36,16 @@ def engine() -> Iterator[docker.DockerClient]:
         raise PoolError(f"The Docker engine failed: {error}") from error
     finally:
         client.close()
+
+
+def refuse_elsewhere(environment: Mapping[str, str] = os.environ) -> None:
+    """A pool's containers share directories and the usual socket with this machine. Raises PoolError for another's."""
+    host = environment.get("DOCKER_HOST", "")
+    if host and os.path.realpath(host.removeprefix("unix://")) != os.path.realpath(DOCKER_SOCKET):
+        raise PoolError(
+            f"DOCKER_HOST is {host}, but a pool needs the Docker engine of this machine, run by root, at "
+            f"{DOCKER_SOCKET}: unset DOCKER_HOST."
+        )
 
 
 def _advice(message: str) -> str:
