@@ -51,7 +51,7 @@ class CommandLine(LazyGroup):
         except ProminenceError as error:
             code = _end(str(error), error.exit_code if isinstance(error, ClientError) else exit_codes.FAILED)
         except OSError as error:
-            code = _end(f"{error.filename or 'The operating system'}: {error.strerror}.", exit_codes.FAILED)
+            code = _end(f"{error.filename or 'The operating system'}: {error.strerror or error}.", exit_codes.FAILED)
         except Exception as error:  # noqa: BLE001 - Python's own end would use 1, which is a job's exit code
             code = _end(_unforeseen(error), exit_codes.FAILED)
         sys.exit(code if isinstance(code, int) else 0)

@@ -43,6 +43,10 @@ def test_errors_of_the_system_end_with_its_words() -> None:
     assert (code, "No space left on device" in sentence) == (125, True)
 
 
+def test_an_error_of_the_system_without_a_number_is_told_all_the_same() -> None:
+    assert ends_with(OSError("it is gone"))[1] == "prominence: The operating system: it is gone.\n"
+
+
 def test_an_unforeseen_error_does_not_use_a_jobs_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PROMINENCE_DEBUG", raising=False)
     code, sentence = ends_with(ZeroDivisionError("x"))
