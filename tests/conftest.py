@@ -34,9 +34,11 @@ def tiny_image(engine: docker.DockerClient) -> str:
 def pool(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPool]:
     """A personal pool on real parts, shared by all tests that leave it as they found it."""
     real = new_pool(tmp_path_factory.mktemp("state"), engine, "--idle-time", "8", "--max-workers", "2")
-    real.up()
-    yield real
-    real.down("--purge")
+    try:
+        real.up()
+        yield real
+    finally:
+        real.down("--purge")
 
 
 @pytest.fixture(scope="session")
