@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import classad2
 import htcondor2
 import pytest
 from builders import a_job, a_task
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from prominence.core import classads
 from prominence.core.errors import Rejected
+from prominence.core.states import JobStatus
 from prominence.restapi.identity import Identity
 from prominence.restapi.translate.site import Site
 from prominence.restapi.translate.submit import SubmitDescription, describe
@@ -56,6 +58,22 @@ def test_a_job_that_names_no_walltime_gets_the_sites() -> None:
     commands = submitted().commands
     assert commands[f"My.{classads.WALLTIME}"] == str(720 * 60)
     assert commands["allowed_job_duration"] == str(720 * 60 + SITE.overhead_s)
+
+
+@pytest.mark.parametrize(
+    ("starts", "status", "held"),
+    [
+        (SITE.max_attempts - 1, JobStatus.IDLE, False),
+        (SITE.max_attempts, JobStatus.RUNNING, False),
+        (SITE.max_attempts, JobStatus.IDLE, True),
+    ],
+)
+def test_a_job_is_held_when_its_last_attempt_is_over_and_not_while_it_runs(
+    starts: int, status: JobStatus, held: bool
+) -> None:
+    ad = classad2.ClassAd({classads.STARTS: starts, classads.JOB_STATUS: int(status)})
+    ad["Hold"] = classad2.ExprTree(submitted().commands["periodic_hold"])
+    assert ad.eval("Hold") is held
 
 
 def test_labels_that_htcondor_would_take_for_one_are_refused() -> None:
