@@ -1,0 +1,43 @@
+"""The playbook brings a pool up on a host, here this one, and changes nothing the second time."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import docker
+import pytest
+from real_parts import new_pool
+
+PLAYBOOK = Path(__file__).parents[2] / "ansible" / "personal_pool.yml"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_pool_is_up_after_the_playbook_and_stays_as_it_is(engine: docker.DockerClient, tmp_path: Path) -> None:
+    pool = new_pool(tmp_path / "state", engine)
+    variables = {
+        "prominence_home": tmp_path / "home",
+        "prominence_pool": pool.name,
+        "prominence_state_home": pool.home,
+        "ansible_become": "false",
+        "ansible_python_interpreter": sys.executable,
+    }
+    command = [Path(sys.executable).with_name("ansible-playbook"), "--inventory", "localhost,", "--connection", "local"]
+    for name, value in variables.items():
+        command += ["--extra-vars", f"{name}={value}"]
+    environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCAL_TEMP": str(tmp_path / "ansible")}
+    try:
+        for run in ("first", "second"):
+            done = subprocess.run(
+                [*command, PLAYBOOK], env=environment, capture_output=True, text=True, check=False, timeout=500
+            )
+            assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+            changed = int(re.findall(r"changed=(\d+)", done.stdout)[-1])
+            assert (changed == 0) is (run == "second"), done.stdout
+        assert pool.run("pool", "status", "--name", pool.name).returncode == 0
+    finally:
+        pool.down("--purge")
