@@ -6,6 +6,7 @@ Quoting is done by HTCondor's own library. This is the one place where our words
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from urllib.parse import unquote
 
 import classad2
@@ -113,6 +114,17 @@ def original(portable_text: str) -> str:
 def text_literal(text: str) -> str:
     """`portable(text)` as a ClassAd string literal: how all text of users is written and looked for."""
     return quote(portable(text))
+
+
+def any_of(terms: Iterable[str]) -> str:
+    """An expression that holds when one of these does: in pairs of pairs, so that there may be any number of them.
+
+    A row of `||` is evaluated one level deeper for each term, and ClassAds give up some hundred levels down.
+    """
+    left = list(terms) or ["false"]
+    while len(left) > 2:
+        left = [f"({' || '.join(left[at : at + 2])})" for at in range(0, len(left), 2)]
+    return " || ".join(left)
 
 
 def accounting_name(text: str) -> str:

@@ -46,19 +46,8 @@ def revocations(entries: Sequence[Revocation]) -> str:
     if not entries:
         return "# No token is revoked.\n"
     terms = [f"(sub == {classads.quote(entry.identity)} && iat <= {entry.issued_until})" for entry in entries]
-    return config({"SEC_TOKEN_REVOCATION_EXPR": _any(terms)})
-
-
-def _any(terms: Sequence[str]) -> str:
-    """Whether one of them holds, in pairs of pairs.
-
-    ClassAds evaluate a row of `||` one level deeper for each, and give up below some hundreds; a collector that gives
-    up takes every token for a revoked one.
-    """
-    while len(terms) > 1:
-        pairs = [f"({one} || {other})" for one, other in zip(terms[::2], terms[1::2], strict=False)]
-        terms = pairs + list(terms[len(pairs) * 2 :])
-    return terms[0]
+    # An expression that cannot be evaluated would revoke every token.
+    return config({"SEC_TOKEN_REVOCATION_EXPR": classads.any_of(terms)})
 
 
 def _plain(name: str, text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from prominence.core import classads
 from prominence.restapi.selection import Selection
@@ -20,11 +20,11 @@ def _terms(selection: Selection) -> Iterator[str]:
     if selection.user is not None:
         yield _is(classads.IDENTITY, selection.user)
     if selection.ids is not None:
-        yield _any(f"{classads.CLUSTER_ID} == {job_id:d}" for job_id in selection.ids)
+        yield classads.any_of(f"{classads.CLUSTER_ID} == {job_id:d}" for job_id in selection.ids)
     if selection.uid is not None:
         yield _is(classads.JOB_UID, selection.uid)
     if selection.statuses is not None:
-        yield _any(f"{classads.JOB_STATUS} == {status:d}" for status in selection.statuses)
+        yield classads.any_of(f"{classads.JOB_STATUS} == {status:d}" for status in selection.statuses)
     if selection.name is not None:
         yield _is(classads.JOB_NAME, selection.name)
     for key, value in selection.labels:
@@ -33,7 +33,3 @@ def _terms(selection: Selection) -> Iterator[str]:
 
 def _is(attribute: str, text: str) -> str:
     return f"{attribute} =?= {classads.text_literal(text)}"
-
-
-def _any(terms: Iterable[str]) -> str:
-    return " || ".join(terms) or "false"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prominence.core.classads import quote
+from prominence.core.classads import any_of, quote
 from prominence.core.errors import Rejected
 
 
@@ -27,3 +27,10 @@ def test_a_hostile_text_stays_a_text(hostile: str) -> None:
 def test_what_no_classad_can_hold_is_refused(text: str) -> None:
     with pytest.raises(Rejected, match="NUL"):
         quote(text)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 1000])
+def test_one_of_any_number_of_terms_is_enough(count: int) -> None:
+    expression = classad2.ExprTree(any_of(f"A == {number}" for number in range(count)))
+    for value in (0, count // 2, count - 1, count):
+        assert expression.eval(classad2.ClassAd({"A": value})) is (0 <= value < count)

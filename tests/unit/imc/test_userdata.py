@@ -109,7 +109,7 @@ def test_an_attribute_keeps_its_quotes_and_spaces() -> None:
 def test_revocations_name_identity_and_moment() -> None:
     text = condor_text.revocations([Revocation("a@workers", 10, 99), Revocation("b@workers", 20, 99)])
     assert text == (
-        'SEC_TOKEN_REVOCATION_EXPR = ((sub == "a@workers" && iat <= 10) || (sub == "b@workers" && iat <= 20))\n'
+        'SEC_TOKEN_REVOCATION_EXPR = (sub == "a@workers" && iat <= 10) || (sub == "b@workers" && iat <= 20)\n'
     )
 
 

@@ -41,6 +41,12 @@ def test_no_jobs_are_asked_for_by_an_expression_that_is_never_true() -> None:
     assert classad2.ExprTree(constraint(Selection(ids=()))).eval(classad2.ClassAd({"ProminenceType": "job"})) is False
 
 
+def test_any_number_of_jobs_can_be_asked_for_at_once() -> None:
+    expression = classad2.ExprTree(constraint(Selection(ids=tuple(range(1, 2002)))))
+    for job, is_meant in ((1, True), (2001, True), (2002, False)):
+        assert expression.eval(classad2.ClassAd({"ProminenceType": "job", "ClusterId": job})) is is_meant
+
+
 @pytest.mark.parametrize("key", ["a b", "", "x || true", "Owner =?= 1) || (true"])
 def test_a_label_that_cannot_be_is_no_constraint(key: str) -> None:
     with pytest.raises(Rejected):
