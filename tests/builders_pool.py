@@ -6,6 +6,9 @@ from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
+import requests
+from docker.errors import APIError
+
 _ids = count(1)
 
 
@@ -51,6 +54,7 @@ class _Container:
         self.id = f"container-{next(_ids)}"
         self.status = "created"
         self.last_words = b""
+        self.is_being_removed = False
         self.attrs: dict[str, Any] = {
             "NetworkSettings": {"Networks": {network: {"NetworkID": ""}}},
             "RestartCount": 0,
@@ -68,8 +72,23 @@ class _Container:
         return [self.last_words]
 
     def remove(self, force: bool, v: bool) -> None:
+        if self.is_being_removed:
+            raise APIError("removal is already in progress", response=_Conflict())
+        self._go()
+
+    def wait(self, condition: str, timeout: int) -> None:
+        assert (condition, self.is_being_removed) == ("removed", True)
+        self._go()
+
+    def _go(self) -> None:
         self._engine.containers.all.remove(self)
         self._engine.removed.append(self.name)
+
+
+class _Conflict(requests.Response):
+    def __init__(self) -> None:
+        super().__init__()
+        self.status_code = 409
 
 
 class _Containers:

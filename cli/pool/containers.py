@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -23,6 +24,8 @@ WORKER, TASK = "worker", "task"
 API_PORT = 8080
 DOCKER_SOCKET = "/var/run/docker.sock"
 STOP_TIMEOUT_S = 15
+REMOVAL_TIMEOUT_S = 60
+CONFLICT = 409
 RESTART: Any = {"Name": "unless-stopped"}  # the stubs want a count, which this policy does not have
 
 
@@ -181,6 +184,11 @@ def stop_and_remove(container: Container, at_once: bool = False) -> None:
         container.remove(force=True, v=True)
     except NotFound:
         pass  # somebody else was faster, which is just as well
+    except APIError as error:
+        if error.status_code != CONFLICT:
+            raise
+        with contextlib.suppress(NotFound):  # somebody else has begun, imc before it was stopped: let that end
+            container.wait(condition="removed", timeout=REMOVAL_TIMEOUT_S)
 
 
 def remove_state(engine: docker.DockerClient, pool: Pool, image: str | None) -> None:

@@ -63,6 +63,13 @@ def test_workers_go_before_their_tasks_so_that_no_job_takes_the_end_for_its_own(
     assert engine.networks.all == []
 
 
+def test_a_removal_that_is_under_way_is_waited_for(engine: Any, pool: Pool) -> None:
+    worker = engine.containers.create("any", name="w", labels={POOL_LABEL: pool.name, ROLE_LABEL: "worker"})
+    worker.is_being_removed = True
+    remove_everything(engine, pool, lambda _: None)
+    assert engine.removed == ["w"]
+
+
 def test_the_state_goes_even_when_no_image_is_left_to_delete_it_with(engine: Any, tmp_path: Path) -> None:
     pool = Pool.named("demo", {"XDG_STATE_HOME": str(tmp_path)})
     (pool.state / "jobs").mkdir(parents=True)
