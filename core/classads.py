@@ -119,7 +119,8 @@ def text_literal(text: str) -> str:
 def any_of(terms: Iterable[str]) -> str:
     """An expression that holds when one of these does: in pairs of pairs, so that there may be any number of them.
 
-    A row of `||` is evaluated one level deeper for each term, and ClassAds give up some hundred levels down.
+    A row of `||` is evaluated one level deeper for each term. ClassAds of HTCondor 25 give up at some hundred of them,
+    older ones run out of stack at some ten thousand.
     """
     left = list(terms) or ["false"]
     while len(left) > 2:
