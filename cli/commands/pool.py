@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from prominence.cli.pool.bring_up import Wishes, bring_up
+from prominence.cli.pool.bring_up import Wishes, alone, bring_up
 from prominence.cli.pool.containers import remove_everything, remove_state
 from prominence.cli.pool.engine import engine
 from prominence.cli.pool.errors import PoolError
@@ -98,7 +98,7 @@ def status(context: click.Context, name: str, output: str) -> None:
 def down(name: str, images: bool, purge: bool) -> None:
     """Stop the pool and remove its containers and networks; keep state and images."""
     where = Pool.named(name)
-    with engine() as docker:
+    with engine() as docker, alone(where):
         remove_everything(docker, where, say)
         if purge:
             say(f"Deleting {where.state}")

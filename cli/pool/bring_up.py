@@ -59,7 +59,7 @@ def bring_up(engine: docker.DockerClient, pool: Pool, wishes: Wishes, say: Say) 
     """The pool runs and its API answers when this returns; may be repeated. Raises PoolError."""
     refuse_elsewhere()
     pool.state.mkdir(mode=0o755, parents=True, exist_ok=True)
-    with _alone(pool), readable_by_services():
+    with alone(pool), readable_by_services():
         refuse_anothers(engine, pool)
         settings = _settle(engine, pool, wishes)
         images = ensure_images(engine, say, wishes.ca_bundle)
@@ -132,8 +132,11 @@ def _is_free(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def _alone(pool: Pool) -> Iterator[None]:
-    """One `up` at a time for a pool: a second waits for the first."""
+def alone(pool: Pool) -> Iterator[None]:
+    """One `up` or `down` at a time for a pool: a second waits for the first."""
+    if not pool.state.exists():  # there never was an `up`, or all of it is gone
+        yield
+        return
     descriptor = os.open(pool.state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

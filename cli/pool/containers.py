@@ -12,7 +12,7 @@ import docker
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 from docker.models.networks import Network
-from docker.types import EndpointConfig
+from docker.types import EndpointConfig, LogConfig
 
 from prominence.cli.pool.errors import PoolError
 from prominence.cli.pool.layout import DIGEST_LABEL, POOL_LABEL, ROLE_LABEL, STATE_LABEL, Pool, PoolSettings
@@ -129,6 +129,7 @@ def _ensure(
         volumes=volumes,
         ports=ports or {},
         restart_policy=RESTART,
+        log_config=LogConfig(type="json-file", config={"max-size": "10m", "max-file": "3"}),
     )
     engine.networks.get(pool.control_network).connect(container, aliases=[control_alias])
     try:
