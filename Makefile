@@ -24,7 +24,7 @@ down: ## remove every container and network that the demo made (state and images
 test: ## unit tests, then contract, integration, journey and old-client tests on real HTCondor, Docker and etcd
 	@scripts/prepare test
 	@$(BIN)/pytest tests/unit --numprocesses auto --quiet
-	@$(BIN)/pytest tests/contract tests/integration tests/journey tests/old_client -m "not slow"
+	@$(BIN)/pytest tests/contract tests/integration tests/journey tests/old_client -m "not slow and not faults"
 
 .PHONY: unit
 unit: ## the unit tests alone: seconds, no container
@@ -36,6 +36,11 @@ test-slow: ## what takes long: many more random examples, a pool restarted with 
 	@scripts/prepare test
 	@$(BIN)/pytest tests/unit --numprocesses auto --quiet --hypothesis-profile thorough
 	@$(BIN)/pytest tests -m slow
+
+.PHONY: test-faults
+test-faults: ## kill each part in the middle of a batch: every job ends once and nothing is left over (12 minutes)
+	@scripts/prepare test
+	@$(BIN)/pytest tests -m faults
 
 .PHONY: bench
 bench: ## figures against baselines measured in the same run; ONLY=name for one; writes benchmarks/results.json
