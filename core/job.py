@@ -86,7 +86,9 @@ class Task(Strict):
     @classmethod
     def _is_a_reference(cls, image: str) -> str:
         if not _REFERENCE.fullmatch(image):
-            raise ValueError("not the name of a container image, such as python:3.12 or ghcr.io/group/tool:1.0")
+            raise ValueError(
+                "not the name of a container image, such as python:3.12 or registry.example.org/group/tool:1.0"
+            )
         return image
 
     @field_validator("cmd")

@@ -45,7 +45,7 @@ def test_five_mistakes_are_all_named_at_once() -> None:
         "colour: unknown field",
         "name: may hold letters (a to z), digits, spaces and _ . / - only",
         "resources.cpus: must be a whole number",
-        "tasks[0].image: not the name of a container image, such as python:3.12 or ghcr.io/group/tool:1.0",
+        "tasks[0].image: not the name of a container image, such as python:3.12 or registry.example.org/group/tool:1.0",
         "tasks[0].runtime: must be one of 'apptainer', 'singularity', 'docker', 'podman' or 'udocker'",
         "tasks[1].image: this field is required",
     ]
@@ -104,7 +104,10 @@ def test_a_mistake_is_a_sentence_with_its_path(job: Any, complaint: str) -> None
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"image": ""}, "image: not the name of a container image, such as python:3.12 or ghcr.io/group/tool:1.0"),
+        (
+            {"image": ""},
+            "image: not the name of a container image, such as python:3.12 or registry.example.org/group/tool:1.0",
+        ),
         ({"cmd": "echo 'a"}, "cmd: cannot be split into words: no closing quotation"),
         ({"cmd": " "}, "cmd: is empty; leave it out to run the image's own entry point"),
         ({"cmd": "a\0"}, "cmd: a NUL character cannot be passed to a program"),
@@ -166,7 +169,7 @@ def test_numbers_in_env_are_texts_as_old_clients_send_them() -> None:
     [
         "busybox",
         "python:3.12",
-        "ghcr.io/group/tool:1.0",
+        "registry.example.org/group/tool:1.0",
         "localhost:5000/a/b_c.d--e",
         "docker://python:3.12",
         "Registry.Example.org/tool@sha256:" + "0" * 64,

@@ -64,7 +64,7 @@ def test_each_variable_goes_one_way_and_lines_hold_one_each(env: dict[str, str])
     [
         ("busybox", "docker.io/library/busybox"),
         ("docker://grp/tool:1", "docker.io/grp/tool:1"),
-        ("ghcr.io/grp/tool", "ghcr.io/grp/tool"),
+        ("registry.example.org/grp/tool", "registry.example.org/grp/tool"),
         ("localhost/tool", "localhost/tool"),
         ("registry:5000/tool", "registry:5000/tool"),
     ],

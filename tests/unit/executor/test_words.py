@@ -24,7 +24,7 @@ FETCHES = [
         NO_SUCH,
     ),
     (
-        'Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io on 10.0.0.1:53: no such host',
+        'Get "https://registry.example.org/v2/": dial tcp: lookup registry.example.org on 10.0.0.1:53: no such host',
         UNREACHABLE,
     ),
     ('Get "http://localhost:5999/v2/": dial tcp 127.0.0.1:5999: connect: connection refused', UNREACHABLE),
