@@ -57,6 +57,12 @@ def test_a_daemons_ad_is_renewed_before_it_expires(pool: RealPool, daemon: str) 
     assert int(pool.inside("access-point", "condor_config_val", interval)) * 2 < lifetime
 
 
+def test_the_collector_does_not_wait_for_itself(pool: RealPool) -> None:
+    said = (pool.state / "log" / "condor" / "CollectorLog").read_text()
+    assert "CollectorAd  : Inserting" in said
+    assert "Unable to send UPDATE_COLLECTOR_AD" not in said
+
+
 def test_only_the_api_is_published_and_on_loopback_only(pool: RealPool) -> None:
     published = {
         (binding["HostIp"], port)
