@@ -10,8 +10,6 @@ from prominence.core.machines import Size
 from prominence.core.reasons import Reason, explain
 from prominence.core.validation import Document
 
-PLAN_KEY = "/prominence/scaler/plan"
-SNAPSHOT_KEY = "/prominence/scaler/snapshot"
 LEADER_KEY = "/prominence/scaler/leader"
 
 

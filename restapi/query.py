@@ -9,10 +9,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from prominence.core import classads, document, logs, report
-from prominence.core.errors import Unavailable
+from prominence.core.errors import Rejected, Unavailable
 from prominence.core.job import JobSpec
+from prominence.core.published import read_plan
 from prominence.core.report import ExecutionReport
-from prominence.core.scaling import PLAN_KEY, Explanation, ScalingPlan
+from prominence.core.scaling import Explanation, ScalingPlan
 from prominence.core.states import JobStatus
 from prominence.core.view import JobAd, view
 from prominence.restapi import waiting
@@ -96,9 +97,8 @@ def _explanations(idle: Sequence[JobAd], caller: Identity, services: Services) -
 def _plan(services: Services) -> ScalingPlan | None:
     """The scaler's latest, if it can be had: jobs without explanations are better than none."""
     try:
-        entry = services.store.get(PLAN_KEY)
-        plan = None if entry is None else ScalingPlan.model_validate_json(entry.value)
-    except (Unavailable, ValidationError) as error:
+        plan = read_plan(services.store)
+    except (Unavailable, Rejected) as error:
         log.warning("the scaler's plan cannot be read", error=str(error))
         return None
     if plan is None or services.clock() - plan.made_at > PLAN_IS_GOOD_FOR:

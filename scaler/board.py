@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ValidationError
-
-from prominence.core.errors import Conflict
+from prominence.core.errors import Conflict, Rejected
 from prominence.core.keyvalue.port import ABSENT, Entry, KeyValue
-from prominence.core.scaling import PLAN_KEY, SNAPSHOT_KEY, ScalingPlan
+from prominence.core.published import PLAN_KEY, SNAPSHOT_KEY, packed_plan, packed_snapshot, unpacked
+from prominence.core.scaling import ScalingPlan
 from prominence.core.snapshot import PoolSnapshot
 
 
@@ -29,21 +28,21 @@ class Board:
         """The one that was there when the round began; one that this version cannot read counts as none."""
         entry = self._found[SNAPSHOT_KEY]
         try:
-            return PoolSnapshot.model_validate_json(entry.value) if entry else None
-        except ValidationError:
+            return unpacked(PoolSnapshot, entry.value) if entry else None
+        except Rejected:
             return None
 
     def publish_snapshot(self, snapshot: PoolSnapshot) -> int:
         """The revision of this writing: a number that was never used before and never will be again."""
-        return self._write(SNAPSHOT_KEY, snapshot)
+        return self._write(SNAPSHOT_KEY, packed_snapshot(snapshot))
 
     def publish_plan(self, plan: ScalingPlan) -> None:
         """To be done before the plan is carried out: the intent is known before its effects are seen."""
-        self._write(PLAN_KEY, plan)
+        self._write(PLAN_KEY, packed_plan(plan))
 
-    def _write(self, key: str, document: BaseModel) -> int:
+    def _write(self, key: str, value: bytes) -> int:
         found = self._found[key]
         try:
-            return self._store.put_if(key, document.model_dump_json().encode(), found.revision if found else ABSENT)
+            return self._store.put_if(key, value, found.revision if found else ABSENT)
         except Conflict as error:
             raise Conflict(f"{key} was written by somebody else during this round") from error

@@ -16,9 +16,10 @@ from werkzeug.test import TestResponse
 from prominence.core import classads, document, report
 from prominence.core.keyvalue.memory import MemoryKeyValue
 from prominence.core.machines import Size
+from prominence.core.published import PLAN_KEY, packed_plan
 from prominence.core.reasons import Reason
 from prominence.core.report import ExecutionReport, Outcome, TaskReport
-from prominence.core.scaling import PLAN_KEY, Explanation, ScalingPlan
+from prominence.core.scaling import Explanation, ScalingPlan
 from prominence.core.states import JobStatus
 from prominence.core.view import JobAd
 from prominence.restapi.adapters.memory import MemoryIdentities, MemoryQueue, MemorySandboxes
@@ -127,7 +128,7 @@ class Api:
     def explain(self, *explanations: Explanation, made_at: datetime = NOON) -> None:
         """The scaler publishes a plan."""
         plan = ScalingPlan(made_at=made_at, explanations=explanations)
-        self.store.put_if(PLAN_KEY, plan.model_dump_json().encode(), None)
+        self.store.put_if(PLAN_KEY, packed_plan(plan), None)
 
 
 @dataclass

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from prominence.core import logs
 from prominence.core.errors import Unavailable
-from prominence.core.scaling import PLAN_KEY
+from prominence.core.published import PLAN_KEY
 from prominence.restapi.services import Services
 
 log = logs.get(__name__)

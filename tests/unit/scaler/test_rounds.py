@@ -15,7 +15,8 @@ from prominence.core.errors import Conflict, Unavailable
 from prominence.core.keyvalue.election import Election
 from prominence.core.keyvalue.memory import MemoryKeyValue
 from prominence.core.machines import WorkerRequest
-from prominence.core.scaling import LEADER_KEY, PLAN_KEY, SNAPSHOT_KEY, Act, ScalingPlan
+from prominence.core.published import SNAPSHOT_KEY, read_plan, unpacked
+from prominence.core.scaling import LEADER_KEY, Act, ScalingPlan
 from prominence.core.snapshot import PoolSnapshot
 from prominence.scaler.adapters.memory import PretendPool
 from prominence.scaler.board import Board
@@ -46,14 +47,14 @@ class Shop:
         )
 
     def plan(self) -> ScalingPlan:
-        entry = self.store.get(PLAN_KEY)
-        assert entry is not None
-        return ScalingPlan.model_validate_json(entry.value)
+        plan = read_plan(self.store)
+        assert plan is not None
+        return plan
 
     def snapshot(self) -> PoolSnapshot:
         entry = self.store.get(SNAPSHOT_KEY)
         assert entry is not None
-        return PoolSnapshot.model_validate_json(entry.value)
+        return unpacked(PoolSnapshot, entry.value)
 
     def after_asking(self, happens: Callable[[], None]) -> PretendPool:
         """The same pool, in which something happens after the clouds were asked for: the end of the look."""
