@@ -56,6 +56,11 @@ LabelValue = Annotated[
     StringConstraints(max_length=512),
     Spelling(r"[A-Za-z0-9_./-]+", "must be letters (a to z), digits and _ . / - only, at least one"),
 ]
+Group = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=256),
+    Spelling(r"[^\x00-\x1f\x7f-\x9f]+", "must be the whole name of one of your groups"),
+]
 EnvironmentName = Annotated[
     str,
     Spelling(r"[^=\x00\n]+", "the name of an environment variable must not be empty, nor hold =, NUL or line breaks"),
@@ -138,6 +143,10 @@ class JobSpec(Strict):
         strict=False, description="Container runs, in order.", json_schema_extra={"minItems": 1}
     )
     resources: Resources = Field(description="What it needs.")
+    group: Group | None = Field(
+        default=None,
+        description="Which of your groups the job is charged to, by its whole name; absent: the site's default.",
+    )
 
     # Not by min_length: that would complain of an empty list, too, where the tasks in it are wrong.
     @field_validator("tasks")

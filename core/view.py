@@ -26,6 +26,7 @@ ATTRIBUTES = (
     classads.JOB_UID,
     classads.JOB_NAME,
     classads.IDENTITY,
+    classads.GROUP,
     classads.ACCOUNTING_USER,
     classads.ACCOUNTING_GROUP,
     classads.REQUEST_CPUS,

@@ -11,7 +11,7 @@ from prominence.core import classads, logs
 from prominence.core.errors import Forbidden, NotFound
 from prominence.core.states import ENDED, Status
 from prominence.core.view import JobAd
-from prominence.restapi.identity import Identity, may_use
+from prominence.restapi.identity import Account, Act, Identity, may
 from prominence.restapi.ports import Unusable
 from prominence.restapi.query import look_at, uid_of
 from prominence.restapi.selection import Selection
@@ -55,7 +55,8 @@ def output(job_id: int, name: str, offset: int, caller: Identity, services: Serv
     is there when another attempt began anew: whoever follows is told to begin again, too.
     """
     ad = _find(job_id, services)
-    if not may_use(caller, str(ad[classads.IDENTITY])):
+    owner = Account(str(ad[classads.IDENTITY]), str(ad.get(classads.GROUP, "")))
+    if may(caller, Act.READ, owner) is None:
         raise Forbidden(f"Job {job_id} is not yours.")
     [job] = look_at([ad], caller, services)
     status = job.view.status

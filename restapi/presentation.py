@@ -36,6 +36,8 @@ def present(job: Job, detail: bool) -> dict[str, Any]:
         shown["exitCode"] = job.view.exit_code
     if job.spec is not None and job.spec.labels:
         shown["labels"] = job.spec.labels
+    if job.spec is not None and job.spec.group is not None:
+        shown["group"] = job.spec.group
     shown["tasks"] = _tasks(job.spec, detail)
     if detail:
         shown |= {"resources": _resources(job), "execution": job.view.execution}

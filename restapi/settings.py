@@ -35,6 +35,11 @@ class JobSettings(Settings):
     overhead_s: int = Field(
         default=3600, ge=60, description="What fetching images and the like may add to a job's walltime."
     )
+    default_group: Literal["first", "none", "ask"] = Field(
+        default="first",
+        description="Which group is charged when a job names none: its user's first, none, or ask: the job is refused "
+        "when its user is in several.",
+    )
 
     def site(self) -> Site:
         """For the translation."""
@@ -45,6 +50,7 @@ class JobSettings(Settings):
             job_lease_s=self.lease_s,
             grace_s=self.grace_s,
             overhead_s=self.overhead_s,
+            default_group=self.default_group,
         )
 
 

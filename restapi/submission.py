@@ -9,7 +9,7 @@ from prominence.core.errors import Unavailable
 from prominence.core.job import JobSpec
 from prominence.core.validation import parse
 from prominence.restapi import legacy
-from prominence.restapi.identity import Identity
+from prominence.restapi.identity import Identity, charged
 from prominence.restapi.ports import JobQueue
 from prominence.restapi.selection import Selection
 from prominence.restapi.services import Services
@@ -25,6 +25,7 @@ SPEC_FILE = "spec.json"
 def submit(body: Any, caller: Identity, services: Services) -> int:
     """Submit the job that a request's body describes; its id. Raises Rejected with every mistake in it."""
     spec = parse(JobSpec, legacy.job(body))
+    account = charged(caller, spec.group, services.site.default_group)
     uid = services.new_uid()
     sandbox = services.sandboxes.make(
         uid,
@@ -34,14 +35,14 @@ def submit(body: Any, caller: Identity, services: Services) -> int:
         },
     )
     try:
-        description = describe(spec, uid, caller, sandbox, services.site)
+        description = describe(spec, uid, account, sandbox, services.site)
         job_id = _queue(services.queue, description, uid)
     except _Unknown:
         raise  # a job without its files would be worse than files without a job
     except BaseException:
         services.sandboxes.discard(uid)
         raise
-    log.info("job submitted", job=job_id, uid=uid, user=caller.user)
+    log.info("job submitted", job=job_id, uid=uid, user=account.user, group=account.group)
     return job_id
 
 

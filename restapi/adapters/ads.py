@@ -7,7 +7,7 @@ from typing import Any
 from prominence.core import classads
 from prominence.core.view import ATTRIBUTES, JobAd
 
-_TEXTS_OF_USERS = (classads.JOB_NAME, classads.IDENTITY)
+_TEXTS_OF_USERS = (classads.JOB_NAME, classads.IDENTITY, classads.GROUP)
 
 
 def plain(ad: Any) -> JobAd:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from prominence.core import classads, plan, report, states, units
 from prominence.core.errors import Mistake, Rejected
 from prominence.core.job import JobSpec
-from prominence.restapi.identity import Identity
+from prominence.restapi.identity import Account
 from prominence.restapi.translate.site import Site
 
 STDOUT, STDERR = "stdout", "stderr"
@@ -35,15 +35,15 @@ class SubmitDescription:
         return "".join(f"{name} = {value}\n" for name, value in self.commands.items())
 
 
-def describe(spec: JobSpec, uid: str, caller: Identity, sandbox: str, site: Site) -> SubmitDescription:
-    """How to submit this job, whose files are in the directory `sandbox`. Raises Rejected."""
+def describe(spec: JobSpec, uid: str, account: Account, sandbox: str, site: Site) -> SubmitDescription:
+    """How to submit this job, whose files are in the directory `sandbox`, on this account. Raises Rejected."""
     return SubmitDescription(
         {
             **_program(sandbox, site),
             **_needs(spec),
             **_policy(spec, site),
-            **_accounting(caller),
-            **_attributes(spec, uid, caller, site),
+            **_accounting(account),
+            **_attributes(spec, uid, account, site),
         }
     )
 
@@ -99,20 +99,20 @@ def _policy(spec: JobSpec, site: Site) -> dict[str, str]:
     }
 
 
-def _accounting(caller: Identity) -> dict[str, str]:
-    commands = {"accounting_group_user": classads.accounting_name(caller.user)}
-    if caller.group:
-        commands["accounting_group"] = classads.accounting_name(caller.group)
+def _accounting(account: Account) -> dict[str, str]:
+    commands = {"accounting_group_user": classads.accounting_name(account.user)}
+    if account.group:
+        commands["accounting_group"] = classads.accounting_name(account.group)
     return commands
 
 
-def _attributes(spec: JobSpec, uid: str, caller: Identity, site: Site) -> dict[str, str]:
+def _attributes(spec: JobSpec, uid: str, account: Account, site: Site) -> dict[str, str]:
     texts = {
         classads.JOB_TYPE: JOB,
         classads.JOB_UID: uid,
         classads.JOB_NAME: spec.name,
-        classads.IDENTITY: caller.user,
-        classads.GROUP: caller.group,
+        classads.IDENTITY: account.user,
+        classads.GROUP: account.group,
         **_labels(spec),
     }
     attributes = {f"My.{name}": classads.text_literal(text) for name, text in texts.items()}

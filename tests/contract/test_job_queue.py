@@ -21,7 +21,7 @@ from prominence.core.errors import Unavailable
 from prominence.core.states import JobStatus
 from prominence.core.view import JobAd
 from prominence.restapi.adapters.memory import MemoryQueue, MemorySandboxes
-from prominence.restapi.identity import Identity
+from prominence.restapi.identity import Account
 from prominence.restapi.ports import JobQueue, Sandboxes
 from prominence.restapi.selection import Selection
 from prominence.restapi.translate.site import Site
@@ -68,11 +68,11 @@ class Users:
         self._uids: list[str] = []
         self._mark = uuid.uuid4().hex
 
-    def called(self, name: str, *groups: str) -> Identity:
+    def called(self, name: str, group: str = "") -> Account:
         """A user whose name begins with this."""
-        return Identity(f"{name}-{self._mark}", groups)
+        return Account(f"{name}-{self._mark}", group)
 
-    def submit(self, user: Identity, **changes: Any) -> int:
+    def submit(self, user: Account, **changes: Any) -> int:
         """A job of this user; its id."""
         uid = str(uuid.uuid4())
         sandbox = self._sandboxes.make(uid, {"plan.json": "{}"})

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from prominence.core.errors import Rejected
 from prominence.core.states import JobStatus
 from prominence.restapi.adapters.memory import MemoryQueue
-from prominence.restapi.identity import Identity
+from prominence.restapi.identity import Account
 from prominence.restapi.selection import Selection
 from prominence.restapi.translate.constraint import constraint
 from prominence.restapi.translate.submit import describe
@@ -60,7 +60,7 @@ names = st.one_of(st.text(), st.sampled_from(["alice", "Alice", 'x" || true || "
 @given(names, names)
 def test_a_user_is_found_by_their_own_name_and_by_no_other(one: str, other: str) -> None:
     queue = MemoryQueue()
-    queue.submit(describe(a_job(), next(uids()), Identity(one), "/jobs", SITE))
+    queue.submit(describe(a_job(), next(uids()), Account(one), "/jobs", SITE))
     assert bool(queue.find(Selection(user=other))) == (one == other)
     assert len(queue.find(Selection(user=one))) == 1
 
@@ -69,6 +69,6 @@ def test_a_user_is_found_by_their_own_name_and_by_no_other(one: str, other: str)
 @given(st.text(), st.text())
 def test_words_to_look_for_can_match_nothing_but_themselves(name: str, label: str) -> None:
     queue = MemoryQueue()
-    queue.submit(describe(a_job(name="a", labels={"app": "b"}), next(uids()), Identity("alice"), "/jobs", SITE))
+    queue.submit(describe(a_job(name="a", labels={"app": "b"}), next(uids()), Account("alice"), "/jobs", SITE))
     assert bool(queue.find(Selection(name=name))) == (name == "a")
     assert bool(queue.find(Selection(labels=(("app", label),)))) == (label == "b")

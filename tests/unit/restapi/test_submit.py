@@ -8,19 +8,20 @@ import classad2
 import htcondor2
 import pytest
 from builders import a_job, a_task
-from builders_restapi import ALICE, SITE, uids
+from builders_restapi import SITE, uids
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prominence.core import classads
 from prominence.core.errors import Rejected
 from prominence.core.states import JobStatus
-from prominence.restapi.identity import Identity
+from prominence.restapi.identity import Account
 from prominence.restapi.translate.site import Site
 from prominence.restapi.translate.submit import SubmitDescription, describe
 
 GOLDEN = Path(__file__).parent / "golden" / "submit.txt"
 UID = next(uids())
+ALICE = Account("alice", "physics")
 SANDBOX = f"/var/lib/prominence/jobs/{UID}"
 
 hostile = st.one_of(
@@ -31,8 +32,8 @@ hostile = st.one_of(
 )
 
 
-def submitted(caller: Identity = ALICE, **changes: object) -> SubmitDescription:
-    return describe(a_job(**changes), UID, caller, SANDBOX, SITE)
+def submitted(account: Account = ALICE, **changes: object) -> SubmitDescription:
+    return describe(a_job(**changes), UID, account, SANDBOX, SITE)
 
 
 def test_the_whole_text_of_a_job() -> None:
@@ -49,7 +50,7 @@ def test_the_whole_text_of_a_job() -> None:
 
 
 def test_a_user_without_a_group_is_charged_alone() -> None:
-    commands = submitted(Identity("bob")).commands
+    commands = submitted(Account("bob")).commands
     assert "accounting_group" not in commands
     assert commands["accounting_group_user"] == "bob"
 
@@ -84,7 +85,7 @@ def test_labels_that_htcondor_would_take_for_one_are_refused() -> None:
 @settings(max_examples=40, deadline=None)
 @given(hostile, hostile)
 def test_a_hostile_user_or_group_is_a_text_to_htcondor_and_nothing_else(user: str, group: str) -> None:
-    description = submitted(Identity(user, (group,)))
+    description = submitted(Account(user, group))
     expected = submitted().commands
     # Written and read again, as the bindings do it themselves before they submit.
     read = htcondor2.Submit(description.text())
