@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from prominence.core.errors import Rejected
 from prominence.restapi import actions, listing, query, submission
+from prominence.restapi.identity import Scope
 from prominence.restapi.output import output
 from prominence.restapi.routes.reading import body, caller, parameters
 from prominence.restapi.services import Services
@@ -25,28 +26,28 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.post("/jobs")
     def create() -> ResponseReturnValue:
-        user = caller(services)
+        user = caller(services, Scope.JOBS_WRITE)
         return {"id": submission.submit(body(), user, services)}, 201
 
     @routes.get("/jobs")
     def list_jobs() -> ResponseReturnValue:
-        user = caller(services)
+        user = caller(services, Scope.JOBS_READ)
         return query.list_jobs(listing.read(parameters(), user.user), user, services)
 
     @routes.get("/jobs/<job>")
     def describe(job: str) -> ResponseReturnValue:
-        user = caller(services)
+        user = caller(services, Scope.JOBS_READ)
         return query.describe(listing.job_id(job), user, services)
 
     @routes.delete("/jobs/<job>")
     def delete(job: str) -> ResponseReturnValue:
-        user = caller(services)
+        user = caller(services, Scope.JOBS_WRITE)
         actions.delete([listing.job_id(job)], user, services)
         return {}
 
     @routes.delete("/jobs")
     def delete_several() -> ResponseReturnValue:
-        user = caller(services)
+        user = caller(services, Scope.JOBS_WRITE)
         ids = parameters().get("id")
         if not ids:
             raise Rejected.because("is needed: the numbers of the jobs to delete, such as 1,2", "id")
@@ -65,7 +66,7 @@ def blueprint(services: Services) -> Blueprint:
 
 
 def _output(job: str, name: str, services: Services) -> Response:
-    user = caller(services)
+    user = caller(services, Scope.JOBS_READ)
     found = output(listing.job_id(job), name, listing.offset(parameters()), user, services)
     response = Response(found.pieces(), content_type="text/plain; charset=utf-8")
     response.content_length = found.length

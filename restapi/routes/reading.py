@@ -9,16 +9,31 @@ from flask import request
 
 from prominence.core.errors import Rejected, Unauthenticated
 from prominence.restapi import legacy
-from prominence.restapi.identity import Identity
+from prominence.restapi.identity import Identity, Scope, need
 from prominence.restapi.services import Services
 
 
-def caller(services: Services) -> Identity:
-    """Whose token came with the request. Raises Unauthenticated."""
-    token = legacy.token(request.headers.get("Authorization", ""))
-    if not token:
+def caller(services: Services, *scopes: Scope) -> Identity:
+    """Whose token came with the request, if it is good for these scopes; a route that names none needs them all.
+
+    Raises Unauthenticated, Forbidden.
+    """
+    found = anybody(services)
+    need(found, *(scopes or Scope))
+    return found
+
+
+def anybody(services: Services) -> Identity:
+    """Whose token came with the request, whatever it is good for. Raises Unauthenticated."""
+    return services.identities.who(token())
+
+
+def token() -> str:
+    """The token that came with the request. Raises Unauthenticated."""
+    found = legacy.token(request.headers.get("Authorization", ""))
+    if not found:
         raise Unauthenticated("A token is needed: Authorization: Bearer TOKEN.")
-    return services.identities.who(token)
+    return found
 
 
 def parameters() -> dict[str, list[str]]:
