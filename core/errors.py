@@ -7,6 +7,7 @@ ProminenceError
 ├── NotFound               no such thing, or none that the caller may see
 ├── Conflict               lost a compare-and-set, or the wrong state for this act
 ├── Unavailable            try again; says after how long, if known
+│   └── NoRoom             not before somebody has made room on a disk of the service
 └── CloudError             a cloud did not do what it was asked
     ├── OutOfCapacity      try elsewhere
     ├── QuotaExceeded      not here until something ends
@@ -70,6 +71,10 @@ class Unavailable(ProminenceError):
     def __init__(self, message: str, retry_after_s: int | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class NoRoom(Unavailable):
+    """A disk of the service has too little room for more. Trying again is right, though not soon."""
 
 
 class CloudError(ProminenceError):

@@ -108,15 +108,22 @@ class JsonLines(logging.Formatter):
 
 
 class SharedFile(RotatingFileHandler):
-    """A file that several processes (the API's) may write: one of them puts it aside, the others follow."""
+    """A file that several processes (the API's) may write: one of them puts it aside, the others follow.
+
+    What cannot be written, say because the disk is full, is lost; whoever logs it goes on.
+    """
 
     def __init__(self, file: Path) -> None:
         super().__init__(file, maxBytes=SIZE, backupCount=KEPT, encoding="utf-8")
 
     def emit(self, record: logging.LogRecord) -> None:
-        if self._was_put_aside():
-            self._reopen()
-        super().emit(record)
+        try:
+            if self._was_put_aside():
+                self._reopen()
+        except OSError:
+            self.handleError(record)
+        else:
+            super().emit(record)
 
     def doRollover(self) -> None:
         with open(f"{self.baseFilename}.lock", "a") as lock:
@@ -137,6 +144,7 @@ class SharedFile(RotatingFileHandler):
         return (now.st_dev, now.st_ino) != (ours.st_dev, ours.st_ino)
 
     def _reopen(self) -> None:
-        if self.stream is not None:
-            self.stream.close()
+        stream, self.stream = self.stream, None
+        if stream is not None:
+            stream.close()  # which may fail: it writes what is left
         self.stream = self._open()

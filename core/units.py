@@ -11,6 +11,7 @@ import math
 MIB_PER_GB_OF_MEMORY = 1000
 KIB_PER_GB_OF_DISK = 1024 * 1024
 KIB_PER_MIB = 1024
+BYTES_PER_KIB = 1024
 SECONDS_PER_MINUTE = 60
 
 
@@ -42,6 +43,11 @@ def mib_needed(kib: int) -> int:
 def mib_available(kib: int) -> int:
     """KiB in whole MiB, so that it is really there."""
     return kib // KIB_PER_MIB
+
+
+def mib_of_bytes(count: int) -> int:
+    """Bytes in whole MiB, so that it is really there."""
+    return mib_available(count // BYTES_PER_KIB)
 
 
 def kib(mib: int) -> int:

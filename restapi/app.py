@@ -24,6 +24,7 @@ STATUS: dict[type[errors.ProminenceError], int] = {
     errors.NotFound: legacy.NOT_FOUND,
     errors.Conflict: 409,
     errors.Unavailable: 503,
+    errors.NoRoom: 507,
     errors.CloudError: 502,
     errors.ProminenceError: 500,
 }

@@ -41,7 +41,7 @@ def create() -> Flask:
 def _services(settings: RestApiSettings) -> Services:
     return Services(
         queue=HTCondorQueue(),
-        sandboxes=LocalSandboxes(settings.sandboxes_dir),
+        sandboxes=LocalSandboxes(settings.sandboxes_dir, settings.min_free_disk_mib),
         identities=LocalTokens(_secret(settings.token_key_file)),
         store=EtcdKeyValue(settings.etcd_endpoints),
         site=settings.jobs.site(),

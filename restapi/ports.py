@@ -39,7 +39,10 @@ class Sandboxes(Protocol):
     """A directory for each job, by the job's uid. HTCondor writes into it what a worker sends: no file is trusted."""
 
     def make(self, uid: str, files: Mapping[str, str]) -> str:
-        """Make the directory with these text files in it, whole or not at all; its path. Raises Unavailable."""
+        """Make the directory with these text files in it, whole or not at all; its path. Raises Unavailable.
+
+        Raises NoRoom when the disk is full, or so nearly full that what is left is kept for the jobs there are.
+        """
 
     def discard(self, uid: str) -> None:
         """Remove it with all it holds. What is not there is fine."""

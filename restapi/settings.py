@@ -60,6 +60,12 @@ class RestApiSettings(Settings):
     sandboxes_dir: AbsolutePath = Field(
         default=Path("/var/lib/prominence/jobs"), description="Directory with a directory for each job's files."
     )
+    min_free_disk_mib: int = Field(
+        default=1024,
+        ge=0,
+        description="MiB of that directory's disk that are kept for the jobs there are: with less free, new ones are "
+        "refused.",
+    )
     token_key_file: Path = Field(
         default=Path("/etc/prominence/secrets/api.key"),
         description="File with the secret that users' tokens are signed with, of 32 bytes at least.",

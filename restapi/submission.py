@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from prominence.core import classads, document, logs, plan
-from prominence.core.errors import Unavailable
+from prominence.core.errors import ProminenceError, Unavailable
 from prominence.core.job import JobSpec
 from prominence.core.validation import parse
 from prominence.restapi import legacy
@@ -38,8 +38,8 @@ def submit(body: Any, caller: Identity, services: Services) -> int:
         description = describe(spec, uid, account, sandbox, services.site)
         job_id = _queue(services.queue, description, uid)
     except _Unknown:
-        raise  # a job without its files would be worse than files without a job
-    except BaseException:
+        raise  # a job without its files would be worse than files without a job; so they stay after a crash, too
+    except ProminenceError:
         services.sandboxes.discard(uid)
         raise
     log.info("job submitted", job=job_id, uid=uid, user=account.user, group=account.group)

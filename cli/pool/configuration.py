@@ -7,7 +7,7 @@ from typing import Any
 
 import tomli_w
 
-from prominence.cli.pool.layout import Pool, PoolSettings
+from prominence.cli.pool.layout import MIN_FREE_DISK_MIB, Pool, PoolSettings
 
 COLLECTOR = "ap"
 ETCD = "etcd:2379"
@@ -42,6 +42,7 @@ def write_configuration(pool: Pool, settings: PoolSettings, images: dict[str, st
 def _restapi(pool: Pool) -> dict[str, Any]:
     return {
         "sandboxes_dir": str(pool.state / "jobs"),
+        "min_free_disk_mib": MIN_FREE_DISK_MIB,
         "token_key_file": f"{SECRETS}/api.key",
         "etcd_endpoints": [ETCD],
         "log_file": str(pool.state / "log" / "restapi" / "restapi.log"),

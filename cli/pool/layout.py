@@ -26,6 +26,10 @@ API_PATH = "/prominence/v1"
 FIRST_PORT = 8280
 
 
+MIN_FREE_DISK_MIB = 1024
+"""Of the disk that the state is on. With less free, the API takes no new jobs."""
+
+
 class PoolSettings(Strict):
     """What `pool up` was told, kept in the state directory so that the next `up` means the same pool."""
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass, field
 
 import docker
 
 from prominence.cli.pool.bring_up import api_complaint, imc_complaint, read_settings
 from prominence.cli.pool.containers import ACCESS_POINT, IMC, TASK, WORKER, containers, refuse_anothers
-from prominence.cli.pool.layout import WORKER_LABEL, Pool
+from prominence.cli.pool.layout import MIN_FREE_DISK_MIB, WORKER_LABEL, Pool
+from prominence.core import units
 
 
 @dataclass
@@ -47,6 +49,12 @@ def look_at(engine: docker.DockerClient, pool: Pool) -> PoolReport:
         report.lines.append(f"API: well, on http://127.0.0.1:{settings.port}")
     if complaint := imc_complaint(engine, pool):
         report.complaints.append(f"{complaint}. Look at: prominence pool logs imc")
+    free_mib = units.mib_of_bytes(shutil.disk_usage(pool.state).free)
+    if free_mib < MIN_FREE_DISK_MIB:
+        report.complaints.append(
+            f"Of the disk with {pool.state} only {free_mib} MiB are free: the API takes no new jobs before there are "
+            f"{MIN_FREE_DISK_MIB} MiB. Remove something from that disk"
+        )
     for worker in containers(engine, pool, WORKER):
         report.workers.append(str(worker.labels.get(WORKER_LABEL, worker.name)))
         report.lines.append(f"worker {report.workers[-1]}: {worker.status}")

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import classad2
 
 from prominence.core import classads
-from prominence.core.errors import Unauthenticated, Unavailable
+from prominence.core.errors import NoRoom, Unauthenticated, Unavailable
 from prominence.core.states import JobStatus
 from prominence.core.view import JobAd
 from prominence.restapi.adapters.ads import plain
@@ -109,7 +109,7 @@ class MemorySandboxes:
 
     def make(self, uid: str, files: Mapping[str, str]) -> str:
         if self.full:
-            raise Unavailable("There is no room for the job's files.")
+            raise NoRoom("There is no room for the job's files.")
         self.files[uid] = {name: text.encode() for name, text in files.items()}
         return f"/sandboxes/{uid}"
 

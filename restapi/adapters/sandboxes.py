@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from prominence.core import logs
-from prominence.core.errors import Unavailable
+from prominence.core import logs, units
+from prominence.core.errors import NoRoom, Unavailable
 from prominence.restapi.ports import Unusable
 
 log = logs.get(__name__)
@@ -25,23 +25,29 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class LocalSandboxes:
-    """Directories for our own account only; HTCondor writes into them as the same account."""
+    """Directories for our own account only; HTCondor writes into them as the same account.
 
-    def __init__(self, root: Path) -> None:
+    min_free_mib: what must be free on their disk before another is made, so that the jobs there are can go on: they write
+    output, and HTCondor its queue, until the disk is really full.
+    """
+
+    def __init__(self, root: Path, min_free_mib: int = 0) -> None:
         self._root = root.absolute()
+        self._min_free_mib = min_free_mib
 
     def make(self, uid: str, files: Mapping[str, str]) -> str:
         directory = self._directory(uid)
         try:
+            self._check_room()
             directory.mkdir(mode=0o700)
         except OSError as error:
-            raise _no_room(uid, error) from error
+            raise _not_made(uid, error) from error
         try:
             for name, text in files.items():
                 _write(directory / name, text)
         except OSError as error:
             self.discard(uid)
-            raise _no_room(uid, error) from error
+            raise _not_made(uid, error) from error
         return str(directory)
 
     def discard(self, uid: str) -> None:
@@ -75,10 +81,27 @@ class LocalSandboxes:
             raise Unusable(f"{name} is not a regular file")
         return os.fdopen(descriptor, "rb")
 
+    def _check_room(self) -> None:
+        disk = os.statvfs(self._root)
+        refusal = too_full(units.mib_of_bytes(disk.f_bavail * disk.f_frsize), self._min_free_mib)
+        if refusal:
+            log.warning("a job was refused for want of room", directory=str(self._root), refusal=refusal)
+            raise NoRoom(refusal)
+
     def _directory(self, uid: str) -> Path:
         if not _UID.fullmatch(uid):
             raise Unusable(f"{uid!r} is not the uid of a job")
         return self._root / uid
+
+
+def too_full(free_mib: int, min_free_mib: int) -> str:
+    """Why a disk with so much free takes no new job; "" when it does."""
+    if free_mib >= min_free_mib:
+        return ""
+    return (
+        f"The service takes no new jobs for now: {free_mib} MiB of its disk are free, and {min_free_mib} MiB are kept "
+        "for the jobs that it has, which go on. Its operator has to make room."
+    )
 
 
 def _write(path: Path, text: str) -> None:
@@ -87,8 +110,8 @@ def _write(path: Path, text: str) -> None:
         file.write(text.encode())
 
 
-def _no_room(uid: str, error: OSError) -> Unavailable:
+def _not_made(uid: str, error: OSError) -> Unavailable:
     log.error("a sandbox could not be made", job=uid, error=str(error))
     if error.errno in _FULL:
-        return Unavailable("The service has no room for another job's files.")
+        return NoRoom("The service has no room for another job's files. Its operator has to make room.")
     return Unavailable("The service cannot store the job's files at the moment.")

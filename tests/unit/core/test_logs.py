@@ -191,3 +191,28 @@ def test_a_file_that_two_processes_find_too_large_is_put_aside_once(file: Path) 
 
 def write(handler: logging.Handler, text: str) -> None:
     handler.emit(logging.makeLogRecord({"msg": text}))
+
+
+def test_a_disk_that_is_full_does_not_stop_who_logs(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("test", Path("/dev/full"))
+    logs.get(__name__).info("lost")
+    assert "No space left" in capsys.readouterr().err
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logs.SharedFile):
+            with pytest.raises(OSError, match="No space left"):  # what is left cannot be written either
+                handler.close()
+
+
+def test_a_log_that_cannot_be_opened_anew_is_written_again_as_soon_as_it_can(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "log"
+    folder.mkdir()
+    logs.configure("test", folder / "file")
+    folder.rename(tmp_path / "put aside")
+    logs.get(__name__).info("lost")
+    logs.get(__name__).info("lost as well")
+    assert "No such file" in capsys.readouterr().err
+    folder.mkdir()
+    logs.get(__name__).info("kept")
+    assert [line["event"] for line in lines(folder / "file")] == ["kept"]

@@ -101,6 +101,7 @@ STATUS = [
     (errors.NotFound, 400),
     (errors.Conflict, 409),
     (errors.Unavailable, 503),
+    (errors.NoRoom, 507),
     (errors.CloudError, 502),
     (errors.OutOfCapacity, 502),
     (errors.QuotaExceeded, 502),

@@ -74,7 +74,7 @@ class TestCreate:
         sandboxes.full = True
         api = an_api(sandboxes=sandboxes)
         answer = api.call("POST", "/jobs", json=job_json())
-        assert answer.status_code == 503
+        assert answer.status_code == 507
         assert "room" in answer.text
         assert api.get("/jobs") == []
 

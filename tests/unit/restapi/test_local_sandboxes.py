@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 import uuid
 from pathlib import Path
 
 import pytest
 
-from prominence.core.errors import Unavailable
+from prominence.core import units
+from prominence.core.errors import NoRoom, Unavailable
 from prominence.restapi.adapters import sandboxes as module
-from prominence.restapi.adapters.sandboxes import SMALL, LocalSandboxes
+from prominence.restapi.adapters.sandboxes import SMALL, LocalSandboxes, too_full
 from prominence.restapi.ports import Unusable
 
 UID = str(uuid.UUID(int=1))
@@ -81,8 +83,25 @@ def test_a_sandbox_is_there_whole_or_not_at_all(
 
     monkeypatch.setattr(module, "_write", until_full)
     other = str(uuid.UUID(int=2))
-    with pytest.raises(Unavailable, match="no room"):
+    with pytest.raises(NoRoom, match="no room"):
         sandboxes.make(other, {"a": "1", "b": "2"})
+    assert [path.name for path in tmp_path.iterdir()] == [UID]
+
+
+def test_a_disk_takes_jobs_while_it_has_what_is_kept_for_those_it_has() -> None:
+    assert too_full(1024, 1024) == ""
+    assert too_full(0, 0) == ""
+    assert "1023 MiB of its disk are free, and 1024 MiB are kept" in too_full(1023, 1024)
+
+
+def test_a_disk_that_is_nearly_full_refuses_new_jobs_and_reads_old_ones(
+    sandboxes: LocalSandboxes, tmp_path: Path
+) -> None:
+    free_mib = units.mib_of_bytes(shutil.disk_usage(tmp_path).free)
+    cautious = LocalSandboxes(tmp_path, min_free_mib=2 * free_mib + 1)
+    with pytest.raises(NoRoom, match="make room"):
+        cautious.make(str(uuid.UUID(int=2)), {})
+    assert cautious.read(UID, "plan.json") == b"{}"
     assert [path.name for path in tmp_path.iterdir()] == [UID]
 
 
