@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import etcd3
 import grpc
 from etcd3.exceptions import Etcd3Exception
+from etcd3.utils import prefix_range_end, to_bytes
 
 from prominence.core.errors import Conflict, Rejected, Unavailable
-from prominence.core.keyvalue.port import Entry, Lease, check_size
+from prominence.core.keyvalue.port import Change, Delete, DeleteBelow, Entry, Lease, Put, check_size
 
 RETRY_AFTER_S = 1
 """A member that failed is asked again after this time; until then the others are, if there are any."""
@@ -48,22 +50,26 @@ class EtcdKeyValue:
         return _entry(answer.kvs[0]) if answer.kvs else None
 
     def list(self, prefix: str) -> list[Entry]:
-        with _translated():
-            answer = (
-                self._client.get_prefix_response(prefix, sort_order="ascend")
-                if prefix
-                else self._client.get_all_response(sort_order="ascend")
-            )
-        return [_entry(pair) for pair in answer.kvs]
+        return [_entry(pair) for pair in self._below(prefix)]
+
+    def keys(self, prefix: str) -> Sequence[str]:
+        return [pair.key.decode() for pair in self._below(prefix, keys_only=True)]
+
+    def change(self, changes: Sequence[Change], expected: Mapping[str, int]) -> None:
+        for change in changes:
+            if isinstance(change, Put):
+                check_size(change.key, change.value)
+        self._if(expected, [self._operation(change) for change in changes])
 
     def put_if(self, key: str, value: bytes, expected: int | None, lease: Lease | None = None) -> int:
         check_size(key, value)
         put = self._client.transactions.put(key, value, lease)
-        revision: int = self._if(key, expected, put).response_put.header.revision
+        [answer] = self._if({} if expected is None else {key: expected}, [put])
+        revision: int = answer.response_put.header.revision
         return revision
 
     def delete_if(self, key: str, expected: int | None) -> None:
-        self._if(key, expected, self._client.transactions.delete(key))
+        self._if({} if expected is None else {key: expected}, [self._client.transactions.delete(key)])
 
     def lease(self, ttl_s: int) -> Lease:
         with _translated():
@@ -73,14 +79,29 @@ class EtcdKeyValue:
         """Close the connections; nothing can be asked any more."""
         self._client.close()
 
-    def _if(self, key: str, expected: int | None, operation: Any) -> Any:
-        # To etcd a key that is not there has revision 0, as it has to us.
-        compare = [] if expected is None else [self._client.transactions.mod(key) == expected]
+    def _below(self, prefix: str, keys_only: bool = False) -> Any:
+        ask = partial(self._client.get_prefix_response, prefix) if prefix else self._client.get_all_response
         with _translated():
-            succeeded, answers = self._client.transaction(compare, success=[operation], failure=[])
+            return ask(sort_order="ascend", keys_only=keys_only).kvs
+
+    def _operation(self, change: Change) -> Any:
+        transactions = self._client.transactions
+        match change:
+            case Put(key, value):
+                return transactions.put(key, value)
+            case Delete(key):
+                return transactions.delete(key)
+            case DeleteBelow(prefix):
+                return transactions.delete(prefix, range_end=prefix_range_end(to_bytes(prefix)))
+
+    def _if(self, expected: Mapping[str, int], operations: Sequence[Any]) -> Any:
+        # To etcd a key that is not there has revision 0, as it has to us.
+        compare = [self._client.transactions.mod(key) == revision for key, revision in expected.items()]
+        with _translated():
+            succeeded, answers = self._client.transaction(compare, success=list(operations), failure=[])
         if not succeeded:
-            raise Conflict(f"{key} was changed by somebody else")
-        return answers[0]
+            raise Conflict(f"{', '.join(expected)} was changed by somebody else")
+        return answers
 
 
 class _EtcdLease:

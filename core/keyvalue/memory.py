@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from prominence.core.errors import Conflict, Unavailable
-from prominence.core.keyvalue.port import Entry, Lease, check_size
+from prominence.core.keyvalue.port import Change, Delete, DeleteBelow, Entry, Lease, Put, check_size
 
 
 class MemoryKeyValue:
@@ -33,6 +33,21 @@ class MemoryKeyValue:
         with self._lock:
             self._begin()
             return [self._entries[key].entry for key in sorted(self._entries) if key.startswith(prefix)]
+
+    def keys(self, prefix: str) -> Sequence[str]:
+        return [entry.key for entry in self.list(prefix)]
+
+    def change(self, changes: Sequence[Change], expected: Mapping[str, int]) -> None:
+        for change in changes:
+            if isinstance(change, Put):
+                check_size(change.key, change.value)
+        with self._lock:
+            self._begin()
+            for key, revision in expected.items():
+                self._check(key, revision)
+            self._revision += 1
+            for change in changes:
+                self._apply(change)
 
     def put_if(self, key: str, value: bytes, expected: int | None, lease: Lease | None = None) -> int:
         check_size(key, value)
@@ -72,6 +87,16 @@ class MemoryKeyValue:
         with self._lock:
             self._begin()
             self._end(lease)
+
+    def _apply(self, change: Change) -> None:
+        match change:
+            case Put(key, value):
+                self._entries[key] = _Stored(Entry(key, value, self._revision), None)
+            case Delete(key):
+                self._entries.pop(key, None)
+            case DeleteBelow(prefix):
+                for key in [key for key in self._entries if key.startswith(prefix)]:
+                    del self._entries[key]
 
     def _begin(self) -> None:
         """What every verb does first: fail if told to, and let leases run out."""

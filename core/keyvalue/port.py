@@ -7,6 +7,7 @@ Unavailable; a write that raised Unavailable may have happened.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,6 +29,31 @@ class Entry:
     revision: int
 
 
+@dataclass(frozen=True)
+class Put:
+    """Write a key."""
+
+    key: str
+    value: bytes
+
+
+@dataclass(frozen=True)
+class Delete:
+    """Delete a key, if it is there."""
+
+    key: str
+
+
+@dataclass(frozen=True)
+class DeleteBelow:
+    """Delete every key that starts with `prefix`, which is not empty."""
+
+    prefix: str
+
+
+Change = Put | Delete | DeleteBelow
+
+
 class Lease(Protocol):
     """A promise to be alive. Keys written under it vanish when it is not refreshed for its time to live."""
 
@@ -46,6 +72,15 @@ class KeyValue(Protocol):
 
     def list(self, prefix: str) -> list[Entry]:
         """All entries whose keys start with `prefix`, sorted by key."""
+
+    def keys(self, prefix: str) -> Sequence[str]:
+        """The keys that start with `prefix`, sorted: a list without the values."""
+
+    def change(self, changes: Sequence[Change], expected: Mapping[str, int]) -> None:
+        """Make all these changes at once, if each key in `expected` has that revision; else none of them.
+
+        No two of them touch the same key. Raises Conflict, and Rejected when a value is too large.
+        """
 
     def put_if(self, key: str, value: bytes, expected: int | None, lease: Lease | None = None) -> int:
         """Write if the key's revision is `expected` (None: whatever it is) and return the new revision.

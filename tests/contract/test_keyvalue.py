@@ -14,7 +14,7 @@ from prominence.core.errors import Conflict, Rejected, Unavailable
 from prominence.core.keyvalue.election import Election
 from prominence.core.keyvalue.etcd import EtcdKeyValue
 from prominence.core.keyvalue.memory import MemoryKeyValue
-from prominence.core.keyvalue.port import ABSENT, LARGEST_VALUE, KeyValue
+from prominence.core.keyvalue.port import ABSENT, LARGEST_VALUE, Delete, DeleteBelow, KeyValue, Put
 
 TTL_S = 2
 TIMEOUT_S = 2.0
@@ -202,6 +202,90 @@ class TestKeyValue:
             thread.join()
         assert store.list(key)[0].value == b"40"
 
+    def test_keys_are_listed_without_their_values(self, store: KeyValue, key: str) -> None:
+        for name in ("b", "a", "é", "a/b"):
+            store.put_if(f"{key}/{name}", b"x" * 1000, ABSENT)
+        store.put_if(f"{key}0", b"", ABSENT)
+        assert store.keys(f"{key}/") == [f"{key}/{name}" for name in ("a", "a/b", "b", "é")]
+        assert store.keys(f"{key}/nothing") == []
+        assert set(store.keys(f"{key}/")) < set(store.keys(""))
+
+
+class TestChanges:
+    """Several writes that happen together or not at all."""
+
+    def test_all_are_made_at_once(self, store: KeyValue, key: str) -> None:
+        counter = store.put_if(f"{key}/count", b"3", ABSENT)
+        for name in ("old", "range", "range/1", "rangers", "ran"):
+            store.put_if(f"{key}/{name}", b"", ABSENT)
+        store.change(
+            [
+                Put(f"{key}/count", b"1"),
+                Put(f"{key}/new", b"n"),
+                Delete(f"{key}/old"),
+                Delete(f"{key}/never"),
+                DeleteBelow(f"{key}/range"),
+            ],
+            {f"{key}/count": counter, f"{key}/new": ABSENT},
+        )
+        assert [(entry.key.removeprefix(key), entry.value) for entry in store.list(key)] == [
+            ("/count", b"1"),
+            ("/new", b"n"),
+            ("/ran", b""),
+        ]
+        revisions = {entry.revision for entry in store.list(key) if entry.value}
+        assert len(revisions) == 1 and min(revisions) > counter
+
+    @pytest.mark.parametrize("wrong", ["one", "two"])
+    def test_none_is_made_when_one_revision_is_not_as_expected(self, wrong: str, store: KeyValue, key: str) -> None:
+        expected = {f"{key}/{name}": store.put_if(f"{key}/{name}", b"before", ABSENT) for name in ("one", "two")}
+        expected[f"{key}/{wrong}"] -= 1
+        with pytest.raises(Conflict):
+            store.change([Put(f"{key}/one", b"after"), Delete(f"{key}/two"), Put(f"{key}/three", b"")], expected)
+        assert [entry.value for entry in store.list(key)] == [b"before", b"before"]
+
+    def test_what_is_expected_need_not_be_changed(self, store: KeyValue, key: str) -> None:
+        guard = store.put_if(f"{key}/guard", b"", ABSENT)
+        store.change([Put(f"{key}/a", b"")], {f"{key}/guard": guard})
+        store.delete_if(f"{key}/guard", guard)
+        with pytest.raises(Conflict):
+            store.change([Put(f"{key}/a", b"")], {f"{key}/guard": guard})
+
+    def test_without_expectations_they_always_happen(self, store: KeyValue, key: str) -> None:
+        store.change([DeleteBelow(key)], {})
+        store.change([Put(key, b"one")], {})
+        store.change([Put(key, b"two")], {})
+        store.change([], {})
+        assert [entry.value for entry in store.list(key)] == [b"two"]
+
+    def test_a_value_that_is_too_large_is_refused(self, store: KeyValue, key: str) -> None:
+        with pytest.raises(Rejected, match="limit"):
+            store.change([Put(f"{key}/a", b""), Put(f"{key}/b", b"x" * (LARGEST_VALUE + 1))], {})
+        assert store.list(key) == []
+
+    def test_of_many_that_change_two_keys_at_once_none_is_half_done(self, store: KeyValue, key: str) -> None:
+        total = f"{key}-total"
+        store.put_if(total, b"0", ABSENT)
+
+        def add(number: int) -> None:
+            while True:
+                entry = store.get(total)
+                assert entry is not None
+                changes = [Put(total, str(int(entry.value) + 1).encode()), Put(f"{key}/{number}", b"")]
+                try:
+                    return store.change(changes, {total: entry.revision})
+                except Conflict:
+                    continue
+
+        threads = [threading.Thread(target=add, args=(number,)) for number in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        entry = store.get(total)
+        assert entry is not None
+        assert int(entry.value) == len(store.keys(f"{key}/")) == 12
+
 
 class TestLease:
     def test_its_keys_vanish_when_it_is_not_refreshed(self, world: World, key: str) -> None:
@@ -244,6 +328,8 @@ class TestOutage:
         verbs: list[Callable[[], object]] = [
             lambda: world.store.get(key),
             lambda: world.store.list(key),
+            lambda: world.store.keys(key),
+            lambda: world.store.change([Put(key, b"lost")], {}),
             lambda: world.store.put_if(key, b"lost", None),
             lambda: world.store.delete_if(key, None),
             lambda: world.store.lease(5),
