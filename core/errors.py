@@ -6,6 +6,7 @@ ProminenceError
 ├── Forbidden              known, and not allowed
 ├── NotFound               no such thing, or none that the caller may see
 ├── Conflict               lost a compare-and-set, or the wrong state for this act
+├── QuotaReached           the caller's share of the space is used up; not before they delete something
 ├── Unavailable            try again; says after how long, if known
 │   └── NoRoom             not before somebody has made room on a disk of the service
 └── CloudError             a cloud did not do what it was asked
@@ -63,6 +64,10 @@ class NotFound(ProminenceError):
 
 class Conflict(ProminenceError):
     """Somebody else was first, or the thing is in the wrong state for this act."""
+
+
+class QuotaReached(ProminenceError):
+    """The share of the space that a user or a group has is used up. Deleting something helps."""
 
 
 class Unavailable(ProminenceError):

@@ -13,6 +13,9 @@ from typing import Any
 NOT_FOUND = 400
 """Any 404 makes the published client say that PROMINENCE_URL is wrong, whatever the body tells."""
 
+NO_SUCH_KEY = 404
+"""The exception to the rule: by this the published client tells a key that is not there, when "No such key" is said."""
+
 _SAID_BY_US = frozenset({"statusReason", "statusReasonCode", "exitCode"})
 
 _EMPTY_MEANS_ABSENT = frozenset(
@@ -47,6 +50,11 @@ def _says_nothing(key: str, value: Any) -> bool:
 def is_of_a_workflow(parameters: Mapping[str, list[str]]) -> bool:
     """`list jobs N` asks for the jobs of workflow N with the parameters of a list of jobs by id."""
     return parameters.get("workflow") == ["true"]
+
+
+def lists_keys(key: str, parameters: Mapping[str, list[str]]) -> bool:
+    """The same address is a key or the beginning of many; `list` tells which, with any value or none."""
+    return "list" in parameters or not key.strip("/")
 
 
 def says_yes(values: list[str] | None) -> bool:

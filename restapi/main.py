@@ -47,6 +47,7 @@ def _services(settings: RestApiSettings) -> Services:
         site=settings.jobs.site(),
         clock=lambda: datetime.now(UTC),
         new_uid=lambda: str(uuid.uuid4()),
+        kv=settings.kv.limits(),
     )
 
 

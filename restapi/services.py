@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from prominence.core.keyvalue.port import KeyValue
+from prominence.restapi.kv import KvLimits
 from prominence.restapi.ports import Identities, JobQueue, Sandboxes
 from prominence.restapi.translate.site import Site
 
@@ -22,3 +23,4 @@ class Services:
     site: Site
     clock: Callable[[], datetime]
     new_uid: Callable[[], str]
+    kv: KvLimits = field(default=KvLimits(), kw_only=True)

@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from prominence.core.keyvalue.port import LARGEST_VALUE
 from prominence.core.settings import Settings
+from prominence.restapi.kv import KvLimits
 from prominence.restapi.translate.site import Site
 
 
@@ -54,6 +56,18 @@ class JobSettings(Settings):
         )
 
 
+class KvSettings(Settings):
+    """How much users may keep in the key-value store."""
+
+    max_value: int = Field(default=16_000, ge=1, le=LARGEST_VALUE, description="Bytes of one value.")
+    max_keys: int = Field(default=10_000, ge=1, description="Keys of one user.")
+    max_total: int = Field(default=10_000_000, ge=1, description="Bytes of all keys and values of one user.")
+
+    def limits(self) -> KvLimits:
+        """For the verbs."""
+        return KvLimits(self.max_value, self.max_keys, self.max_total)
+
+
 class RestApiSettings(Settings):
     """All of them. Where it listens is gunicorn's business."""
 
@@ -77,3 +91,4 @@ class RestApiSettings(Settings):
     log_file: Path | None = Field(default=None, description="Where the log goes; absent: to stderr.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="What to log.")
     jobs: JobSettings = Field(default_factory=JobSettings, description="What this site gives to every job.")
+    kv: KvSettings = Field(default_factory=KvSettings, description="How much users may keep as keys and values.")

@@ -14,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from urllib3 import HTTPConnectionPool, HTTPResponse
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ReadTimeoutError
+from urllib3.util.retry import Retry
 
-from prominence.cli.client import ProminenceClient, patience
+from prominence.cli.client import ProminenceClient
 from prominence.cli.errors import ApiError, ClientError, NoSuchJob, TokenRefused, Unreachable
+from prominence.cli.transport import patience
 
 
 def a_client(api: FakeApi) -> ProminenceClient:
@@ -152,7 +154,7 @@ def test_a_job_that_was_surely_not_sent_is_not_said_to_exist_perhaps() -> None:
     api.instead.append(failing(a_refused_connection()))
     with pytest.raises(Unreachable) as refusal:
         a_client(api).create_job({})
-    assert "may have been created" not in str(refusal.value)
+    assert "all the same" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +163,7 @@ def test_a_job_that_was_surely_not_sent_is_not_said_to_exist_perhaps() -> None:
 def test_a_job_that_may_have_been_created_is_said_to_exist_perhaps(error: requests.RequestException) -> None:
     api = FakeApi()
     api.instead.append(failing(error))
-    with pytest.raises(Unreachable, match="may have been created all the same"):
+    with pytest.raises(Unreachable, match="may have done all the same"):
         a_client(api).create_job({})
 
 
@@ -186,8 +188,27 @@ def test_a_get_is_retried_over_a_restart_and_a_post_is_not() -> None:
     assert not patience().is_retry("GET", 500)
 
 
-def test_retries_cover_a_restart_of_fifteen_seconds() -> None:
-    policy, waited = patience(), 0.0
+def test_each_new_job_has_a_key_by_which_the_api_knows_it_again() -> None:
+    api = FakeApi()
+    a_client(api).create_job({})
+    a_client(api).create_job({})
+    a_client(api).create_job({}, idempotency_key="mine")
+    one, other, mine = (request.headers["Idempotency-Key"] for request in api.asked)
+    assert len({one, other, mine}) == 3
+    assert mine == "mine"
+
+
+def test_a_token_that_is_looked_up_is_looked_up_for_each_request() -> None:
+    api, tokens = FakeApi(), iter(["one", "two"])
+    with ProminenceClient(URL, lambda: next(tokens), a_session(api)) as client:
+        client.jobs()
+        client.jobs()
+    assert [request.headers["Authorization"] for request in api.asked] == ["Bearer one", "Bearer two"]
+
+
+@pytest.mark.parametrize("policy", [patience(), patience("POST", connect=5)], ids=["GET", "POST with a key"])
+def test_retries_cover_a_restart_of_fifteen_seconds(policy: Retry) -> None:
+    waited = 0.0
     for _ in range(5):
         policy = policy.increment("GET", "/", error=ConnectionResetError())
         waited += policy.get_backoff_time()
@@ -209,9 +230,9 @@ def test_the_api_may_ask_for_a_pause_within_reason(asked: str, waited: int) -> N
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8080/v1", "http://localhost/v1", "http://[::1]:80/v1"])
 def test_the_pool_on_this_machine_is_not_asked_for_through_a_proxy(url: str) -> None:
     with ProminenceClient(url, TOKEN) as client:
-        assert client._session.trust_env is False
+        assert client._api._session.trust_env is False
     with ProminenceClient("https://api.test/v1", TOKEN) as client:
-        assert client._session.trust_env is True
+        assert client._api._session.trust_env is True
 
 
 def test_a_described_job_comes_as_it_is() -> None:

@@ -20,7 +20,7 @@ def api() -> Api:
     return an_api()
 
 
-ROUTES = [
+OF_JOBS = [
     ("POST", "/jobs"),
     ("GET", "/jobs"),
     ("GET", "/jobs/1"),
@@ -29,6 +29,7 @@ ROUTES = [
     ("GET", "/jobs/1/stdout"),
     ("GET", "/jobs/1/stderr"),
 ]
+ROUTES = [*OF_JOBS, ("GET", "/kv"), ("GET", "/kv/a"), ("POST", "/kv/a"), ("DELETE", "/kv/a")]
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer nobody's", "token-of-alice", "Bearer token-of-alice x"])
@@ -45,13 +46,14 @@ def test_without_a_valid_token_nothing_is_told_or_done(method: str, path: str, h
 
 
 def test_every_route_but_health_needs_a_token(api: Api) -> None:
-    tested = {(method, path.partition("?")[0].replace("/1", "/<job>")) for method, path in ROUTES}
+    urls = api.app.url_map.bind("")
+    tested = {(method, urls.match(BASE_PATH + path.partition("?")[0], method)[0]) for method, path in ROUTES}
     served = {
-        (method, rule.rule.removeprefix(BASE_PATH))
+        (method, rule.endpoint)
         for rule in api.app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD"}
     }
-    assert served == tested | {("GET", "/health")}
+    assert served == tested | {("GET", "health.health")}
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "token", "Token", "anything"])
@@ -100,6 +102,7 @@ STATUS = [
     (errors.Forbidden, 403),
     (errors.NotFound, 400),
     (errors.Conflict, 409),
+    (errors.QuotaReached, 507),
     (errors.Unavailable, 503),
     (errors.NoRoom, 507),
     (errors.CloudError, 502),
@@ -152,7 +155,7 @@ def test_whatever_goes_wrong_the_answer_is_json(error: Exception, status: int, h
 
 def test_a_queue_that_is_away_is_503_everywhere(api: Api) -> None:
     api.queue.unavailable = "The schedd is away."
-    for method, path in ROUTES:
+    for method, path in OF_JOBS:
         answer = api.call(method, path, json=job_json())
         assert (answer.status_code, answer.json) == (503, {"error": "The schedd is away."}), path
 

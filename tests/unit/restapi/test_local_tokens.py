@@ -72,7 +72,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("changes", WRONG, ids=str)
+@pytest.mark.parametrize("changes", WRONG, ids=[f"{number}-{[*one][0]}" for number, one in enumerate(WRONG)])
 def test_a_claim_that_is_wrong_or_missing_makes_it_nobodys(changes: dict[str, Any]) -> None:
     with pytest.raises(Unauthenticated):
         TOKENS.who(jwt.encode({k: v for k, v in {**GOOD, **changes}.items() if v is not None}, KEY, algorithm="HS256"))
