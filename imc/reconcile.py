@@ -91,25 +91,30 @@ class Reconciler:
     def _take(self, step: Step, record: Record, world: World, now: datetime) -> None:
         """Do at once what concerns the record only, begin what reaches outside."""
         name, pool = record.name, self._acts.pool
-        if step.act is Act.CREATE:
-            self._create(record, world.node_of(record), now)
-        elif step.act is Act.ENTER and step.phase:
-            self._enter(record, step.phase, step.reason, now)
-        elif step.act is Act.GIVE_UP:
-            self._give_up(record, step.reason)
-        elif step.act is Act.FORGET:
-            self._records.forget(name)
-            self._setbacks.worked(setbacks.worker(name))
-        elif step.act is Act.DELETE:
-            self._begin(step, name, partial(self._acts.delete, name, world.clouds_with(name)))
-        elif step.act is Act.END and step.phase:
-            self._begin(step, name, partial(self._acts.end, record, step.phase, step.reason))
-        elif step.act is Act.DRAIN:
-            self._begin(step, name, partial(pool.drain, name, step.reason))
-        elif step.act is Act.UNDRAIN:
-            self._begin(step, name, partial(pool.undrain, name))
-        elif step.act is Act.INVALIDATE:
-            self._begin(step, name, partial(pool.invalidate, name))
+        match step:
+            case Step(Act.WAIT):
+                pass
+            case Step(Act.CREATE):
+                self._create(record, world.node_of(record), now)
+            case Step(Act.ENTER, reason, WorkerPhase() as phase):
+                self._enter(record, phase, reason, now)
+            case Step(Act.GIVE_UP, reason):
+                self._give_up(record, reason)
+            case Step(Act.FORGET):
+                self._records.forget(name)
+                self._setbacks.worked(setbacks.worker(name))
+            case Step(Act.DELETE):
+                self._begin(step, name, partial(self._acts.delete, name, world.clouds_with(name)))
+            case Step(Act.END, reason, WorkerPhase() as phase):
+                self._begin(step, name, partial(self._acts.end, record, phase, reason))
+            case Step(Act.DRAIN, reason):
+                self._begin(step, name, partial(pool.drain, name, reason))
+            case Step(Act.UNDRAIN):
+                self._begin(step, name, partial(pool.undrain, name))
+            case Step(Act.INVALIDATE):
+                self._begin(step, name, partial(pool.invalidate, name))
+            case _:
+                raise AssertionError(f"no such step: {step}")
 
     def _create(self, record: Record, node: Node | Sight, now: datetime) -> None:
         """Find a place, record the intent, ask the cloud."""

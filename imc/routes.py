@@ -42,6 +42,12 @@ def blueprint(services: Services) -> Blueprint:
         if request.endpoint != "imc.health":
             _authenticate(services.token)
 
+    _add_workers(routes, services)
+    _add_the_rest(routes, services)
+    return routes
+
+
+def _add_workers(routes: Blueprint, services: Services) -> None:
     @routes.put("/v1/workers/<name>")
     def put(name: str) -> ResponseReturnValue:
         valid = _name(name)
@@ -68,6 +74,8 @@ def blueprint(services: Services) -> Blueprint:
         services.changed()
         return _dumped(record)
 
+
+def _add_the_rest(routes: Blueprint, services: Services) -> None:
     @routes.get("/v1/clouds")
     def clouds() -> ResponseReturnValue:
         return [_dumped(cloud) for cloud in services.records.clouds()]
@@ -79,8 +87,6 @@ def blueprint(services: Services) -> Blueprint:
             raise Unavailable(f"The reconciler has done nothing for {silence_s:.0f} s.")
         services.records.check()
         return "", 204
-
-    return routes
 
 
 def _authenticate(token: SecretStr) -> None:
