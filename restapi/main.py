@@ -48,6 +48,7 @@ def _services(settings: RestApiSettings) -> Services:
         clock=lambda: datetime.now(UTC),
         new_uid=lambda: str(uuid.uuid4()),
         kv=settings.kv.limits(),
+        remember_s=settings.remember_s,
     )
 
 

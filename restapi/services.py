@@ -14,7 +14,7 @@ from prominence.restapi.translate.site import Site
 
 @dataclass(frozen=True)
 class Services:
-    """clock: now. new_uid: a new UUID as text."""
+    """clock: now. new_uid: a new UUID as text. remember_s: how long a request with a key is known again."""
 
     queue: JobQueue
     sandboxes: Sandboxes
@@ -24,3 +24,4 @@ class Services:
     clock: Callable[[], datetime]
     new_uid: Callable[[], str]
     kv: KvLimits = field(default=KvLimits(), kw_only=True)
+    remember_s: int = field(default=86_400, kw_only=True)

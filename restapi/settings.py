@@ -90,5 +90,8 @@ class RestApiSettings(Settings):
     max_body: int = Field(default=1024 * 1024, ge=1024, description="Bytes that a request may bring.")
     log_file: Path | None = Field(default=None, description="Where the log goes; absent: to stderr.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="What to log.")
+    remember_s: int = Field(
+        default=86_400, ge=60, description="Seconds for which a request with an Idempotency-Key is known again."
+    )
     jobs: JobSettings = Field(default_factory=JobSettings, description="What this site gives to every job.")
     kv: KvSettings = Field(default_factory=KvSettings, description="How much users may keep as keys and values.")

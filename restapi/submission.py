@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from prominence.core import classads, document, logs, plan
@@ -22,11 +24,24 @@ SPEC_FILE = "spec.json"
 """The job as its user described it."""
 
 
-def submit(body: Any, caller: Identity, services: Services) -> int:
+class PerhapsQueued(Unavailable):
+    """Nobody can say whether the job was queued."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """To be the one who submits a job. check: raises Unavailable when somebody else has become that."""
+
+    uid: str
+    check: Callable[[], object] = lambda: None
+
+
+def submit(body: Any, caller: Identity, services: Services, claim: Claim | None = None) -> int:
     """Submit the job that a request's body describes; its id. Raises Rejected with every mistake in it."""
     spec = parse(JobSpec, legacy.job(body))
     account = charged(caller, spec.group, services.site.default_group)
-    uid = services.new_uid()
+    claim = claim or Claim(services.new_uid())
+    uid = claim.uid
     sandbox = services.sandboxes.make(
         uid,
         {
@@ -36,18 +51,15 @@ def submit(body: Any, caller: Identity, services: Services) -> int:
     )
     try:
         description = describe(spec, uid, account, sandbox, services.site)
+        claim.check()
         job_id = _queue(services.queue, description, uid)
-    except _Unknown:
+    except PerhapsQueued:
         raise  # a job without its files would be worse than files without a job; so they stay after a crash, too
     except ProminenceError:
         services.sandboxes.discard(uid)
         raise
     log.info("job submitted", job=job_id, uid=uid, user=account.user, group=account.group)
     return job_id
-
-
-class _Unknown(Unavailable):
-    """Nobody can say whether the job was queued."""
 
 
 def _queue(queue: JobQueue, description: SubmitDescription, uid: str) -> int:
@@ -59,7 +71,7 @@ def _queue(queue: JobQueue, description: SubmitDescription, uid: str) -> int:
             found = queue.find(Selection(uid=uid))
         except Unavailable as again:
             log.warning("nobody knows whether a job was queued", uid=uid)
-            raise _Unknown(str(error), error.retry_after_s) from again
+            raise PerhapsQueued(str(error), error.retry_after_s) from again
         if not found:
             raise
         return int(found[0][classads.CLUSTER_ID])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
 from prominence.core.errors import Rejected
-from prominence.restapi import actions, listing, query, submission
+from prominence.restapi import actions, idempotency, listing, query
 from prominence.restapi.identity import Scope
 from prominence.restapi.output import output
 from prominence.restapi.routes.reading import body, caller, parameters
@@ -27,7 +27,8 @@ def blueprint(services: Services) -> Blueprint:
     @routes.post("/jobs")
     def create() -> ResponseReturnValue:
         user = caller(services, Scope.JOBS_WRITE)
-        return {"id": submission.submit(body(), user, services)}, 201
+        key = request.headers.get(idempotency.HEADER)
+        return {"id": idempotency.submit(body(), request.get_data(), key, user, services)}, 201
 
     @routes.get("/jobs")
     def list_jobs() -> ResponseReturnValue:
