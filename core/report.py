@@ -15,6 +15,12 @@ from prominence.core.reasons import Reason
 VERSION = 1
 FILE_NAME = "report.json"
 
+HANDED_BACK_BY = 1
+"""The signal, SIGHUP, by which an executor ends itself when the worker has failed the job: the job is queued again.
+
+No task can bring it about: what a task exits with, or what ends it, becomes an exit code of the executor.
+"""
+
 
 class Outcome(str, enum.Enum):
     """How an attempt ended. The task's failures are the user's business, the system's are ours."""
@@ -53,7 +59,7 @@ class ExecutionReport:
     """One attempt. Times are Unix epochs in seconds.
 
     reason and details: why it did not succeed; `core.reasons.explain(reason, **details)` is the sentence.
-    exit_code: what the executor itself exits with, which becomes the job's.
+    exit_code: what the executor itself exits with, which becomes the job's; -HANDED_BACK_BY: it ends by that signal.
     """
 
     outcome: Outcome

@@ -22,12 +22,12 @@ from typing import Dict, List, Optional, Sequence
 from prominence.core import document
 from prominence.core.plan import ExecutionPlan
 from prominence.core.report import FILE_NAME, ExecutionReport
-from prominence.executor import choice, condor, sandbox
+from prominence.executor import choice, condor, exits, handing_back, sandbox
 from prominence.executor.adapters.apptainer import Apptainer
 from prominence.executor.adapters.broker import Broker
 from prominence.executor.adapters.docker import DockerCommand
 from prominence.executor.broker import protocol
-from prominence.executor.ports import ContainerRuntime, RuntimeUnavailable, Stop
+from prominence.executor.ports import ContainerRuntime, RuntimeUnavailable, Stop, WorkerLost
 from prominence.executor.run import Found, run
 
 _PROCESSES = 8192
@@ -55,7 +55,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, stop.request)
     _limit_processes()
-    return run(lambda: _read(Path(chosen.plan)), machine, lambda report: _write(place.sandbox, report), stop)
+    exit_code = run(lambda: _read(Path(chosen.plan)), machine, lambda report: _write(place.sandbox, report), stop)
+    return handing_back.hand_back(stop, machine.is_well) if exit_code == exits.HANDED_BACK else exit_code
 
 
 RUNTIMES = ("apptainer", "docker", "podman")
@@ -100,7 +101,17 @@ class Machine:
                     found.versions[name] = runtime.version()
                     found.runtimes[name] = runtime
                     break
+            if self.place.runtimes is not None and name not in found.runtimes:
+                raise WorkerLost(f"the worker's {name} does not answer any more")
         return found
+
+    def is_well(self) -> bool:
+        """Whether the worker's broker and its engine answer: without them jobs are handed back."""
+        try:
+            Broker(self.broker_socket, self.place.sandbox).version()
+        except RuntimeUnavailable:
+            return False
+        return True
 
     def workspace(self, runtimes: Dict[str, ContainerRuntime]) -> sandbox.Workspace:
         # The broker shows its own directories to containers and no others; every other runtime can show these too.

@@ -73,6 +73,10 @@ class RuntimeUnavailable(RuntimeTrouble):
     """It is not there, or does not answer."""
 
 
+class WorkerLost(RuntimeTrouble):
+    """The worker's part has gone from under the job, as when the worker is being stopped: it is to run once more."""
+
+
 class FetchFailed(RuntimeTrouble):
     """The image cannot be had. The text says why in a few words, without the image's name."""
 
@@ -110,11 +114,11 @@ class ContainerRuntime(Protocol):
         """Whether the image can be run without fetching it. Raises RuntimeTrouble."""
 
     def fetch(self, image: str, stop: Stop) -> None:
-        """Get the image; fetching what is there already is fine. Raises FetchFailed, Interrupted."""
+        """Get the image; fetching what is there already is fine. Raises FetchFailed, Interrupted, WorkerLost."""
 
     def run(self, container: Container, limits: Limits, stop: Stop) -> Ended:
         """Run a container of a fetched image to its end; nothing of it is left running when this returns.
 
         Its output goes to this process's stdout and stderr. It sees no file of the worker but home and tmp, and its
-        memory is limited. Raises RuntimeFailed.
+        memory is limited. Raises RuntimeFailed, WorkerLost.
         """

@@ -12,9 +12,9 @@ from prominence.core.plan import ExecutionPlan
 from prominence.core.reasons import Reason
 from prominence.core.report import ExecutionReport, Outcome
 from prominence.executor import exits
-from prominence.executor.ports import ContainerRuntime, RuntimeTrouble, Stop
+from prominence.executor.ports import ContainerRuntime, RuntimeTrouble, Stop, WorkerLost
 from prominence.executor.sandbox import Workspace
-from prominence.executor.tasks import Bench, Failure, run_tasks
+from prominence.executor.tasks import Bench, Failure, handed_back, run_tasks
 
 Publish = Callable[[ExecutionReport], None]
 
@@ -43,7 +43,7 @@ class Worker(Protocol):
         """For people."""
 
     def find(self, wanted: Sequence[str]) -> Found:
-        """Which of these runtimes work here."""
+        """Which of these runtimes work here. Raises WorkerLost where one does not that is known to have worked."""
 
     def workspace(self, runtimes: Dict[str, ContainerRuntime]) -> Workspace:
         """The directories of this job, such that all of these runtimes can show them. Raises RuntimeTrouble."""
@@ -56,7 +56,7 @@ def run(
     stop: Stop,
     now: Callable[[], float] = time.time,
 ) -> int:
-    """Do what the plan says; the exit code. Each report that is published replaces the one before."""
+    """Do what the plan says; the exit code, or HANDED_BACK. Each report that is published replaces the one before."""
     story = _Story(worker, publish, now())
     failure: Optional[Failure] = None
     try:
@@ -65,6 +65,8 @@ def run(
         story.tell(runtime_versions=found.versions)
         bench = Bench(found.runtimes, worker.workspace(found.runtimes), worker.job_id)
         failure = run_tasks(plan, bench, stop, lambda tasks: story.tell(tasks=tasks))
+    except WorkerLost as error:
+        failure = handed_back(error)
     except (BadDocument, RuntimeTrouble, OSError) as error:
         failure = _failed(str(error))
     except Exception as error:  # noqa: BLE001 - whatever happened, there is a report

@@ -22,6 +22,7 @@ from prominence.executor.ports import (
     Limits,
     RuntimeTrouble,
     Stop,
+    WorkerLost,
 )
 
 Progress = Callable[[Tuple[TaskReport, ...]], None]
@@ -85,10 +86,17 @@ def _run_task(
         return report, _system(Reason.NO_RUNTIME, detail=str(error))
     except FetchFailed as error:
         return report, _system(Reason.IMAGE_PULL_FAILED, image=task.image, detail=str(error))
+    except WorkerLost as error:
+        return report, handed_back(error)
     except RuntimeTrouble as error:
         return report, _system(Reason.EXECUTOR_FAILED, detail=str(error))
     except Interrupted:
         return report, _STOPPED
+
+
+def handed_back(error: WorkerLost) -> Failure:
+    """What is reported of an attempt that will be repeated."""
+    return Failure(Outcome.SYSTEM_FAILED, Reason.EXECUTOR_FAILED, exits.HANDED_BACK, {"detail": str(error)})
 
 
 def judge(plan: ExecutionPlan, number: int, ended: Ended) -> Optional[Failure]:

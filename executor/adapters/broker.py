@@ -23,6 +23,7 @@ from prominence.executor.ports import (
     RuntimeFailed,
     RuntimeUnavailable,
     Stop,
+    WorkerLost,
 )
 from prominence.executor.sandbox import Workspace
 
@@ -50,7 +51,7 @@ class Broker:
         self._connect()
         try:
             return str(self._ask("version")["version"])
-        except RuntimeFailed as error:
+        except (RuntimeFailed, WorkerLost) as error:
             raise RuntimeUnavailable(str(error)) from error
 
     def workspace(self) -> Workspace:
@@ -69,6 +70,7 @@ class Broker:
             answer = self.receive(TICK_S)
             if answer is not None:
                 break
+        _check_engine(answer)
         if not answer["ok"]:
             raise FetchFailed(words.why_not_fetched(answer["message"]))
 
@@ -92,7 +94,7 @@ class Broker:
         self._send(protocol.line("signal", name=name))
 
     def receive(self, timeout_s: float) -> Optional[Dict[str, Any]]:
-        """The next answer, if it comes in time. Raises RuntimeFailed when the broker has hung up."""
+        """The next answer, if it comes in time. Raises WorkerLost when the broker has hung up."""
         give_up_at = time.monotonic() + timeout_s
         while b"\n" not in self._received:
             left_s = max(0.0, give_up_at - time.monotonic())
@@ -101,9 +103,9 @@ class Broker:
             try:
                 data = self._connected().recv(64 * 1024)
             except OSError as error:
-                raise RuntimeFailed(f"the worker's broker does not answer: {error.strerror}") from error
+                raise WorkerLost(f"the worker's broker does not answer: {error.strerror}") from error
             if not data:
-                raise RuntimeFailed("the worker's broker has hung up")
+                raise WorkerLost("the worker's broker has hung up")
             self._received += data
         text, _, self._received = self._received.partition(b"\n")
         answer: Dict[str, Any] = json.loads(text)
@@ -113,7 +115,8 @@ class Broker:
         self._send(protocol.line(verb, **fields))
         answer = self.receive(_ANSWER_S)
         if answer is None:
-            raise RuntimeFailed("the worker's broker does not answer")
+            raise WorkerLost("the worker's broker does not answer")
+        _check_engine(answer)
         if not answer["ok"]:
             raise RuntimeFailed(str(answer["message"]))
         return answer
@@ -124,7 +127,7 @@ class Broker:
             sent = socket.send_fds(connection, [line], descriptors) if descriptors else 0
             connection.sendall(line[sent:])
         except OSError as error:
-            raise RuntimeFailed(f"the worker's broker cannot be asked: {error.strerror}") from error
+            raise WorkerLost(f"the worker's broker cannot be asked: {error.strerror}") from error
 
     def _connect(self) -> None:
         give_up_at = time.monotonic() + self._patience_s
@@ -165,11 +168,12 @@ class _Running:
 
 
 def ended(container: Container, cause: Cause, answer: Dict[str, Any]) -> Ended:
-    """What became of a container, from the broker's answer. Raises RuntimeFailed."""
+    """What became of a container, from the broker's answer. Raises RuntimeFailed, WorkerLost."""
     exit_code = int(answer.get("exit_code", 128 + signal.SIGKILL))
     digest = answer.get("image_digest")
     if cause is not Cause.EXITED:
         return Ended(cause=cause, exit_code=exit_code, image_digest=digest)
+    _check_engine(answer)
     said = str(answer["message"] if not answer["ok"] else answer["last_words"])
     if not answer["ok"] or exit_code in (words.NOT_FOUND, words.NOT_EXECUTABLE):
         program = container.command[0] if container.command else ""
@@ -181,3 +185,9 @@ def ended(container: Container, cause: Cause, answer: Dict[str, Any]) -> Ended:
     if exit_code != 0 and answer["oom"]:
         return Ended(cause=Cause.OUT_OF_MEMORY, exit_code=exit_code, image_digest=digest)
     return Ended(cause=Cause.EXITED, exit_code=exit_code, image_digest=digest)
+
+
+def _check_engine(answer: Dict[str, Any]) -> None:
+    """Raises WorkerLost when the answer is that there is no engine to ask any more."""
+    if answer.get("error") == protocol.UNAVAILABLE:
+        raise WorkerLost(str(answer["message"]))

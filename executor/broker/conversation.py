@@ -125,7 +125,7 @@ def _attempt(act: Callable[[], Dict[str, Any]]) -> Dict[str, Any]:
     try:
         return {"ok": True, **act()}
     except EngineUnavailable as error:
-        return {"ok": False, "error": "unavailable", "message": str(error)}
+        return {"ok": False, "error": protocol.UNAVAILABLE, "message": str(error)}
     except NotThere as error:
         return {"ok": False, "error": "not there", "message": str(error)}
     except NoSlot as error:

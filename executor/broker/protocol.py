@@ -16,6 +16,8 @@ from typing import Any, Dict, Tuple, Type, Union
 from prominence.core import document
 
 SOCKET = "/run/prominence/broker.sock"
+UNAVAILABLE = "unavailable"
+"""The error where the engine is not there or does not answer."""
 LONGEST_LINE = 1024 * 1024
 DESCRIPTORS = 2
 """`run` brings the stdout and the stderr of the container."""

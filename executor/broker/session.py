@@ -65,6 +65,9 @@ class Session:
                 last_words = streams.forward(reader, descriptors, lambda: self._over)
             self._engine.wait(container)
             state = self._engine.state(container)
+        except EngineRefused:
+            self._engine.version()  # of an engine that is about to end, a refusal says nothing of the container
+            raise
         finally:
             self._forget(container)
         log.info("container ended", session=self.key, container=container, exit_code=state.exit_code)
@@ -122,5 +125,6 @@ class Session:
             self._engine.remove(container)
         except (EngineRefused, EngineUnavailable) as error:
             log.warning("container not removed yet", session=self.key, container=container, error=str(error))
+            return  # the session's end will try again
         with self._changing:
             self._container = ""

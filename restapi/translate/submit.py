@@ -82,11 +82,14 @@ def _needs(spec: JobSpec) -> dict[str, str]:
 def _policy(spec: JobSpec, site: Site) -> dict[str, str]:
     allowed_s = site.walltime_s(spec) + site.overhead_s
     waits = f"{classads.JOB_STATUS} == {states.JobStatus.IDLE:d}"
+    handed_back = f"{classads.EXIT_BY_SIGNAL} && {classads.EXIT_SIGNAL} == {report.HANDED_BACK_BY}"
     return {
         # A job that takes its workers down with it must not do so for ever. One that runs is left to run.
         "periodic_hold": f"{classads.STARTS} >= {site.max_attempts} && {waits}",
         "periodic_hold_reason": classads.quote("the job was started too often"),
         "periodic_hold_subcode": str(states.TOO_MANY_ATTEMPTS),
+        # An executor whose worker has failed it ends by this signal, and the job runs elsewhere.
+        "on_exit_remove": f"({handed_back}) =!= true",
         # Behind the executor's own clock. Not allowed_execute_duration: HTCondor 23.9 does not enforce that one.
         "allowed_job_duration": str(allowed_s),
         "job_lease_duration": str(site.job_lease_s),

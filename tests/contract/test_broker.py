@@ -26,7 +26,9 @@ from real_executor import (
     until,
 )
 
+from prominence.core.reasons import Reason
 from prominence.core.report import Outcome
+from prominence.executor import exits
 from prominence.executor.broker import protocol
 
 
@@ -361,8 +363,10 @@ class TestNothingIsLeft:
         until(lambda: processes_with(marker))
         assert broker.stop() == 0
         assert (broker.containers(engine), broker.sessions(), processes_with(marker)) == ([], [], [])
-        done = job.finish()
-        assert done.report.outcome is Outcome.SYSTEM_FAILED
+        # A worker that stops its broker is about to end its jobs, too.
+        until(lambda: job.report().reason is Reason.EXECUTOR_FAILED)
+        job.signal(signal.SIGTERM)
+        assert job.finish().exit_code == exits.STOPPED
 
     def test_after_the_broker_was_killed_and_started_again(
         self, broker: BrokerProcess, bench: Bench, engine: docker.DockerClient, marker: str
@@ -370,11 +374,12 @@ class TestNothingIsLeft:
         job = bench.job(bench.task("sleep", marker)).start()
         until(lambda: processes_with(marker))
         broker.stop(signal.SIGKILL)
-        done = job.finish()
-        assert done.report.outcome is Outcome.SYSTEM_FAILED
-        assert "broker has hung up" in done.sentence
+        until(lambda: job.report().reason is Reason.EXECUTOR_FAILED)
         assert broker.containers(engine) and broker.sessions()
         broker.start()
+        done = job.finish()
+        assert (done.exit_code, done.report.outcome) == (exits.HANDED_BACK, Outcome.SYSTEM_FAILED)
+        assert "broker has hung up" in done.sentence
         assert (broker.containers(engine), broker.sessions(), processes_with(marker)) == ([], [], [])
         assert bench.run("echo again").stdout == "again\n"
 
@@ -410,6 +415,35 @@ class TestAbsence:
             way.symlink_to(DOCKER_SOCKET)
             until(lambda: not broker.containers(engine) and not broker.sessions())
             assert bench.run("true").report.outcome is Outcome.SUCCESS
+
+    def test_a_job_whose_engine_goes_away_is_handed_back_once_it_is_there_again(
+        self, directory: Path, registry: Registry, engine: docker.DockerClient, marker: str
+    ) -> None:
+        way = directory / "docker.sock"
+        way.symlink_to(DOCKER_SOCKET)
+        with BrokerProcess(directory, docker_socket=str(way), sweep_every_s=1).running() as broker:
+            job = a_bench(broker, registry).job(a_bench(broker, registry).task("sleep", marker)).start()
+            until(lambda: processes_with(marker))
+            way.unlink()
+            broker.containers(engine)[0].kill()  # as an engine that is being stopped does
+            until(lambda: job.report().reason is Reason.EXECUTOR_FAILED)
+            assert "the Docker engine does not answer" in str(job.report().details)
+            way.symlink_to(DOCKER_SOCKET)
+            assert job.finish().exit_code == exits.HANDED_BACK
+            until(lambda: not broker.containers(engine) and not broker.sessions())
+
+    def test_a_job_that_finds_no_broker_on_a_worker_that_promised_docker_does_not_fail(
+        self, directory: Path, registry: Registry
+    ) -> None:
+        environment = {"PROMINENCE_BROKER_SOCKET": str(directory / "none"), "_CONDOR_MACHINE_AD": ".machine.ad"}
+        job = Bench(directory, registry, [], environment).job("true")
+        (job.sandbox / ".machine.ad").write_text('ProminenceRuntimes = "apptainer docker"\n')
+        job.start()
+        until(lambda: (job.sandbox / "report.json").exists() and job.report().reason is Reason.EXECUTOR_FAILED)
+        job.signal(signal.SIGTERM)
+        done = job.finish()
+        assert done.exit_code == exits.STOPPED
+        assert "the worker's docker does not answer any more" in done.sentence
 
     def test_a_worker_whose_jobs_may_not_use_docker_has_a_broker_that_says_so(
         self, directory: Path, registry: Registry

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
 from collections.abc import Iterator
 
 import pytest
 from docker.models.containers import Container
-from real_executor import Registry
+from real_executor import Registry, trust
 from real_parts import RealPool
 
 
@@ -32,19 +30,8 @@ def registry(pool: RealPool) -> Iterator[Registry]:
     registry.close()
 
 
-def _trust(worker: Container, registry: Registry) -> None:
-    """As an administrator would for a registry without TLS."""
-    text = f'[[registry]]\nlocation = "{registry.host}"\ninsecure = true\n'.encode()
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        entry = tarfile.TarInfo("etc/containers/registries.conf")
-        entry.size = len(text)
-        tar.addfile(entry, io.BytesIO(text))
-    worker.put_archive("/", archive.getvalue())
-
-
 def test_an_image_is_pulled_and_runs_as_an_ordinary_user(pool: RealPool, worker: Container, registry: Registry) -> None:
-    _trust(worker, registry)
+    trust(worker, registry)
     job = pool.submit(
         {
             "image": f"{registry.host}/tiny:1",

@@ -10,7 +10,7 @@ from prominence.core.plan import ExecutionPlan
 from prominence.core.reasons import Reason
 from prominence.core.report import ExecutionReport, Outcome
 from prominence.executor import exits
-from prominence.executor.ports import Cause, ContainerRuntime, Ended, RuntimeFailed, Stop
+from prominence.executor.ports import Cause, ContainerRuntime, Ended, RuntimeFailed, Stop, WorkerLost
 from prominence.executor.run import Found, run
 from prominence.executor.sandbox import Workspace
 
@@ -101,3 +101,20 @@ def test_only_runtimes_that_the_plan_names_are_looked_for() -> None:
     plan = a_plan(a_planned_task(runtimes=("docker", "apptainer")), a_planned_task(runtimes=("apptainer", "podman")))
     attempt(plan, worker)
     assert list(worker.asked_for) == ["docker", "apptainer", "podman"]
+
+
+def test_a_job_that_its_worker_fails_is_handed_back_and_what_happened_is_reported() -> None:
+    runtime = PretendedRuntime(ends=[WorkerLost("the worker's broker has hung up")])
+    exit_code, reports = attempt(a_plan(a_planned_task(), a_planned_task()), PretendedWorker(runtime))
+    assert exit_code == reports[-1].exit_code == exits.HANDED_BACK
+    assert reports[-1].details == {"detail": "the worker's broker has hung up"}
+    assert len(reports[-1].tasks) == 1
+
+
+def test_a_worker_without_a_runtime_that_it_promised_does_not_fail_the_job() -> None:
+    class Forgetful(PretendedWorker):
+        def find(self, wanted: Sequence[str]) -> Found:
+            raise WorkerLost("the worker's docker does not answer any more")
+
+    exit_code, reports = attempt(a_plan(), Forgetful())
+    assert (exit_code, reports[-1].reason) == (exits.HANDED_BACK, Reason.EXECUTOR_FAILED)
