@@ -58,14 +58,17 @@ class Engine:
 
     def __init__(self, socket_path: str) -> None:
         self._socket_path = socket_path
+        self._host: Host | None = None
 
     def version(self) -> str:
         return str(self._json("GET", "/version")["Version"])
 
     def host(self) -> Host:
-        """What the engine's machine has."""
-        info = self._json("GET", "/info")
-        return Host(cpus=int(info["NCPU"]), memory_mib=int(info["MemTotal"]) // (1024 * 1024))
+        """What the engine's machine has. Asked once: the engine runs programs to answer, while a job would wait."""
+        if self._host is None:
+            info = self._json("GET", "/info")
+            self._host = Host(cpus=int(info["NCPU"]), memory_mib=int(info["MemTotal"]) // (1024 * 1024))
+        return self._host
 
     def image_digest(self, image: str) -> str:
         """The registry's digest of an image that is here, else the engine's own id for it. Raises NotThere."""
