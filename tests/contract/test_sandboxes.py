@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from prominence.core.errors import NoRoom
 from prominence.restapi.adapters.memory import MemorySandboxes
 from prominence.restapi.adapters.sandboxes import LocalSandboxes
 from prominence.restapi.ports import Sandboxes
@@ -18,6 +19,19 @@ OTHER = str(uuid.UUID(int=2))
 @pytest.fixture(params=["memory", "disk"])
 def sandboxes(request: pytest.FixtureRequest, tmp_path: Path) -> Sandboxes:
     return MemorySandboxes() if request.param == "memory" else LocalSandboxes(tmp_path)
+
+
+@pytest.fixture(params=["memory", "disk"])
+def full(request: pytest.FixtureRequest, tmp_path: Path) -> Sandboxes:
+    """Without room for more, with what was there before."""
+    more_than_any_disk_has = 2**40
+    if request.param == "disk":
+        LocalSandboxes(tmp_path).make(OTHER, {"a.json": "{}"})
+        return LocalSandboxes(tmp_path, more_than_any_disk_has)
+    memory = MemorySandboxes()
+    memory.make(OTHER, {"a.json": "{}"})
+    memory.full = True
+    return memory
 
 
 class TestSandboxes:
@@ -51,6 +65,12 @@ class TestSandboxes:
         assert not sandboxes.exists(UID)
         assert sandboxes.read(UID, "a.json") is None
         assert sandboxes.exists(OTHER)
+
+    def test_without_room_no_more_are_made_and_the_others_are_as_before(self, full: Sandboxes) -> None:
+        with pytest.raises(NoRoom):
+            full.make(UID, {"a.json": "{}"})
+        assert not full.exists(UID)
+        assert full.read(OTHER, "a.json") == b"{}"
 
     def test_to_discard_what_is_not_there_is_fine(self, sandboxes: Sandboxes) -> None:
         sandboxes.discard(UID)
