@@ -24,7 +24,7 @@ down: ## remove every container and network that the demo made (state and images
 test: ## unit tests, then contract, integration, journey and old-client tests on real HTCondor, Docker and etcd
 	@scripts/prepare test
 	@$(BIN)/pytest tests/unit --numprocesses auto --quiet
-	@$(BIN)/pytest tests/contract tests/integration tests/journey tests/old_client -m "not slow and not faults"
+	@$(BIN)/pytest tests/contract tests/integration tests/journey tests/old_client -m "not slow"
 
 .PHONY: unit
 unit: ## the unit tests alone: seconds, no container
@@ -32,13 +32,13 @@ unit: ## the unit tests alone: seconds, no container
 	@$(BIN)/pytest tests/unit --numprocesses auto --quiet
 
 .PHONY: test-slow
-test-slow: ## what takes long: many more random examples, a pool restarted with work in it, a second pool beside it
+test-slow: ## what takes long: many more random examples, each part of a pool killed with work in it, a second pool
 	@scripts/prepare test
 	@$(BIN)/pytest tests/unit --numprocesses auto --quiet --hypothesis-profile thorough
 	@$(BIN)/pytest tests -m slow
 
 .PHONY: test-faults
-test-faults: ## kill each part in the middle of a batch: every job ends once and nothing is left over (12 minutes)
+test-faults: ## of the slow tests those that break a part of a pool: killed, paused, doubled, its disk full
 	@scripts/prepare test
 	@$(BIN)/pytest tests -m faults
 

@@ -73,8 +73,9 @@ def open_directory() -> Iterator[Path]:
 class Registry:
     """A registry on an address of this machine: `tiny:1`, which holds busybox; `locked`, which needs a password."""
 
-    def __init__(self, address: str = "127.0.0.1") -> None:
-        layer = _busybox_layer()
+    def __init__(self, address: str = "127.0.0.1", mark: str = "") -> None:
+        """mark: something of its own in the image's layer, so that no engine has seen it before."""
+        layer = self.layer(mark)
         config = {
             "architecture": "amd64",
             "os": "linux",
@@ -100,9 +101,39 @@ class Registry:
         self._server.shutdown()
         self._server.server_close()
 
+    def layer(self, mark: str) -> bytes:
+        """The image's only one, as a tar archive."""
+        return _busybox_layer(mark)
+
+    def blob(self, digest: str) -> bytes:
+        """What a blob holds, as it is sent."""
+        return self.blobs[digest]
+
     def _blob(self, kind: str, content: bytes) -> dict[str, Any]:
         self.blobs[_digest(content)] = content
         return {"mediaType": kind, "size": len(content), "digest": _digest(content)}
+
+
+class HeldRegistry(Registry):
+    """A registry whose blobs do not come before `release`: a job that needs the image is being staged until then."""
+
+    def __init__(self, mark: str) -> None:
+        self.asked = threading.Event()
+        self._released = threading.Event()
+        super().__init__(mark=mark)
+
+    def release(self) -> None:
+        """Send what is and will be asked for."""
+        self._released.set()
+
+    def close(self) -> None:
+        self.release()
+        super().close()
+
+    def blob(self, digest: str) -> bytes:
+        self.asked.set()
+        self._released.wait()
+        return super().blob(digest)
 
 
 def trust(worker: Container, registry: Registry) -> None:
@@ -146,7 +177,7 @@ def _handler(registry: Registry) -> type[BaseHTTPRequestHandler]:
             if "/locked/" in self.path:
                 return 401, "application/json", _error("UNAUTHORIZED", "authentication required")
             if "/blobs/" in self.path and what in registry.blobs:
-                return 200, "application/octet-stream", registry.blobs[what]
+                return 200, "application/octet-stream", registry.blob(what)
             if self.path.startswith("/v2/tiny/manifests/") and what in ("1", _digest(registry.manifest)):
                 return 200, MANIFEST, registry.manifest
             return 404, "application/json", _error("MANIFEST_UNKNOWN", "manifest unknown")
@@ -165,7 +196,7 @@ def _digest(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def _busybox_layer() -> bytes:
+def _busybox_layer(mark: str) -> bytes:
     applets = subprocess.run([BUSYBOX, "--list"], capture_output=True, text=True, check=True).stdout.split()
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
@@ -179,6 +210,8 @@ def _busybox_layer() -> bytes:
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"
             if applet != "busybox":
                 tar.addfile(link)
+        if mark:
+            tar.addfile(tarfile.TarInfo(f"etc/{mark}"))
     return archive.getvalue()
 
 

@@ -10,7 +10,8 @@ import sys
 import tarfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from typing import Any
 import docker
 import requests
 from docker.models.containers import Container
+
+from prominence.core.keyvalue.etcd import EtcdKeyValue
+from prominence.imc.records import Record, Records
 
 BUSYBOX = Path("/bin/busybox")
 TINY_IMAGE = "prominence-test/busybox:1"
@@ -146,6 +150,22 @@ class RealPool:
         """The finished job's ClassAd, from HTCondor itself."""
         ads = json.loads(self.inside("access-point", "condor_history", "-json", str(job)))
         return dict(ads[0])
+
+    @contextmanager
+    def store(self) -> Iterator[EtcdKeyValue]:
+        """The pool's etcd. Its network has no way out, but the machine that it is on can reach it."""
+        container = self.containers("access-point")[0]
+        network = container.attrs["NetworkSettings"]["Networks"][f"prominence-{self.name}-control"]
+        store = EtcdKeyValue([f"{network['IPAddress']}:2379"])
+        try:
+            yield store
+        finally:
+            store.close()
+
+    def workers(self) -> dict[str, Record]:
+        """imc's records, by name."""
+        with self.store() as store:
+            return Records(store).all().by_name
 
     def _has_status(self, job: int, statuses: tuple[str, ...]) -> dict[str, Any] | None:
         described = self.describe(job)

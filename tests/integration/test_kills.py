@@ -1,6 +1,6 @@
 """Whatever is killed in the middle of a batch, every job succeeds once and nothing is left over.
 
-To add a row: name the victim in VICTIMS with the act that kills it.
+To add a row: name the victim in VICTIMS with the act that kills it, and with what its death may cost.
 """
 
 from __future__ import annotations
@@ -8,104 +8,193 @@ from __future__ import annotations
 import json
 import os
 import signal
+import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import docker
 import pytest
+from docker.models.containers import Container
+from real_executor import HeldRegistry
 from real_parts import RealPool, new_pool, until
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
+from prominence.core.machines import WorkerPhase
+
+pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(600)]
 
 JOBS = 20
+QUICK, LONG = "sh -c 'sleep 0.5; echo {}'", "sh -c 'sleep 15; echo {}'"
+RECORDED = "ClusterId,JobStatus,ExitCode,CompletionDate,NumJobStarts,LastRemoteHost"
+
+
+@dataclass(frozen=True)
+class Victim:
+    """kill: does it. starts: how often a job may have to start because of it; 1: it interrupts no job.
+
+    may_repeat: a schedd that dies between writing a job's record and forgetting the job writes the same record again.
+    """
+
+    kill: Callable[[RealPool], None]
+    starts: int = 1
+    may_repeat: bool = False
+
+
+def _kill_inside(*pattern: str) -> Callable[[RealPool], None]:
+    def kill(pool: RealPool) -> None:
+        pool.inside("access-point", "pkill", "-KILL", *pattern)
+
+    return kill
+
+
+def _kill_container(container: Container) -> None:
+    """Its first process, from outside as the kernel would: to Docker that is a crash, not a wish."""
+    container.reload()
+    os.kill(container.attrs["State"]["Pid"], signal.SIGKILL)
+
+
+def _worker(pool: RealPool, *phases: WorkerPhase) -> Container:
+    names = {record.name for record in pool.workers().values() if record.phase in phases}
+    return next(c for c in pool.containers("worker") if c.labels["prominence.worker"] in names)
+
+
+def _stop_and_start(pool: RealPool) -> None:
+    access_point = pool.containers("access-point")[0]
+    access_point.stop(timeout=20)
+    access_point.start()
+
+
+VICTIMS = {
+    "scaler": Victim(_kill_inside("-f", "prominence.scaler.main")),
+    "restapi": Victim(_kill_inside("-f", "gunicorn")),
+    "etcd": Victim(_kill_inside("-x", "etcd")),
+    "imc": Victim(lambda pool: _kill_container(pool.containers("imc")[0])),
+    "schedd": Victim(_kill_inside("-x", "condor_schedd"), starts=2, may_repeat=True),
+    "condor_master": Victim(
+        lambda pool: _kill_container(pool.containers("access-point")[0]), starts=2, may_repeat=True
+    ),
+    "the access point, restarted": Victim(
+        lambda pool: pool.containers("access-point")[0].restart(timeout=20), starts=2
+    ),
+    "the access point, stopped and started": Victim(_stop_and_start, starts=2),
+    "a worker at work": Victim(lambda pool: _kill_container(_worker(pool, WorkerPhase.REGISTERED)), starts=2),
+    "a worker that boots": Victim(lambda pool: _kill_container(_worker(pool, WorkerPhase.LAUNCHED))),
+    "a worker's machine": Victim(
+        lambda pool: _worker(pool, WorkerPhase.REGISTERED).remove(force=True, v=True), starts=2
+    ),
+}
 
 
 @pytest.fixture(scope="module")
 def crowded(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPool]:
     """A pool of these tests' own, in which workers go soon after their last job."""
-    real = new_pool(tmp_path_factory.mktemp("state"), engine, "--idle-time", "8", "--max-workers", "2")
-    real.up()
-    yield real
-    real.down("--purge")
+    real = new_pool(tmp_path_factory.mktemp("state"), engine, "--idle-time", "3", "--max-workers", "2")
+    try:
+        real.up()
+        yield real
+    finally:
+        real.down("--purge")
 
 
-def _kill_inside(*pattern: str) -> Callable[[RealPool], None]:
-    def act(pool: RealPool) -> None:
-        pool.inside("access-point", "pkill", "-KILL", *pattern)
-
-    return act
-
-
-def _kill_container(role: str) -> Callable[[RealPool], None]:
-    """Its first process, from outside as the kernel would: to Docker that is a crash, not a wish."""
-
-    def act(pool: RealPool) -> None:
-        container = next(c for c in pool.containers(role) if c.status == "running")
-        os.kill(container.attrs["State"]["Pid"], signal.SIGKILL)
-
-    return act
-
-
-def _remove_worker(pool: RealPool) -> None:
-    """Machine and all, as when a cloud takes it away."""
-    next(c for c in pool.containers("worker") if c.status == "running").remove(force=True, v=True)
-
-
-VICTIMS: dict[str, Callable[[RealPool], None]] = {
-    "scaler": _kill_inside("-f", "prominence.scaler.main"),
-    "restapi": _kill_inside("-f", "gunicorn"),
-    "etcd": _kill_inside("-x", "etcd"),
-    "schedd": _kill_inside("-x", "condor_schedd"),
-    "imc": _kill_container("imc"),
-    "condor_master": _kill_container("access-point"),
-    "worker": _kill_container("worker"),
-    "the worker's machine": _remove_worker,
-}
+@pytest.fixture
+def registry(engine: docker.DockerClient) -> Iterator[HeldRegistry]:
+    """Where an image comes from that no row before has fetched."""
+    registry = HeldRegistry(mark=uuid.uuid4().hex)
+    yield registry
+    registry.close()
+    for image in engine.images.list(name=f"{registry.host}/tiny"):
+        engine.images.remove(image.id, force=True)
 
 
 @pytest.mark.parametrize("victim", list(VICTIMS))
-def test_a_batch_outlives_its_death(crowded: RealPool, tiny_image: str, victim: str) -> None:
-    until(lambda: not crowded.containers("worker"), 180)
+def test_a_batch_outlives_its_death(crowded: RealPool, tiny_image: str, registry: HeldRegistry, victim: str) -> None:
+    until(lambda: not crowded.containers("worker"), 180)  # of the row before, should that have failed
     before = _containers(crowded)
-    jobs = [
-        crowded.submit({"image": tiny_image, "cmd": f"sh -c 'sleep 2; echo {number}'"}, name=f"kill {number}")
-        for number in range(JOBS)
-    ]
-    until(lambda: _statuses(crowded, jobs) >= {"running", "completed"}, 120, lambda: str(_statuses(crowded, jobs)))
+    batch = Batch(crowded, tiny_image, registry)
+    batch.bring_into_all_phases()
 
-    VICTIMS[victim](crowded)
+    VICTIMS[victim].kill(crowded)
+    registry.release()
 
-    until(lambda: _ended(crowded) >= set(jobs), 400, lambda: f"not ended: {sorted(set(jobs) - _ended(crowded))}")
-    history = [ad for ad in _history(crowded) if ad["ClusterId"] in jobs]
-    # A schedd that dies between writing a record and forgetting the job writes the same record once more.
-    ends = {(ad["ClusterId"], ad["CompletionDate"]) for ad in history}
-    assert sorted(job for job, _ in ends) == jobs, "each has ended once"
-    assert {(ad["JobStatus"], ad["ExitCode"]) for ad in history} == {(4, 0)}
-    expected = [f"{number}\n" for number in range(JOBS)]
-    until(lambda: [crowded.output(job) for job in jobs] == expected, 60)
-    until(lambda: _containers(crowded) == before, 180, lambda: str(_containers(crowded) - before))
-    until(lambda: not list((crowded.state / "workers").iterdir()), 60)
+    until(lambda: batch.ended() == set(batch.jobs), 300, lambda: f"missing: {set(batch.jobs) - batch.ended()}")
+    batch.check_records(VICTIMS[victim])
     until(lambda: crowded.run("pool", "status", "--name", crowded.name, check=False).returncode == 0, 60)
+    until(lambda: [crowded.output(job) for job in batch.jobs] == [f"{n}\n" for n in range(JOBS)], 60)
+    until(lambda: _containers(crowded) == before, 180, lambda: str(_containers(crowded) ^ before))
+    until(lambda: not list((crowded.state / "workers").iterdir()), 60)
 
 
-def _statuses(pool: RealPool, jobs: list[int]) -> set[str]:
-    listed = pool.request("GET", "/jobs", params={"all": "true"}).json()
-    return {job["status"] for job in listed if job["id"] in jobs}
+@dataclass
+class Batch:
+    """JOBS jobs, of which the n-th prints n."""
 
+    pool: RealPool
+    image: str
+    registry: HeldRegistry
 
-def _history(pool: RealPool) -> list[dict[str, Any]]:
-    said = pool.inside(
-        "access-point", "condor_history", "-json", "-attributes", "ClusterId,JobStatus,ExitCode,CompletionDate"
-    )
-    ads: list[dict[str, Any]] = json.loads(said)
-    return ads
+    def __post_init__(self) -> None:
+        self.jobs: list[int] = []
 
+    def bring_into_all_phases(self) -> None:
+        """Return while one is being staged, one runs, some have ended, the rest is idle and a second worker boots."""
+        self._submit(QUICK, image=f"{self.registry.host}/tiny:1", cpus=6)  # so that the first worker has 8
+        assert self.registry.asked.wait(60)
+        self._submit(LONG)
+        self._submit(QUICK)
+        running, quick = self.jobs[1:]
+        until(
+            lambda: self._are(running, "running") and self._are(quick, "completed"), 60, lambda: str(self._statuses())
+        )
+        while len(self.jobs) < JOBS:
+            self._submit(QUICK)
+        until(self._is_everywhere, 60, lambda: f"{self._statuses()}, {self.pool.workers()}")
 
-def _ended(pool: RealPool) -> set[int]:
-    try:
-        return {int(ad["ClusterId"]) for ad in _history(pool)}
-    except (AssertionError, docker.errors.APIError):
-        return set()  # the access point is on its way back
+    def ended(self) -> set[int]:
+        """Jobs that HTCondor's history knows."""
+        try:
+            return {int(ad["ClusterId"]) for ad in self._history()}
+        except (AssertionError, docker.errors.APIError):
+            return set()  # the access point is on its way back
+
+    def check_records(self, victim: Victim) -> None:
+        """Each job has ended once, and well."""
+        records = self._history()
+        once = {json.dumps(record, sort_keys=True) for record in records}
+        assert len(once) == JOBS, "each has one record, however often it was written"
+        assert len(records) == JOBS or victim.may_repeat
+        assert {(record["JobStatus"], record["ExitCode"]) for record in records} == {(4, 0)}
+        assert max(record["NumJobStarts"] for record in records) <= victim.starts
+
+    def _submit(self, command: str, image: str = "", cpus: int = 1) -> None:
+        number = len(self.jobs)
+        task = {"image": image or self.image, "cmd": command.format(number), "runtime": "docker"}
+        resources = {"cpus": cpus, "memory": 0.2, "disk": 0.1}
+        self.jobs.append(self.pool.submit(task, name=f"job {number}", resources=resources))
+
+    def _is_everywhere(self) -> bool:
+        phases = sorted(record.phase for record in self.pool.workers().values() if not record.phase.is_over)
+        if phases != [WorkerPhase.LAUNCHED, WorkerPhase.REGISTERED]:
+            return False
+        staged, running, *_ = self.jobs
+        statuses = self._statuses()
+        return (
+            statuses[staged] == statuses[running] == "running"
+            and {"completed", "running"} < set(statuses.values())
+            and bool(self.pool.containers("task"))
+        )
+
+    def _are(self, job: int, status: str) -> bool:
+        return self._statuses()[job] == status
+
+    def _statuses(self) -> dict[int, str]:
+        listed = self.pool.request("GET", "/jobs", params={"all": "true"}).json()
+        return {job["id"]: job["status"] for job in listed if job["id"] in self.jobs}
+
+    def _history(self) -> list[dict[str, Any]]:
+        # It says nothing at all before the first job has ended, and on stderr what it thinks of the schedd.
+        said = self.pool.inside("access-point", "sh", "-c", f"condor_history -json -attributes {RECORDED} 2>/dev/null")
+        ads: list[dict[str, Any]] = json.loads(said or "[]")
+        return [ad for ad in ads if ad["ClusterId"] in self.jobs]
 
 
 def _containers(pool: RealPool) -> set[str]:
