@@ -29,7 +29,7 @@ from prominence.cli.pool.containers import (
     mounted_directories,
     refuse_anothers,
 )
-from prominence.cli.pool.engine import refuse_elsewhere
+from prominence.cli.pool.engine import own_socket
 from prominence.cli.pool.errors import PoolError
 from prominence.cli.pool.layout import API_PATH, FIRST_PORT, LAYOUT, Pool, PoolSettings
 from prominence.cli.pool.recipes import ensure_images
@@ -57,7 +57,7 @@ class Wishes:
 
 def bring_up(engine: docker.DockerClient, pool: Pool, wishes: Wishes, say: Say) -> PoolSettings:
     """The pool runs and its API answers when this returns; may be repeated. Raises PoolError."""
-    refuse_elsewhere()
+    socket_path = own_socket(engine)
     pool.state.mkdir(mode=0o755, parents=True, exist_ok=True)
     with alone(pool), readable_by_services():
         refuse_anothers(engine, pool)
@@ -66,11 +66,11 @@ def bring_up(engine: docker.DockerClient, pool: Pool, wishes: Wishes, say: Say) 
         ensure_secrets(pool)
         for folder in mounted_directories(pool):
             folder.mkdir(parents=True, exist_ok=True)
-        told = write_configuration(pool, settings, images)
+        told = write_configuration(pool, settings, images, socket_path)
         ensure_networks(engine, pool)
         say("Starting the access point (HTCondor, etcd, REST API, scaler) and imc")
         ensure_access_point(engine, pool, images["access-point"], settings, f"{told['restapi']} {told['scaler']}")
-        ensure_imc(engine, pool, images["imc"], told["imc"])
+        ensure_imc(engine, pool, images["imc"], told["imc"], socket_path)
         wait_until_well(engine, pool, settings.port)
         token = user_token(pool, getpass.getuser(), datetime.now(UTC))
         write_environment(pool, settings.port, token)

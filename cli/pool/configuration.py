@@ -23,7 +23,7 @@ FLAVOURS = [
 """Kinds of worker. The prices only say which is the smaller; on one machine nothing is billed."""
 
 
-def write_configuration(pool: Pool, settings: PoolSettings, images: dict[str, str]) -> dict[str, str]:
+def write_configuration(pool: Pool, settings: PoolSettings, images: dict[str, str], socket: str) -> dict[str, str]:
     """config/restapi.toml, scaler.toml and imc.toml in the state directory; the digest of each, by service."""
     folder = pool.state / "config"
     folder.mkdir(parents=True, exist_ok=True)
@@ -31,7 +31,7 @@ def write_configuration(pool: Pool, settings: PoolSettings, images: dict[str, st
     for name, document in (
         ("restapi", _restapi(pool)),
         ("scaler", _scaler(pool, settings)),
-        ("imc", _imc(pool, settings, images)),
+        ("imc", _imc(pool, settings, images, socket)),
     ):
         text = f"# Written by `prominence pool up`; changes here are lost.\n{tomli_w.dumps(document)}"
         (folder / f"{name}.toml").write_text(text)
@@ -61,7 +61,7 @@ def _scaler(pool: Pool, settings: PoolSettings) -> dict[str, Any]:
     }
 
 
-def _imc(pool: Pool, settings: PoolSettings, images: dict[str, str]) -> dict[str, Any]:
+def _imc(pool: Pool, settings: PoolSettings, images: dict[str, str], socket: str) -> dict[str, Any]:
     return {
         "host": IMC_HOST,
         "port": IMC_PORT,
@@ -78,6 +78,7 @@ def _imc(pool: Pool, settings: PoolSettings, images: dict[str, str]) -> dict[str
             "task_network": settings.task_network,
         },
         "docker": {
+            "socket": socket,
             "image": images["worker"],
             "network": pool.network,
             "state_dir": str(pool.state),

@@ -22,7 +22,6 @@ Say = Callable[[str], None]
 ACCESS_POINT, IMC = "access-point", "imc"
 WORKER, TASK = "worker", "task"
 API_PORT = 8080
-DOCKER_SOCKET = "/var/run/docker.sock"
 STOP_TIMEOUT_S = 15
 REMOVAL_TIMEOUT_S = 60
 CONFLICT = 409
@@ -75,8 +74,11 @@ def ensure_access_point(
     )
 
 
-def ensure_imc(engine: docker.DockerClient, pool: Pool, image: str, configuration: str) -> None:
-    """imc runs from this image; a container that differs is replaced. configuration: the digest of what it is told."""
+def ensure_imc(engine: docker.DockerClient, pool: Pool, image: str, configuration: str, socket: str) -> None:
+    """imc runs from this image; a container that differs is replaced.
+
+    configuration: the digest of what it is told. socket: the engine's, at the same path inside.
+    """
     _ensure(
         engine,
         pool,
@@ -88,7 +90,7 @@ def ensure_imc(engine: docker.DockerClient, pool: Pool, image: str, configuratio
         control_alias="imc-control",
         mounts=["condor", "log", "workers"],
         readable=["config", "secrets"],
-        sockets=True,
+        sockets=[socket],
     )
 
 
@@ -105,7 +107,7 @@ def _ensure(
     mounts: Iterable[str],
     readable: Iterable[str],
     ports: dict[str, tuple[str, int]] | None = None,
-    sockets: bool = False,
+    sockets: Iterable[str] = (),
 ) -> None:
     name = pool.container(role)
     there = next((container for container in containers(engine, pool, role) if container.name == name), None)
@@ -116,8 +118,7 @@ def _ensure(
         stop_and_remove(there)
     volumes = {str(pool.state / path): {"bind": str(pool.state / path), "mode": "rw"} for path in mounts}
     volumes |= {str(pool.state / path): {"bind": str(pool.state / path), "mode": "ro"} for path in readable}
-    if sockets:
-        volumes[DOCKER_SOCKET] = {"bind": DOCKER_SOCKET, "mode": "rw"}
+    volumes |= {path: {"bind": path, "mode": "rw"} for path in sockets}
     container = engine.containers.create(
         image,
         name=name,

@@ -7,17 +7,17 @@ import os
 from collections.abc import Iterator, Mapping
 
 import docker
+from docker.context import ContextAPI
 from docker.errors import APIError, DockerException
 from requests import RequestException
 
-from prominence.cli.pool.containers import DOCKER_SOCKET
 from prominence.cli.pool.errors import PoolError
 
 
 def connect() -> docker.DockerClient:
     """A client whose engine answers. Raises PoolError."""
     try:
-        client = docker.from_env(timeout=120)
+        client = docker.from_env(environment={**os.environ, "DOCKER_HOST": host(os.environ)}, timeout=120)
         client.ping()
     except (DockerException, RequestException) as error:
         raise PoolError(_advice(str(error))) from error
@@ -38,14 +38,33 @@ def engine() -> Iterator[docker.DockerClient]:
         client.close()
 
 
-def refuse_elsewhere(environment: Mapping[str, str] = os.environ) -> None:
-    """A pool's containers share directories and the usual socket with this machine. Raises PoolError for another's."""
-    host = environment.get("DOCKER_HOST", "")
-    if host and os.path.realpath(host.removeprefix("unix://")) != os.path.realpath(DOCKER_SOCKET):
+def host(environment: Mapping[str, str]) -> str:
+    """Where the docker command would find its engine: what the environment says, else the context in use.
+
+    Raises PoolError for a context that is not there.
+    """
+    if environment.get("DOCKER_HOST"):
+        return environment["DOCKER_HOST"]
+    name = environment.get("DOCKER_CONTEXT") or None
+    context = ContextAPI.get_context(name)
+    if context is None:
+        raise PoolError(f"There is no Docker context {name or 'of the name that is set'}: `docker context ls` has all.")
+    return str(context.Host).removeprefix("http+")  # the SDK's own way to say it
+
+
+def own_socket(client: docker.DockerClient, environment: Mapping[str, str] = os.environ) -> str:
+    """The socket that imc and the workers get. Raises PoolError where it is not that of this machine's own engine.
+
+    A pool's containers share directories with this machine, and run as root.
+    """
+    where = host(environment)
+    rootless = any("rootless" in option for option in client.info().get("SecurityOptions") or ())
+    if not where.startswith("unix://") or rootless:
         raise PoolError(
-            f"DOCKER_HOST is {host}, but a pool needs the Docker engine of this machine, run by root, at "
-            f"{DOCKER_SOCKET}: unset DOCKER_HOST."
+            f"The Docker engine at {where} is {'not run by root' if rootless else 'not on this machine'}, as a pool "
+            "needs it. Unset DOCKER_HOST, or take another context: `docker context use default`."
         )
+    return where.removeprefix("unix://")
 
 
 def _advice(message: str) -> str:

@@ -24,7 +24,7 @@ def pool() -> Pool:
 
 def up(engine: Any, pool: Pool, image: str = "prominence-imc:1", configuration: str = "c") -> str:
     ensure_networks(engine, pool)
-    ensure_imc(engine, pool, image, configuration)
+    ensure_imc(engine, pool, image, configuration, "/var/run/docker.sock")
     [imc] = engine.containers.all
     assert imc.status == "running"
     assert set(imc.attrs["NetworkSettings"]["Networks"]) == {pool.network, pool.control_network}

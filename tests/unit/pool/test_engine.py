@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -23,12 +26,51 @@ def test_whatever_the_engine_does_not_do_is_told_in_a_sentence(
         raise error
 
 
-@pytest.mark.parametrize("host", ["tcp://10.0.0.1:2376", "ssh://other", "unix:///run/user/1000/docker.sock"])
-def test_an_engine_that_is_not_this_machines_own_is_refused(host: str) -> None:
-    with pytest.raises(PoolError, match="unset DOCKER_HOST"):
-        engine.refuse_elsewhere({"DOCKER_HOST": host})
+class Engine:
+    def __init__(self, *security: str) -> None:
+        self._security = list(security)
+
+    def info(self) -> dict[str, object]:
+        return {"SecurityOptions": self._security}
 
 
-@pytest.mark.parametrize("host", ["", "unix:///var/run/docker.sock", "unix:///var/run/../run/docker.sock"])
-def test_this_machines_own_engine_is_taken_however_it_is_named(host: str) -> None:
-    engine.refuse_elsewhere({"DOCKER_HOST": host})
+@pytest.fixture(autouse=True)
+def no_contexts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The docker command's configuration, empty at first."""
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    (tmp_path / "config.json").write_text("{}")
+    return tmp_path
+
+
+@pytest.mark.parametrize("host", ["tcp://10.0.0.1:2376", "ssh://other"])
+def test_an_engine_of_another_machine_is_refused(host: str) -> None:
+    with pytest.raises(PoolError, match="not on this machine"):
+        engine.own_socket(Engine(), {"DOCKER_HOST": host})
+
+
+def test_an_engine_that_is_not_roots_is_refused() -> None:
+    with pytest.raises(PoolError, match="not run by root"):
+        engine.own_socket(Engine("name=seccomp", "name=rootless"), {"DOCKER_HOST": "unix:///run/user/1/docker.sock"})
+
+
+def test_this_machines_own_engine_may_listen_anywhere() -> None:
+    assert engine.own_socket(Engine(), {"DOCKER_HOST": "unix:///srv/engine/docker.sock"}) == "/srv/engine/docker.sock"
+    assert engine.own_socket(Engine(), {}) == "/var/run/docker.sock"
+
+
+def test_the_docker_commands_context_is_followed(no_contexts: Path) -> None:
+    folder = no_contexts / "contexts" / "meta" / hashlib.sha256(b"elsewhere").hexdigest()
+    folder.mkdir(parents=True)
+    endpoint = {"Host": "unix:///srv/engine/docker.sock", "SkipTLSVerify": False}
+    text = json.dumps({"Name": "elsewhere", "Metadata": {}, "Endpoints": {"docker": endpoint}})
+    (folder / "meta.json").write_text(text)
+    assert engine.host({"DOCKER_CONTEXT": "elsewhere"}) == "unix:///srv/engine/docker.sock"
+    assert engine.host({"DOCKER_CONTEXT": "elsewhere", "DOCKER_HOST": "tcp://first"}) == "tcp://first"
+    assert engine.host({}) == "unix:///var/run/docker.sock"
+    (no_contexts / "config.json").write_text('{"currentContext": "elsewhere"}')
+    assert engine.host({}) == "unix:///srv/engine/docker.sock"
+
+
+def test_a_context_that_is_not_there_is_named() -> None:
+    with pytest.raises(PoolError, match="no Docker context missing"):
+        engine.host({"DOCKER_CONTEXT": "missing"})
