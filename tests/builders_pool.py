@@ -26,6 +26,7 @@ class _Network:
     def __init__(self, networks: _Networks, name: str, labels: dict[str, str]) -> None:
         self._networks, self.name, self.labels = networks, name, labels
         self.id = f"network-{next(_ids)}"
+        self.attrs = {"IPAM": {"Config": [{"Subnet": f"10.0.{len(networks.all)}.0/24"}]}}
 
     def connect(self, container: _Container, aliases: list[str]) -> None:
         container.attrs["NetworkSettings"]["Networks"][self.name] = {"NetworkID": self.id}
@@ -55,6 +56,7 @@ class _Container:
         self.status = "created"
         self.last_words = b""
         self.is_being_removed = False
+        self.exit_code_of_commands = 0
         self.attrs: dict[str, Any] = {
             "NetworkSettings": {"Networks": {network: {"NetworkID": ""}}},
             "RestartCount": 0,
@@ -64,6 +66,9 @@ class _Container:
         self.status = "running"
         for name, connection in self.attrs["NetworkSettings"]["Networks"].items():
             connection["NetworkID"] = connection["NetworkID"] or self._engine.networks.get(name).id
+
+    def exec_run(self, command: list[str]) -> Any:
+        return SimpleNamespace(exit_code=self.exit_code_of_commands)
 
     def stop(self, timeout: int) -> None:
         self.status = "exited"
@@ -100,6 +105,12 @@ class _Containers:
         assert name not in [container.name for container in self.all], "the engine refuses a second one of the name"
         self.all.append(_Container(self._engine, name, labels, network))
         return self.all[-1]
+
+    def run(self, image: str, command: list[str], name: str, labels: dict[str, str], **options: Any) -> _Container:
+        container = self.create(image, name, labels)
+        container.attrs |= {"Args": command[1:], "HostConfig": options, "NetworkSettings": {"Networks": {}}}
+        container.start()
+        return container
 
     def list(self, filters: dict[str, str], **_: Any) -> list[_Container]:
         return [container for container in self.all if _has(container.labels, filters["label"])]

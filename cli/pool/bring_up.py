@@ -21,6 +21,7 @@ from docker.models.containers import Container
 from prominence.cli.pool.configuration import write_configuration
 from prominence.cli.pool.containers import (
     ACCESS_POINT,
+    FENCE,
     IMC,
     containers,
     ensure_access_point,
@@ -31,6 +32,7 @@ from prominence.cli.pool.containers import (
 )
 from prominence.cli.pool.engine import own_socket
 from prominence.cli.pool.errors import PoolError
+from prominence.cli.pool.fence import ensure_fence, fence_complaint
 from prominence.cli.pool.layout import API_PATH, FIRST_PORT, LAYOUT, Pool, PoolSettings
 from prominence.cli.pool.recipes import ensure_images
 from prominence.cli.pool.secrets import ensure_secrets, user_token, write_environment
@@ -68,10 +70,11 @@ def bring_up(engine: docker.DockerClient, pool: Pool, wishes: Wishes, say: Say) 
             folder.mkdir(parents=True, exist_ok=True)
         told = write_configuration(pool, settings, images, socket_path)
         ensure_networks(engine, pool)
+        ensure_fence(engine, pool, images["worker"], settings)
         say("Starting the access point (HTCondor, etcd, REST API, scaler) and imc")
         ensure_access_point(engine, pool, images["access-point"], settings, f"{told['restapi']} {told['scaler']}")
         ensure_imc(engine, pool, images["imc"], told["imc"], socket_path)
-        wait_until_well(engine, pool, settings.port)
+        wait_until_well(engine, pool, settings)
         token = user_token(pool, getpass.getuser(), datetime.now(UTC))
         write_environment(pool, settings.port, token)
     return settings
@@ -155,16 +158,19 @@ def readable_by_services() -> Iterator[None]:
         os.umask(before)
 
 
-def wait_until_well(engine: docker.DockerClient, pool: Pool, port: int) -> None:
-    """Return once API and imc are well. Raises PoolError when that takes too long, or a container cannot live."""
+def wait_until_well(engine: docker.DockerClient, pool: Pool, settings: PoolSettings) -> None:
+    """Return once API, imc and fence are well. Raises PoolError if that takes too long or a container cannot live."""
     deadline = time.monotonic() + READY_TIMEOUT_S
-    restarts = {container.id: _restarts(container) for container in containers(engine, pool, ACCESS_POINT, IMC)}
+    own = (ACCESS_POINT, IMC, FENCE)
+    restarts = {container.id: _restarts(container) for container in containers(engine, pool, *own)}
     complaint = ""
     while time.monotonic() < deadline:
-        complaint = api_complaint(port) or imc_complaint(engine, pool)
+        complaint = (
+            fence_complaint(engine, pool, settings) or api_complaint(settings.port) or imc_complaint(engine, pool)
+        )
         if not complaint:
             return
-        for container in containers(engine, pool, ACCESS_POINT, IMC):
+        for container in containers(engine, pool, *own):
             restarted = _restarts(container) - restarts.get(container.id, 0)
             if container.status in ("exited", "dead") or restarted > MOST_RESTARTS:
                 last = b"".join(container.logs(tail=15, stream=True, follow=False))

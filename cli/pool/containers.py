@@ -19,12 +19,13 @@ from prominence.cli.pool.layout import DIGEST_LABEL, POOL_LABEL, ROLE_LABEL, STA
 
 Say = Callable[[str], None]
 
-ACCESS_POINT, IMC = "access-point", "imc"
+ACCESS_POINT, IMC, FENCE = "access-point", "imc", "fence"
 WORKER, TASK = "worker", "task"
 API_PORT = 8080
 STOP_TIMEOUT_S = 15
 REMOVAL_TIMEOUT_S = 60
 CONFLICT = 409
+LOGS_KEPT = LogConfig(type="json-file", config={"max-size": "10m", "max-file": "3"})
 RESTART: Any = {"Name": "unless-stopped"}  # the stubs want a count, which this policy does not have
 
 
@@ -130,7 +131,7 @@ def _ensure(
         volumes=volumes,
         ports=ports or {},
         restart_policy=RESTART,
-        log_config=LogConfig(type="json-file", config={"max-size": "10m", "max-file": "3"}),
+        log_config=LOGS_KEPT,
     )
     engine.networks.get(pool.control_network).connect(container, aliases=[control_alias])
     try:
@@ -169,7 +170,7 @@ def remove_everything(engine: docker.DockerClient, pool: Pool, say: Say) -> None
     refuse_anothers(engine, pool)
     # imc goes first: it would make up for workers that vanish. Workers go before their tasks: they would start others,
     # and a job that runs must not take its container's end for its own, but be queued again.
-    for role in (IMC, WORKER, TASK, ACCESS_POINT):
+    for role in (IMC, WORKER, TASK, ACCESS_POINT, FENCE):
         for container in containers(engine, pool, role):
             say(f"Removing {container.name}")
             stop_and_remove(container, at_once=role in (TASK, WORKER))

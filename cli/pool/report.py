@@ -10,6 +10,7 @@ import docker
 
 from prominence.cli.pool.bring_up import api_complaint, imc_complaint, read_settings
 from prominence.cli.pool.containers import ACCESS_POINT, IMC, TASK, WORKER, containers, refuse_anothers
+from prominence.cli.pool.fence import fence_complaint
 from prominence.cli.pool.layout import MIN_FREE_DISK_MIB, WORKER_LABEL, Pool
 from prominence.core import units
 
@@ -49,6 +50,8 @@ def look_at(engine: docker.DockerClient, pool: Pool) -> PoolReport:
         report.lines.append(f"API: well, on http://127.0.0.1:{settings.port}")
     if complaint := imc_complaint(engine, pool):
         report.complaints.append(f"{complaint}. Look at: prominence pool logs imc")
+    if complaint := fence_complaint(engine, pool, settings):
+        report.complaints.append(f"Jobs reach more than they should: {complaint}. Repair: prominence pool up")
     free_mib = units.mib_of_bytes(shutil.disk_usage(pool.state).free)
     if free_mib < MIN_FREE_DISK_MIB:
         report.complaints.append(

@@ -153,8 +153,8 @@ class DockerCloud:
             cpu_shares=min(flavour.size.cpus * _SHARES_PER_CPU, _MOST_SHARES),
             mem_limit=(flavour.size.memory_mib + _FOR_DAEMONS_MIB) * _MIB,
             memswap_limit=(flavour.size.memory_mib + _FOR_DAEMONS_MIB) * _MIB,
-            # What Apptainer needs to mount its images, and no more than that.
-            cap_add=["SYS_ADMIN"],
+            # What Apptainer needs to mount its images, and what fences its jobs in; no more than that.
+            cap_add=["SYS_ADMIN", "NET_ADMIN"],
             security_opt=["seccomp=unconfined", *(["apparmor=unconfined"] if apparmor else [])],
             devices=[f"{device}:{device}:rwm" for device in settings.devices],
             mounts=self._mounts(name),

@@ -229,7 +229,7 @@ class TestDockerWorker:
         create(on_docker)
         host = on_docker.worker().attrs["HostConfig"]
         assert not host["Privileged"]
-        assert [capability.removeprefix("CAP_") for capability in host["CapAdd"]] == ["SYS_ADMIN"]
+        assert [capability.removeprefix("CAP_") for capability in host["CapAdd"]] == ["SYS_ADMIN", "NET_ADMIN"]
 
     def test_more_cores_than_the_host_has_are_capped_and_weighted(self, on_docker: Docker) -> None:
         huge = on_docker.cloud.flavours()[0].model_copy(update={"size": a_size(512, 256, 0)})

@@ -27,7 +27,7 @@ def roomy(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture
 def registry(roomy: RealPool) -> Iterator[Registry]:
-    network = roomy.engine.networks.get(f"prominence-{roomy.name}")
+    network = roomy.engine.networks.get("bridge")
     registry = Registry(network.attrs["IPAM"]["Config"][0]["Gateway"])
     yield registry
     registry.close()

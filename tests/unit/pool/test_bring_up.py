@@ -15,7 +15,7 @@ from prominence.cli.pool import bring_up
 from prominence.cli.pool.bring_up import api_complaint, readable_by_services
 from prominence.cli.pool.containers import IMC
 from prominence.cli.pool.errors import PoolError
-from prominence.cli.pool.layout import POOL_LABEL, ROLE_LABEL, Pool
+from prominence.cli.pool.layout import POOL_LABEL, ROLE_LABEL, Pool, PoolSettings
 
 
 @pytest.mark.parametrize("variable", ["http_proxy", "ALL_PROXY"])
@@ -45,7 +45,7 @@ def test_a_container_that_ends_again_and_again_is_told_with_its_last_words(monke
     monkeypatch.setattr(bring_up, "api_complaint", lambda _: "the API does not answer yet")
     monkeypatch.setattr(bring_up.time, "sleep", pause)
     with pytest.raises(PoolError, match="imc ended by itself.*\nthe token cannot be read"):
-        bring_up.wait_until_well(engine, pool, 8280)  # type: ignore[arg-type]
+        bring_up.wait_until_well(engine, pool, PoolSettings(port=8280))  # type: ignore[arg-type]
 
 
 def test_services_can_read_what_a_user_with_a_strict_umask_makes(tmp_path: Path) -> None:
