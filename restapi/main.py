@@ -1,6 +1,6 @@
 """The REST API's process: settings -> adapters -> app.
 
-gunicorn --workers 2 --threads 8 'prominence.restapi.main:create()'
+gunicorn --workers 2 --threads 8 --worker-class prominence.restapi.server.Worker 'prominence.restapi.main:create()'
 
 HTCondor's library answers one call at a time in each process, and gRPC's threads do not survive a fork: so several
 workers, and no --preload.

@@ -10,7 +10,7 @@ from werkzeug.routing import BaseConverter
 from prominence.restapi import legacy
 from prominence.restapi.identity import Scope
 from prominence.restapi.kv import UserKeys
-from prominence.restapi.routes.reading import caller, parameters
+from prominence.restapi.routes.reading import caller, content, parameters
 from prominence.restapi.services import Services
 
 
@@ -36,7 +36,7 @@ def blueprint(services: Services) -> Blueprint:
     @routes.post("/kv/<key:key>")
     def write(key: str) -> ResponseReturnValue:
         keys = _keys(services, Scope.KV_WRITE)
-        keys.set(key, request.get_data(), request.args.get("prev"))
+        keys.set(key, content(), request.args.get("prev"))
         return {}, 201
 
     @routes.delete("/kv/<key:key>")

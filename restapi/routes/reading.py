@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 from flask import request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from prominence.core.errors import Rejected, Unauthenticated
 from prominence.restapi import legacy
@@ -41,23 +43,35 @@ def parameters() -> dict[str, list[str]]:
     return request.args.to_dict(flat=False)
 
 
+def content() -> bytes:
+    """The request's body as it came. Raises RequestEntityTooLarge."""
+    found = request.get_data()
+    # Of a body that comes in chunks, so that nobody has said its length, Werkzeug drops what is beyond the limit.
+    if request.content_length is None and len(found) >= (request.max_content_length or sys.maxsize):
+        raise RequestEntityTooLarge
+    return found
+
+
 def body() -> Any:
     """The JSON in the request's body. Raises Rejected for anything that could be read in two ways."""
     try:
-        return json.loads(request.get_data(), object_pairs_hook=_distinct, parse_constant=_not_json)
+        text = content().decode("utf-8-sig")  # some editors put a mark before it
+        return json.loads(text, object_pairs_hook=_distinct, parse_constant=_not_json)
+    except UnicodeDecodeError as error:
+        raise Rejected.because("The body is not text in UTF-8.") from error
     except RecursionError as error:
         raise Rejected.because("The body is nested too deeply.") from error
-    except ValueError as error:  # not UTF-8, not JSON, numbers of thousands of digits
+    except ValueError as error:  # not JSON, numbers of thousands of digits
         raise Rejected.because(f"The body is not JSON: {error}.") from error
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Of two values under one name, which would count?"""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{ascii(twice)} is given twice in one object")
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"{ascii(name)} is given twice in one object")
+        found[name] = value
     return found
 
 
