@@ -27,8 +27,8 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 class LocalSandboxes:
     """Directories for our own account only; HTCondor writes into them as the same account.
 
-    min_free_mib: what must be free on their disk before another is made, so that the jobs there are can go on: they write
-    output, and HTCondor its queue, until the disk is really full.
+    min_free_mib: what must be free on their disk before another is made. It is kept for the jobs there are: they write
+    output, and HTCondor its queue.
     """
 
     def __init__(self, root: Path, min_free_mib: int = 0) -> None:
