@@ -43,7 +43,7 @@ test-faults: ## of the slow tests those that break a part of a pool: killed, pau
 	@$(BIN)/pytest tests -m faults
 
 .PHONY: bench
-bench: ## figures against baselines measured in the same run; ONLY=name for one; writes benchmarks/results.json
+bench: ## figures beside baselines of the same run, on a quiet machine; ONLY=name for some; writes benchmarks/results.json
 	@scripts/prepare test
 	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
 

@@ -1,25 +1,37 @@
-"""`make bench`: each subject is a module here with a function `rows`; a new one is added to SUBJECTS."""
+"""`make bench`: measures everything, or what ONLY names, prints the table and writes results.json.
+
+A subject is a module with MEASUREMENTS: functions by name, each of which gives the row of its name, or rows that begin
+with it.
+"""
 
 from __future__ import annotations
 
 import argparse
-import importlib
+import sys
 
-from benchmarks.harness import publish
+from benchmarks import executor, journey
+from benchmarks.harness import chosen
+from benchmarks.results import publish
 
-SUBJECTS = ("journey",)
+MEASUREMENTS = {**journey.MEASUREMENTS, **executor.MEASUREMENTS}
 
 
-def main() -> None:
-    """Measure all subjects, or one."""
+def main() -> int:
+    """The exit code: 2 where there is nothing of that name."""
     parser = argparse.ArgumentParser(prog="make bench")
-    parser.add_argument("--only", choices=SUBJECTS, help="one subject alone (make bench ONLY=name)")
+    parser.add_argument("--only", help="a subject, a measurement or a row (make bench ONLY=name)")
     only = parser.parse_args().only
-    found = []
-    for subject in [only] if only else SUBJECTS:
-        found += importlib.import_module(f"benchmarks.{subject}").rows()
-    publish(found)
+    names = chosen(only, MEASUREMENTS)
+    if not names:
+        print(f"there is no {only}; there are {', '.join(MEASUREMENTS)}", file=sys.stderr)
+        return 2
+    rows = []
+    for name in names:
+        print(f"==> {name}", file=sys.stderr, flush=True)
+        rows += MEASUREMENTS[name]()
+    publish(rows, whole=only is None)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

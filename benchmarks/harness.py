@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
-import json
-import platform
 import random
 import statistics
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
-RESULTS = Path(__file__).with_name("results.json")
+Seconds = Callable[[], float]
+"""Does something once, and tells how long it took by its own clock."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a figure may be at most.
+
+    ratio: so many times the baseline. more: or so much more than the baseline, if that is more. figure: where there is
+    no baseline.
+    """
+
+    ratio: float | None = None
+    more: float | None = None
+    figure: float | None = None
+
+    def limit(self, baseline: float | None) -> float:
+        """The largest ratio to this baseline; without a baseline the largest figure."""
+        if baseline is None:
+            assert self.figure is not None
+            return self.figure
+        ratios = [] if self.ratio is None else [self.ratio]
+        return max([*ratios, *([] if self.more is None else [1 + self.more / baseline])])
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line. Figures are medians; ratio is the median of the pairs' ratios. goal: the largest ratio, if any."""
+    """One line: medians of the runs.
+
+    ratio: the median of the pairs' ratios; least, most: the extremes of the ratios, or of the figures where there is no
+    baseline. goal: the largest ratio, or the largest figure where there is no baseline.
+    """
 
     name: str
     unit: str
@@ -25,64 +48,72 @@ class Row:
     ratio: float | None
     goal: float | None
     met: bool | None
+    runs: int
+    least: float
+    most: float
 
 
-def timed(act: Callable[[], object]) -> float:
-    """Seconds that it takes."""
-    start = time.perf_counter()
-    act()
-    return time.perf_counter() - start
-
-
-def in_pairs(
-    name: str,
-    baseline: Callable[[], object],
-    ours: Callable[[], object],
-    *,
-    runs: int,
-    goal: float | None = None,
-    pause: tuple[float, float] = (0.0, 0.0),
-) -> Row:
-    """Time both in turn, after one warm-up each. pause: random seconds before each, so that no cycle is in phase."""
-    pairs = []
-    for number in range(runs + 1):
-        pair = []
-        for act in (baseline, ours):
-            time.sleep(random.uniform(*pause))
-            pair.append(timed(act))
-        if number:
-            pairs.append(pair)
-    ratio = statistics.median(ours_s / baseline_s for baseline_s, ours_s in pairs)
+def in_pairs(name: str, pairs: Sequence[tuple[float, float]], goal: Goal | None = None) -> Row:
+    """A row from pairs of seconds: the baseline's, ours."""
+    baseline = statistics.median(pair[0] for pair in pairs)
+    ratios = [ours / base for base, ours in pairs]
+    ratio = statistics.median(ratios)
+    limit = None if goal is None else goal.limit(baseline)
     return Row(
         name=name,
         unit="s",
-        baseline=round(statistics.median(pair[0] for pair in pairs), 3),
+        baseline=round(baseline, 3),
         ours=round(statistics.median(pair[1] for pair in pairs), 3),
-        ratio=round(ratio, 2),
-        goal=goal,
-        met=None if goal is None else ratio <= goal,
+        ratio=round(ratio, 3),
+        goal=None if limit is None else round(limit, 3),
+        met=None if limit is None else ratio <= limit,
+        runs=len(pairs),
+        least=round(min(ratios), 3),
+        most=round(max(ratios), 3),
     )
 
 
-def figure(name: str, samples: list[float]) -> Row:
-    """A median that has no baseline."""
-    return Row(name, "s", None, round(statistics.median(samples), 3), None, None, None)
+def figure(name: str, samples: Sequence[float], goal: Goal | None = None) -> Row:
+    """A row that has no baseline."""
+    ours = statistics.median(samples)
+    limit = None if goal is None else goal.limit(None)
+    return Row(
+        name=name,
+        unit="s",
+        baseline=None,
+        ours=round(ours, 3),
+        ratio=None,
+        goal=limit,
+        met=None if limit is None else ours <= limit,
+        runs=len(samples),
+        least=round(min(samples), 3),
+        most=round(max(samples), 3),
+    )
 
 
-def publish(rows: list[Row]) -> None:
-    """Print the table and write results.json; rows of other names that are there stay."""
-    print(f"{'name':<34}{'unit':>6}{'baseline':>10}{'ours':>10}{'ratio':>8}{'goal':>7}  met")
-    for row in rows:
-        cells = [row.baseline, row.ours, row.ratio, row.goal]
-        said = ["-" if cell is None else f"{cell:g}" for cell in cells]
-        met = {None: "-", True: "yes", False: "NO"}[row.met]
-        print(f"{row.name:<34}{row.unit:>6}{said[0]:>10}{said[1]:>10}{said[2]:>8}{said[3]:>7}  {met}")
-    before = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
-    new = {row.name for row in rows}
-    kept = [row for row in before if row["name"] not in new]
-    document = {"machine": platform.platform(), "rows": sorted(kept + [asdict(r) for r in rows], key=_name)}
-    RESULTS.write_text(json.dumps(document, indent=1) + "\n")
+def measured_in_pairs(
+    baseline: Seconds, ours: Seconds, runs: int, pause: tuple[float, float] = (0.0, 0.0)
+) -> list[tuple[float, float]]:
+    """Pairs of seconds, after one that does not count.
+
+    Who is first changes by chance. pause: seconds before each, by chance, so that nothing is in step with a cycle.
+    """
+    pairs = []
+    for _ in range(runs + 1):
+        took = {}
+        for act in random.sample([baseline, ours], 2):
+            time.sleep(random.uniform(*pause))
+            took[act] = act()
+        pairs.append((took[baseline], took[ours]))
+    return pairs[1:]
 
 
-def _name(row: dict[str, object]) -> str:
-    return str(row["name"])
+def chosen(only: str | None, names: Iterable[str]) -> list[str]:
+    """The measurements that a name asks for: one of them, what it is part of, or a row that it gives."""
+    if only is None:
+        return list(names)
+    return [name for name in names if _is_part(name, only) or _is_part(only, name)]
+
+
+def _is_part(name: str, whole: str) -> bool:
+    return name == whole or name.startswith(f"{whole}.")
