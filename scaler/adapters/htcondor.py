@@ -116,13 +116,16 @@ def _requested(row: Any) -> Size:
 def _execute_point(machine: str, slots: Iterable[Any]) -> ExecutePoint:
     slots = list(slots)
     whole = [slot for slot in slots if slot.get(classads.SLOT_TYPE) != "Dynamic"]
+    total = _sum(_size(slot, classads.TOTAL_CPUS, classads.TOTAL_MEMORY, classads.TOTAL_DISK) for slot in whole)
     claimed = sum(_is_claimed(slot) for slot in slots)
-    # A dynamic slot is announced a little later than the partitionable slot that it was carved from.
+    # A dynamic slot is announced a little later than the partitionable slot that it was carved from. Meanwhile the job
+    # that it is for may still be listed as idle: not to count its room as free would order a machine for it.
     carved = sum(_number(slot, classads.DYNAMIC_SLOTS) for slot in whole)
+    all_are_announced = carved <= len(slots) - len(whole)
     return ExecutePoint(
         name=machine,
-        total=_sum(_size(slot, classads.TOTAL_CPUS, classads.TOTAL_MEMORY, classads.TOTAL_DISK) for slot in whole),
-        free=_sum(_size(slot, classads.CPUS, classads.MEMORY, classads.DISK) for slot in slots if _is_free(slot)),
+        total=total,
+        free=_room(slots, free=True) if all_are_announced else total - _room(slots, free=False),
         claimed_slots=max(claimed, carved),
         draining=any(slot.get(classads.DRAINING) is True for slot in slots),
         last_heard_at=_moment(max(_number(slot, classads.LAST_HEARD_FROM) for slot in slots)),
@@ -131,6 +134,12 @@ def _execute_point(machine: str, slots: Iterable[Any]) -> ExecutePoint:
 
 def _is_claimed(slot: Any) -> bool:
     return slot.get(classads.SLOT_TYPE) != "Partitionable" and slot.get(classads.STATE) not in _UNCLAIMED
+
+
+def _room(slots: Iterable[Any], free: bool) -> Size:
+    """What the slots offer of which this holds."""
+    offers = (_size(slot, classads.CPUS, classads.MEMORY, classads.DISK) for slot in slots if _is_free(slot) == free)
+    return _sum(offers)
 
 
 def _is_free(slot: Any) -> bool:

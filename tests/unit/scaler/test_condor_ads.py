@@ -123,6 +123,14 @@ def test_a_carved_slot_counts_as_claimed_before_it_is_announced(ads: list[classa
     assert the_point().claimed_slots == 1
 
 
+def test_what_was_carved_for_a_job_is_free_until_it_is_announced(ads: list[classad2.ClassAd]) -> None:
+    busy = a_dynamic_slot(Cpus=1, Memory=1000)
+    ads.extend([a_slot(Cpus=1, Memory=1000, Disk=10 * 1024 * 1024, NumDynamicSlots=2), busy])
+    assert (the_point().claimed_slots, the_point().free) == (2, a_size(3, 3000, 30 * 1024))
+    ads.append(a_dynamic_slot(Cpus=2, Memory=2000))
+    assert (the_point().claimed_slots, the_point().free) == (2, a_size(1, 1000, 10 * 1024))
+
+
 def test_a_machine_on_which_one_slot_drains_is_draining(ads: list[classad2.ClassAd]) -> None:
     ads.extend([a_slot(State="Drained", Draining=True), a_dynamic_slot(Activity="Retiring")])
     point = the_point()
