@@ -50,6 +50,16 @@ def mib_of_bytes(count: int) -> int:
     return mib_available(count // BYTES_PER_KIB)
 
 
+def bytes_of_mib(mib: int) -> int:
+    """MiB in bytes."""
+    return kib(mib) * BYTES_PER_KIB
+
+
+def bytes_of_gb(gigabytes: float) -> int:
+    """GB of disk in bytes."""
+    return disk_kib(gigabytes) * BYTES_PER_KIB
+
+
 def kib(mib: int) -> int:
     """MiB in KiB."""
     return mib * KIB_PER_MIB

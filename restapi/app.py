@@ -11,7 +11,8 @@ from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 from prominence.core import errors, logs
 from prominence.restapi import legacy
 from prominence.restapi.kv import NoSuchKey
-from prominence.restapi.routes import health, jobs, kv
+from prominence.restapi.objects import TooLarge
+from prominence.restapi.routes import data, health, jobs, kv, objects
 from prominence.restapi.services import Services
 
 log = logs.get(__name__)
@@ -25,6 +26,7 @@ STATUS: dict[type[errors.ProminenceError], int] = {
     errors.NotFound: legacy.NOT_FOUND,
     NoSuchKey: legacy.NO_SUCH_KEY,
     errors.Conflict: 409,
+    TooLarge: 413,
     errors.QuotaReached: 507,
     errors.Unavailable: 503,
     errors.NoRoom: 507,
@@ -45,8 +47,8 @@ def create_app(services: Services, max_body: int) -> Flask:
     # What is almost an address is answered as what it means, or by an error in JSON, never by a page that redirects.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    for routes in (jobs.blueprint(services), kv.blueprint(services), health.blueprint(services)):
-        app.register_blueprint(routes, url_prefix=BASE_PATH)
+    for noun in (jobs, data, objects, kv, health):
+        app.register_blueprint(noun.blueprint(services), url_prefix=BASE_PATH)
     app.register_error_handler(errors.ProminenceError, _ours)
     app.register_error_handler(HTTPException, _of_http)
     app.register_error_handler(Exception, _mistake)

@@ -39,6 +39,12 @@ def job(body: Any) -> Any:
     return {key: value for key, value in body.items() if not _says_nothing(key, value)}
 
 
+def upload(parameters: Mapping[str, list[str]]) -> dict[str, str]:
+    """The name and the checksum of an upload used to be in the address, where there was no body."""
+    names = {"name": "filename", "checksum": "checksum"}
+    return {new: parameters[old][-1] for old, new in names.items() if parameters.get(old)}
+
+
 def _says_nothing(key: str, value: Any) -> bool:
     """What `describe -i` prints is meant to be submitted again, but leaves some of the server's words in.
 

@@ -11,20 +11,27 @@ from __future__ import annotations
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flask import Flask
 from pydantic import SecretStr
 
-from prominence.core import logs
+from prominence.core import logs, units
 from prominence.core.errors import Rejected
 from prominence.core.keyvalue.etcd import EtcdKeyValue
 from prominence.core.settings import load
+from prominence.restapi import signing
 from prominence.restapi.adapters.htcondor import HTCondorQueue
+from prominence.restapi.adapters.local_objects import LocalObjects
 from prominence.restapi.adapters.local_tokens import LocalTokens
 from prominence.restapi.adapters.sandboxes import LocalSandboxes
 from prominence.restapi.app import create_app
+from prominence.restapi.objects import Reach
 from prominence.restapi.services import Services
 from prominence.restapi.settings import RestApiSettings
+
+if TYPE_CHECKING:
+    from prominence.restapi.adapters.s3 import S3Objects
 
 log = logs.get(__name__)
 
@@ -39,17 +46,35 @@ def create() -> Flask:
 
 
 def _services(settings: RestApiSettings) -> Services:
+    secret = _secret(settings.token_key_file)
+    objects = _objects(settings, secret)
     return Services(
         queue=HTCondorQueue(),
         sandboxes=LocalSandboxes(settings.sandboxes_dir, settings.min_free_disk_mib),
-        identities=LocalTokens(_secret(settings.token_key_file)),
+        identities=LocalTokens(secret),
         store=EtcdKeyValue(settings.etcd_endpoints),
         site=settings.jobs.site(),
         clock=lambda: datetime.now(UTC),
         new_uid=lambda: str(uuid.uuid4()),
         kv=settings.kv.limits(),
         remember_s=settings.remember_s,
+        objects=objects,
+        limits=settings.data.limits(),
+        served=objects if isinstance(objects, LocalObjects) else None,
     )
+
+
+def _objects(settings: RestApiSettings, secret: SecretStr) -> LocalObjects | S3Objects:
+    bases = {Reach.USERS: settings.url.rstrip("/"), Reach.WORKERS: settings.workers_url.rstrip("/")}
+    s3 = settings.data.s3
+    if settings.data.store == "local" or s3 is None:
+        key = signing.key(secret.get_secret_value(), signing.OF_ADDRESSES)
+        kept = units.bytes_of_mib(settings.min_free_disk_mib)
+        return LocalObjects(settings.data.directory, key, bases, kept, lambda: datetime.now(UTC))
+    from prominence.restapi.adapters.s3 import S3Objects  # its library is only where it was chosen
+
+    endpoints = {Reach.USERS: s3.endpoint_url, Reach.WORKERS: s3.workers_endpoint_url or s3.endpoint_url}
+    return S3Objects(endpoints, s3.region, s3.bucket, s3.access_key, _secret(s3.secret_key_file))
 
 
 def _secret(file: Path) -> SecretStr:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import BinaryIO, Protocol
+from typing import IO, BinaryIO, Protocol
 
 from prominence.core.errors import ProminenceError
 from prominence.core.view import JobAd
 from prominence.restapi.identity import Identity
+from prominence.restapi.objects import Form, Put, Reach, Stored, Terms
 from prominence.restapi.selection import Selection
+from prominence.restapi.signing import Act, Permission
 from prominence.restapi.translate.submit import SubmitDescription
 
 
@@ -62,3 +64,46 @@ class Identities(Protocol):
 
     def who(self, token: str) -> Identity:
         """Whose token it is. Raises Unauthenticated for any token that is not good, whatever is wrong with it."""
+
+
+class ObjectStore(Protocol):
+    """Files of users and jobs, by name. What is in them goes by signed addresses, never through these verbs.
+
+    An address permits one act on one object and expires; where it says how much may come, or what, the store holds
+    to it. An object appears whole or not at all, in place of the one of its name; what broke off leaves nothing.
+    Every verb raises Unavailable when the store does not answer.
+    """
+
+    def url_to_get(self, name: str, lifetime_s: int, reach: Reach) -> str:
+        """Where to GET the object, whether it is there or not."""
+
+    def url_to_put(self, name: str, terms: Terms, reach: Reach) -> Put:
+        """Where to PUT the object."""
+
+    def form_to_post(self, name: str, terms: Terms, reach: Reach) -> Form | None:
+        """Where to POST the object as a form; None where a PUT is held to all of its terms as well."""
+
+    def stat(self, name: str) -> Stored | None:
+        """The object; None when there is none."""
+
+    def list(self, folder: str) -> list[Stored]:
+        """All objects beneath the folder, by name. "uploads/bob" is not beneath "uploads/bobby", nor "uploads/bo"."""
+
+    def delete(self, name: str) -> None:
+        """Take the object away; what is not there is fine."""
+
+
+class ServedObjects(Protocol):
+    """What stands behind the signed addresses of a store that the API serves itself."""
+
+    def permission(self, act: Act, name: str, given: Mapping[str, str]) -> Permission:
+        """What an address with this query permits. Raises Forbidden."""
+
+    def open(self, name: str) -> tuple[BinaryIO, Stored, str] | None:
+        """An object's content, to be closed by the caller, what is known of it, and a tag that changes with it."""
+
+    def receive(self, allowed: Permission, announced: int | None, content: IO[bytes]) -> None:
+        """Take an object in. announced: its size, where the sender says so. Raises TooLarge, Rejected, Unavailable.
+
+        `content` may raise what it likes when its sender is gone; then there is nothing.
+        """

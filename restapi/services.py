@@ -8,13 +8,17 @@ from datetime import datetime
 
 from prominence.core.keyvalue.port import KeyValue
 from prominence.restapi.kv import KvLimits
-from prominence.restapi.ports import Identities, JobQueue, Sandboxes
+from prominence.restapi.limits import Limits
+from prominence.restapi.ports import Identities, JobQueue, ObjectStore, Sandboxes, ServedObjects
 from prominence.restapi.translate.site import Site
 
 
 @dataclass(frozen=True)
 class Services:
-    """clock: now. new_uid: a new UUID as text. remember_s: how long a request with a key is known again."""
+    """clock: now. new_uid: a new UUID as text. remember_s: how long a request with a key is known again.
+
+    served: the object store, where the API serves its content itself.
+    """
 
     queue: JobQueue
     sandboxes: Sandboxes
@@ -23,5 +27,8 @@ class Services:
     site: Site
     clock: Callable[[], datetime]
     new_uid: Callable[[], str]
+    objects: ObjectStore
     kv: KvLimits = field(default=KvLimits(), kw_only=True)
     remember_s: int = field(default=86_400, kw_only=True)
+    limits: Limits = field(default=Limits(), kw_only=True)
+    served: ServedObjects | None = field(default=None, kw_only=True)

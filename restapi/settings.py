@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 
 from prominence.core.keyvalue.port import LARGEST_VALUE
 from prominence.core.settings import Settings
+from prominence.restapi.data_settings import DataSettings
 from prominence.restapi.kv import KvLimits
 from prominence.restapi.translate.site import Site
 
@@ -84,6 +85,12 @@ class RestApiSettings(Settings):
         default=Path("/etc/prominence/secrets/api.key"),
         description="File with the secret that users' tokens are signed with, of 32 bytes at least.",
     )
+    url: str = Field(
+        default="http://127.0.0.1:8080/prominence/v1", description="The API's address as its users know it."
+    )
+    workers_url: str = Field(
+        default="http://127.0.0.1:8080/prominence/v1", description="The API's address as workers know it."
+    )
     etcd_endpoints: tuple[str, ...] = Field(
         default=("127.0.0.1:2379",), min_length=1, description="host:port of each member of the etcd cluster."
     )
@@ -93,5 +100,6 @@ class RestApiSettings(Settings):
     remember_s: int = Field(
         default=86_400, ge=60, description="Seconds for which a request with an Idempotency-Key is known again."
     )
+    data: DataSettings = Field(default_factory=DataSettings, description="Where objects are kept.")
     jobs: JobSettings = Field(default_factory=JobSettings, description="What this site gives to every job.")
     kv: KvSettings = Field(default_factory=KvSettings, description="How much users may keep as keys and values.")

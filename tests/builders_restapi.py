@@ -23,6 +23,7 @@ from prominence.core.scaling import Explanation, ScalingPlan
 from prominence.core.states import JobStatus
 from prominence.core.view import JobAd
 from prominence.restapi.adapters.memory import MemoryIdentities, MemoryQueue, MemorySandboxes
+from prominence.restapi.adapters.memory_objects import MemoryObjects
 from prominence.restapi.app import BASE_PATH, create_app
 from prominence.restapi.identity import Identity
 from prominence.restapi.services import Services
@@ -51,6 +52,7 @@ class Api:
     store: MemoryKeyValue
     app: Flask
     clock: Clock
+    objects: MemoryObjects
     user: str = "alice"
 
     @property
@@ -149,9 +151,10 @@ def an_api(max_body: int = 1024 * 1024, **changes: Any) -> Api:
     clock = Clock()
     queue, sandboxes, store = MemoryQueue(lambda: clock.now().timestamp()), MemorySandboxes(), MemoryKeyValue()
     next_uid: Callable[[], str] = uids().__next__
-    services = Services(queue, sandboxes, MemoryIdentities(TOKENS), store, SITE, clock.now, next_uid)
+    objects = MemoryObjects(clock.now)
+    services = Services(queue, sandboxes, MemoryIdentities(TOKENS), store, SITE, clock.now, next_uid, objects)
     app = create_app(replace(services, **changes), max_body)
-    return Api(queue, sandboxes, store, app, clock)
+    return Api(queue, sandboxes, store, app, clock, objects)
 
 
 def an_ad(status: int = JobStatus.IDLE, **changes: Any) -> JobAd:

@@ -7,7 +7,7 @@ from typing import Any
 
 import tomli_w
 
-from prominence.cli.pool.layout import MIN_FREE_DISK_MIB, Pool, PoolSettings
+from prominence.cli.pool.layout import API_PATH, API_PORT, MIN_FREE_DISK_MIB, Pool, PoolSettings
 
 COLLECTOR = "ap"
 ETCD = "etcd:2379"
@@ -29,7 +29,7 @@ def write_configuration(pool: Pool, settings: PoolSettings, images: dict[str, st
     folder.mkdir(parents=True, exist_ok=True)
     digests = {}
     for name, document in (
-        ("restapi", _restapi(pool)),
+        ("restapi", _restapi(pool, settings)),
         ("scaler", _scaler(pool, settings)),
         ("imc", _imc(pool, settings, images, socket)),
     ):
@@ -39,13 +39,16 @@ def write_configuration(pool: Pool, settings: PoolSettings, images: dict[str, st
     return digests
 
 
-def _restapi(pool: Pool) -> dict[str, Any]:
+def _restapi(pool: Pool, settings: PoolSettings) -> dict[str, Any]:
     return {
+        "url": f"http://127.0.0.1:{settings.port}{API_PATH}",
+        "workers_url": f"http://{COLLECTOR}:{API_PORT}{API_PATH}",
         "sandboxes_dir": str(pool.state / "jobs"),
         "min_free_disk_mib": MIN_FREE_DISK_MIB,
         "token_key_file": f"{SECRETS}/api.key",
         "etcd_endpoints": [ETCD],
         "log_file": str(pool.state / "log" / "restapi" / "restapi.log"),
+        "data": {"directory": str(pool.state / "objects")},
     }
 
 

@@ -15,13 +15,12 @@ from docker.models.networks import Network
 from docker.types import EndpointConfig, LogConfig
 
 from prominence.cli.pool.errors import PoolError
-from prominence.cli.pool.layout import DIGEST_LABEL, POOL_LABEL, ROLE_LABEL, STATE_LABEL, Pool, PoolSettings
+from prominence.cli.pool.layout import API_PORT, DIGEST_LABEL, POOL_LABEL, ROLE_LABEL, STATE_LABEL, Pool, PoolSettings
 
 Say = Callable[[str], None]
 
 ACCESS_POINT, IMC, FENCE = "access-point", "imc", "fence"
 WORKER, TASK = "worker", "task"
-API_PORT = 8080
 STOP_TIMEOUT_S = 15
 REMOVAL_TIMEOUT_S = 60
 CONFLICT = 409
@@ -69,7 +68,7 @@ def ensure_access_point(
         hostname="ap",
         alias="ap",
         control_alias="etcd",
-        mounts=["condor", "etcd", "jobs", "log"],
+        mounts=["condor", "etcd", "jobs", "log", "objects"],
         readable=["config", "secrets"],
         ports={f"{API_PORT}/tcp": ("127.0.0.1", settings.port)},
     )
@@ -219,4 +218,4 @@ def _networks(engine: docker.DockerClient, pool: Pool) -> list[Network]:
 
 def mounted_directories(pool: Pool) -> list[Path]:
     """Directories that must exist before containers mount them, or the engine makes them as root's."""
-    return [pool.state / name for name in ("condor", "config", "etcd", "jobs", "log", "secrets", "workers")]
+    return [pool.state / name for name in ("condor", "config", "etcd", "jobs", "log", "objects", "secrets", "workers")]

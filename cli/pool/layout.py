@@ -23,6 +23,8 @@ STATE_LABEL = "prominence.state"
 DEFAULT_NAME = "default"
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,30}$"
 API_PATH = "/prominence/v1"
+API_PORT = 8080
+"""Where the API listens inside its container."""
 FIRST_PORT = 8280
 
 

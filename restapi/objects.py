@@ -1,0 +1,69 @@
+"""What is said of objects: files that users and jobs keep in the service's object store. Pure.
+
+An object's name has parts with "/" between them, such as uploads/alice/data.tgz; `areas` makes them.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from prominence.core.errors import ProminenceError
+
+SERVED_AT = "/objects/"
+"""Where the API serves those of its own store, beneath its base path."""
+
+
+BROKEN_OFF = "The file did not arrive as a whole."
+
+
+class TooLarge(ProminenceError):
+    """More bytes than are taken at once."""
+
+
+class Reach(enum.Enum):
+    """From where a signed address must be reachable: the two sides may know the store by different names."""
+
+    USERS = "users"
+    WORKERS = "workers"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An object that is there, whole. sha256: in hexadecimal digits; None: not known."""
+
+    name: str
+    size: int
+    modified_at: datetime
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What may be sent to a signed address, and for how long.
+
+    largest: bytes. size: exactly so many, where it is known. sha256: what the content must have, where it is known.
+    """
+
+    lifetime_s: int
+    largest: int
+    size: int | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Put:
+    """An address for one PUT with the content as its body. headers: must be sent with it."""
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Form:
+    """An address for one POST of a form (multipart/form-data): these fields, then the content as `file`."""
+
+    url: str
+    fields: Mapping[str, str]
