@@ -7,11 +7,12 @@ wire has it, and memory and disk in GB, walltime in minutes.
 from __future__ import annotations
 
 import re
-import shlex
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
+from prominence.core import commandline
 from prominence.core.validation import Spelling, Strict
 
 # Docker's reference grammar: [host[:port]/]path[:tag][@digest]
@@ -29,10 +30,34 @@ _MOST_GB = 2_000_000
 _MOST_MINUTES = 35_000_000
 
 
+MOST_TASKS = 1000
+MOST_LABELS = 100
+LONGEST_PATH = 4095
+"""Bytes that Linux takes as a path."""
+
+LONGEST_ARGUMENT = 128 * 1024 - 1
+"""Bytes that Linux takes as a program's argument, or as the name, the "=" and the value of a variable."""
+
+LONGEST_COMMAND = 1024 * 1024
+"""Bytes that a task's arguments and environment may have together, with 9 for each besides its own. Linux takes some
+more, and what every task is told comes on top."""
+
+
 def _no_nul(text: str) -> str:
     if "\x00" in text:
         raise ValueError("a NUL character cannot be passed to a program")
     return text
+
+
+def _at_most(most: int, what: str) -> Callable[[Any], Any]:
+    """Looked at before what is in it."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, list | tuple | dict) and len(value) > most:
+            raise ValueError(f"must be at most {most} {what}, not {len(value)}")
+        return value
+
+    return check
 
 
 def _as_text(value: Any) -> Any:
@@ -61,6 +86,7 @@ Group = Annotated[
     StringConstraints(min_length=1, max_length=256),
     Spelling(r"[^\x00-\x1f\x7f-\x9f]+", "must be the whole name of one of your groups"),
 ]
+Labels = Annotated[dict[LabelKey, LabelValue], BeforeValidator(_at_most(MOST_LABELS, "labels"))]
 EnvironmentName = Annotated[
     str,
     Spelling(r"[^=\x00\n]+", "the name of an environment variable must not be empty, nor hold =, NUL or line breaks"),
@@ -71,7 +97,7 @@ EnvironmentValue = Annotated[str, BeforeValidator(_as_text), AfterValidator(_no_
 class Task(Strict):
     """One container run inside a job. Tasks run in the order given."""
 
-    image: str = Field(description="Container image: a registry name, with an optional tag or digest.")
+    image: str = Field(max_length=512, description="Container image: a registry name, with an optional tag or digest.")
     runtime: Runtime | None = Field(
         default=None,
         description="A wish: the runtime to prefer. Any other that can run the image is used where it is absent.",
@@ -102,11 +128,12 @@ class Task(Strict):
         if cmd is not None:
             _no_nul(cmd)
             try:
-                words = shlex.split(cmd)
+                words = commandline.split(cmd)
             except ValueError as error:
-                raise ValueError(f"cannot be split into words: {str(error).lower()}") from error
+                raise ValueError(f"cannot be split into words: {error}") from error
             if not words:
                 raise ValueError("is empty; leave it out to run the image's own entry point")
+            _fits("a word of it", words)
         return cmd
 
     @field_validator("workdir")
@@ -116,7 +143,26 @@ class Task(Strict):
             _no_nul(workdir)
             if not workdir:
                 raise ValueError("is empty; leave it out to start in the job's home")
+            if _size(workdir) > LONGEST_PATH:
+                raise ValueError(f"must have at most {LONGEST_PATH} bytes")
         return workdir
+
+    @field_validator("env")
+    @classmethod
+    def _can_be_passed(cls, env: dict[str, str]) -> dict[str, str]:
+        _fits("a variable", (f"{name}={value}" for name, value in env.items()))
+        return env
+
+    @model_validator(mode="after")
+    def _can_be_started(self) -> Task:
+        words = commandline.split(self.cmd) if self.cmd is not None else ()
+        texts = [*words, *(f"{name}={value}" for name, value in self.env.items())]
+        size = sum(_size(text) + 9 for text in texts)
+        if size > LONGEST_COMMAND:
+            raise ValueError(
+                f"command and environment have {size} bytes together; no more than {LONGEST_COMMAND} can be passed"
+            )
+        return self
 
 
 class Resources(Strict):
@@ -138,8 +184,8 @@ class JobSpec(Strict):
     """A job: tasks run one after the other on one worker, in one scratch directory."""
 
     name: Name = Field(default="", description="A name for people.")
-    labels: dict[LabelKey, LabelValue] = Field(default_factory=dict, description="Labels to find it by.")
-    tasks: tuple[Task, ...] = Field(
+    labels: Labels = Field(default_factory=dict, description="Labels to find it by.")
+    tasks: Annotated[tuple[Task, ...], BeforeValidator(_at_most(MOST_TASKS, "tasks"))] = Field(
         strict=False, description="Container runs, in order.", json_schema_extra={"minItems": 1}
     )
     resources: Resources = Field(description="What it needs.")
@@ -155,3 +201,14 @@ class JobSpec(Strict):
         if not tasks:
             raise ValueError("at least one task is needed")
         return tasks
+
+
+def _fits(what: str, texts: Iterable[str]) -> None:
+    longest = max((_size(text) for text in texts), default=0)
+    if longest > LONGEST_ARGUMENT:
+        raise ValueError(f"{what} has {longest} bytes; no program can be given more than {LONGEST_ARGUMENT}")
+
+
+def _size(text: str) -> int:
+    # Half a surrogate pair has no place in UTF-8; that is said by whoever parses.
+    return len(text.encode("utf-8", "surrogatepass"))

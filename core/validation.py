@@ -31,6 +31,10 @@ class Document(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
+MOST_MISTAKES = 100
+"""That are told at once: nobody reads more, and a hostile document holds hundreds of thousands."""
+
+
 def parse(model: type[Model], data: Any) -> Model:
     """`data` (what json.loads gives) as `model`. Raises Rejected with every mistake and its path."""
     mistakes = [Mistake(path(where), _NOT_UNICODE) for where in _undecodable(data)]
@@ -39,11 +43,20 @@ def parse(model: type[Model], data: Any) -> Model:
         parsed = model.model_validate(data)
     except ValidationError as error:
         # For a key that it cannot decode, pydantic blames the whole.
-        found = [mistake(details) for details in error.errors() if details["type"] != "string_unicode"]
-        raise Rejected(mistakes + [new for new in found if new.path not in known]) from error
+        details = [
+            one for one in error.errors(include_url=False, include_input=False) if one["type"] != "string_unicode"
+        ]
+        found = [mistake(one) for one in details[:MOST_MISTAKES]]
+        more = len(details) - len(found)
+        raise _rejected(mistakes + [new for new in found if new.path not in known], more) from error
     if mistakes:
-        raise Rejected(mistakes)
+        raise _rejected(mistakes)
     return parsed
+
+
+def _rejected(mistakes: list[Mistake], more: int = 0) -> Rejected:
+    more += len(mistakes[MOST_MISTAKES:])
+    return Rejected(mistakes[:MOST_MISTAKES] + ([Mistake("", f"and {more} more mistakes")] if more else []))
 
 
 def mistake(details: ErrorDetails) -> Mistake:

@@ -37,6 +37,10 @@ class Unusable(ProminenceError):
     """There is a file, and it is not one that we would read: a link, a device, too large."""
 
 
+LARGEST_READ = 2 * 1024 * 1024
+"""Bytes of the largest file that `Sandboxes.read` gives."""
+
+
 class Sandboxes(Protocol):
     """A directory for each job, by the job's uid. HTCondor writes into it what a worker sends: no file is trusted."""
 

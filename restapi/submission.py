@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from prominence.core import classads, document, logs, plan
-from prominence.core.errors import ProminenceError, Unavailable
+from prominence.core.errors import ProminenceError, Rejected, Unavailable
 from prominence.core.job import JobSpec
 from prominence.core.validation import parse
 from prominence.restapi import legacy
 from prominence.restapi.identity import Identity, charged
-from prominence.restapi.ports import JobQueue
+from prominence.restapi.ports import LARGEST_READ, JobQueue
 from prominence.restapi.selection import Selection
 from prominence.restapi.services import Services
 from prominence.restapi.translate.plan import plan as plan_of
@@ -45,7 +45,7 @@ def submit(body: Any, caller: Identity, services: Services, claim: Claim | None 
     sandbox = services.sandboxes.make(
         uid,
         {
-            SPEC_FILE: spec.model_dump_json(exclude_none=True),
+            SPEC_FILE: _written(spec),
             plan.FILE_NAME: document.dumps(plan_of(spec, uid, services.site)),
         },
     )
@@ -60,6 +60,15 @@ def submit(body: Any, caller: Identity, services: Services, claim: Claim | None 
         raise
     log.info("job submitted", job=job_id, uid=uid, user=account.user, group=account.group)
     return job_id
+
+
+def _written(spec: JobSpec) -> str:
+    """To be read again whenever somebody asks for the job. Raises Rejected when it would be too large for that."""
+    text = spec.model_dump_json(exclude_none=True)
+    size = len(text.encode())
+    if size > LARGEST_READ:
+        raise Rejected.because(f"The job is too large: its description has {size} bytes, and {LARGEST_READ} are kept.")
+    return text
 
 
 def _queue(queue: JobQueue, description: SubmitDescription, uid: str) -> int:

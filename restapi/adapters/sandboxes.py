@@ -13,12 +13,9 @@ from typing import BinaryIO
 
 from prominence.core import logs, units
 from prominence.core.errors import NoRoom, Unavailable
-from prominence.restapi.ports import Unusable
+from prominence.restapi.ports import LARGEST_READ, Unusable
 
 log = logs.get(__name__)
-
-SMALL = 1024 * 1024
-"""Bytes that `read` takes into memory."""
 
 _UID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -61,9 +58,9 @@ class LocalSandboxes:
         if file is None:
             return None
         with file:
-            content = file.read(SMALL + 1)
-        if len(content) > SMALL:
-            raise Unusable(f"{name} is larger than {SMALL} bytes")
+            content = file.read(LARGEST_READ + 1)
+        if len(content) > LARGEST_READ:
+            raise Unusable(f"{name} is larger than {LARGEST_READ} bytes")
         return content
 
     def open(self, uid: str, name: str) -> BinaryIO | None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import posixpath
-import shlex
 
-from prominence.core import units
+from prominence.core import commandline, units
 from prominence.core.job import JobSpec, Runtime, Task
 from prominence.core.plan import ExecutionPlan, PlannedTask
 from prominence.restapi.translate.site import Site
@@ -45,7 +44,7 @@ def _task(task: Task) -> PlannedTask:
     return PlannedTask(
         image=task.image.removeprefix("docker://"),
         runtimes=RUNTIMES[task.runtime],
-        command=tuple(shlex.split(task.cmd)) if task.cmd is not None else (),
+        command=commandline.split(task.cmd) if task.cmd is not None else (),
         env=dict(task.env),
         workdir=posixpath.join(HOME, task.workdir) if task.workdir is not None else HOME,
     )

@@ -224,3 +224,42 @@ def test_whatever_arrives_is_a_job_or_a_list_of_sentences(data: Any) -> None:
 def test_every_value_of_env_survives_the_way(value: str) -> None:
     job = a_job(tasks=[a_task(env={"A": value})])
     assert parse(JobSpec, json.loads(job.model_dump_json())).tasks[0].env == {"A": value}
+
+
+@pytest.mark.parametrize(
+    ("job", "said"),
+    [
+        (job_json(tasks=[a_task()] * 1001), "tasks: must be at most 1000 tasks, not 1001"),
+        (job_json(labels={f"a{n}": "b" for n in range(101)}), "labels: must be at most 100 labels, not 101"),
+        (job_json(tasks=[a_task(image="a" * 513)]), "tasks[0].image: must have at most 512 characters"),
+        (job_json(tasks=[a_task(workdir="é" * 2048)]), "tasks[0].workdir: must have at most 4095 bytes"),
+        (
+            job_json(tasks=[a_task(cmd=f"echo {'é' * 65536}")]),
+            "tasks[0].cmd: a word of it has 131072 bytes; no program can be given more than 131071",
+        ),
+        (
+            job_json(tasks=[a_task(env={"A": "b" * 131070})]),
+            "tasks[0].env: a variable has 131072 bytes; no program can be given more than 131071",
+        ),
+        (
+            job_json(tasks=[a_task(cmd="x " * 100_000, env={"A": "b" * 48_575})]),
+            "tasks[0]: command and environment have 1048586 bytes together; no more than 1048576 can be passed",
+        ),
+    ],
+    ids=lambda value: value[:40] if isinstance(value, str) else "",
+)
+def test_what_is_too_much_for_any_program_is_refused_with_its_limit(job: Any, said: str) -> None:
+    assert complaints(job) == [said]
+
+
+def test_as_much_as_a_program_can_be_given_is_taken() -> None:
+    task = a_task(cmd="x" * 131_071, env={"A": "b" * 131_069}, image="a" * 512, workdir="w" * 4095)
+    parse(JobSpec, job_json(tasks=[task] * 1000, labels={f"a{n}": "b" for n in range(100)}))
+
+
+def test_of_very_many_mistakes_the_first_are_told() -> None:
+    said = complaints({str(number): 1 for number in range(1000)})
+    assert len(said) == 101
+    assert said[-1] == "and 902 more mistakes"
+    said = complaints(["\ud800"] * 1000)
+    assert len(said) == 101

@@ -108,6 +108,21 @@ def test_the_content_type_does_not_matter(kind: str) -> None:
     assert answer.status_code == 201, answer.text
 
 
+def test_a_job_of_very_many_tasks_is_shown_with_all_of_them() -> None:
+    api = an_api()
+    tasks = [{"image": "busybox", "cmd": f"echo {number} {'x' * 900}"} for number in range(1000)]
+    described = api.describe(api.submit(tasks=tasks))
+    assert described["tasks"] == tasks
+
+
+def test_a_job_whose_description_could_not_be_read_again_is_refused() -> None:
+    api = an_api(max_body=10**8)
+    tasks = [{"image": "busybox", "cmd": f"echo {'x' * 100_000}"}] * 21
+    body = json.dumps(job_json(tasks=tasks)).encode()
+    assert "2097152 are kept" in is_refused(post(api, body))
+    assert api.get("/jobs") == []
+
+
 def test_a_body_in_chunks_that_is_too_large_is_refused_and_not_cut_off() -> None:
     api = an_api(max_body=1000)
     job = json.dumps(job_json()).encode()

@@ -14,8 +14,8 @@ import pytest
 from prominence.core import units
 from prominence.core.errors import NoRoom, Unavailable
 from prominence.restapi.adapters import sandboxes as module
-from prominence.restapi.adapters.sandboxes import SMALL, LocalSandboxes, too_full
-from prominence.restapi.ports import Unusable
+from prominence.restapi.adapters.sandboxes import LocalSandboxes, too_full
+from prominence.restapi.ports import LARGEST_READ, Unusable
 
 UID = str(uuid.UUID(int=1))
 
@@ -50,9 +50,9 @@ def test_what_is_no_file_is_not_read_nor_waited_for(sandboxes: LocalSandboxes, t
 
 
 def test_a_small_file_may_not_be_large(sandboxes: LocalSandboxes, tmp_path: Path) -> None:
-    (tmp_path / UID / "report.json").write_bytes(b"x" * SMALL)
-    assert len(sandboxes.read(UID, "report.json") or b"") == SMALL
-    (tmp_path / UID / "report.json").write_bytes(b"x" * (SMALL + 1))
+    (tmp_path / UID / "report.json").write_bytes(b"x" * LARGEST_READ)
+    assert len(sandboxes.read(UID, "report.json") or b"") == LARGEST_READ
+    (tmp_path / UID / "report.json").write_bytes(b"x" * (LARGEST_READ + 1))
     with pytest.raises(Unusable, match="larger"):
         sandboxes.read(UID, "report.json")
 
