@@ -193,7 +193,10 @@ class Batch:
     def _history(self) -> list[dict[str, Any]]:
         # It says nothing at all before the first job has ended, and on stderr what it thinks of the schedd.
         said = self.pool.inside("access-point", "sh", "-c", f"condor_history -json -attributes {RECORDED} 2>/dev/null")
-        ads: list[dict[str, Any]] = json.loads(said or "[]")
+        try:
+            ads: list[dict[str, Any]] = json.loads(said or "[]")
+        except ValueError as error:
+            raise AssertionError(f"condor_history says {said!r}") from error
         return [ad for ad in ads if ad["ClusterId"] in self.jobs]
 
 
