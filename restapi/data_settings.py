@@ -47,6 +47,8 @@ class DataSettings(Settings):
         description="Days after which the description, the report and the printed output of an ended job are deleted.",
     )
 
+    sweep_interval_s: float = Field(default=3600, ge=1, description="Seconds between looks for what has had its time.")
+
     @model_validator(mode="after")
     def _names_its_store(self) -> DataSettings:
         if self.store == "s3" and self.s3 is None:

@@ -40,12 +40,13 @@ def create() -> Flask:
     """What gunicorn serves. Raises Rejected for settings that cannot be."""
     settings = load(RestApiSettings, "restapi")
     logs.configure("restapi", settings.log_file, settings.log_level)
-    app = create_app(_services(settings), settings.max_body)
+    app = create_app(services_of(settings), settings.max_body)
     log.info("started", sandboxes=str(settings.sandboxes_dir), etcd=list(settings.etcd_endpoints))
     return app
 
 
-def _services(settings: RestApiSettings) -> Services:
+def services_of(settings: RestApiSettings) -> Services:
+    """The services on real components. Raises Rejected for settings that cannot be."""
     secret = _secret(settings.token_key_file)
     objects = _objects(settings, secret)
     return Services(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import IO, BinaryIO, Protocol
 
 from prominence.core.errors import ProminenceError
@@ -52,6 +53,9 @@ class Sandboxes(Protocol):
 
     def discard(self, uid: str) -> None:
         """Remove it with all it holds. What is not there is fine."""
+
+    def last_changes(self) -> Mapping[str, datetime]:
+        """When something was last put into each, or taken out, by uid. Raises Unavailable."""
 
     def exists(self, uid: str) -> bool:
         """Whether the job has one (still)."""
@@ -105,6 +109,9 @@ class ServedObjects(Protocol):
 
     def open(self, name: str) -> tuple[BinaryIO, Stored, str] | None:
         """An object's content, to be closed by the caller, what is known of it, and a tag that changes with it."""
+
+    def tidy(self, before: datetime) -> None:
+        """Take away what is left of uploads that broke off before this moment. Raises Unavailable."""
 
     def receive(self, allowed: Permission, announced: int | None, content: IO[bytes]) -> None:
         """Take an object in. announced: its size, where the sender says so. Raises TooLarge, Rejected, Unavailable.

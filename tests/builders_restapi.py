@@ -53,6 +53,7 @@ class Api:
     app: Flask
     clock: Clock
     objects: MemoryObjects
+    services: Services
     user: str = "alice"
 
     @property
@@ -149,12 +150,12 @@ class Clock:
 def an_api(max_body: int = 1024 * 1024, **changes: Any) -> Api:
     """An API with an empty queue, at noon."""
     clock = Clock()
-    queue, sandboxes, store = MemoryQueue(lambda: clock.now().timestamp()), MemorySandboxes(), MemoryKeyValue()
+    queue, sandboxes, store = MemoryQueue(lambda: clock.now().timestamp()), MemorySandboxes(clock.now), MemoryKeyValue()
     next_uid: Callable[[], str] = uids().__next__
     objects = MemoryObjects(clock.now)
-    services = Services(queue, sandboxes, MemoryIdentities(TOKENS), store, SITE, clock.now, next_uid, objects)
-    app = create_app(replace(services, **changes), max_body)
-    return Api(queue, sandboxes, store, app, clock, objects)
+    usual = Services(queue, sandboxes, MemoryIdentities(TOKENS), store, SITE, clock.now, next_uid, objects)
+    services = replace(usual, **changes)
+    return Api(queue, sandboxes, store, create_app(services, max_body), clock, objects, services)
 
 
 def an_ad(status: int = JobStatus.IDLE, **changes: Any) -> JobAd:

@@ -106,6 +106,7 @@ LOGS = {
     "shadow": ("condor/ShadowLog",),
     "etcd": ("etcd/etcd.log",),
     "restapi": ("restapi/restapi.log",),
+    "retention": ("retention/retention.log",),
     "scaler": ("scaler/scaler.log",),
     "imc": ("imc/imc.log",),
 }

@@ -95,6 +95,13 @@ class LocalObjects:
             tag = f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"
             return file, _stored(name, file.fileno()), tag
 
+    def tidy(self, before: datetime) -> None:
+        with _translated():
+            for partial in self._incoming.glob("*"):
+                with suppress(FileNotFoundError):
+                    if partial.stat().st_mtime < before.timestamp():
+                        partial.unlink()
+
     def receive(self, allowed: Permission, announced: int | None, content: IO[bytes]) -> None:
         _check_size(allowed, announced, whole=announced is not None)
         with _translated():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import BinaryIO
 
 import classad2
@@ -102,7 +103,9 @@ class MemoryQueue:
 class MemorySandboxes:
     """Files by uid and name. A name in `unusable` is there and must not be read; `full` refuses new sandboxes."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], datetime] = lambda: datetime.fromtimestamp(0, UTC)) -> None:
+        self._now = now
+        self._made_at: dict[str, datetime] = {}
         self.files: dict[str, dict[str, bytes]] = {}
         self.unusable: set[str] = set()
         self.full = False
@@ -111,10 +114,14 @@ class MemorySandboxes:
         if self.full:
             raise NoRoom("There is no room for the job's files.")
         self.files[uid] = {name: text.encode() for name, text in files.items()}
+        self._made_at[uid] = self._now()
         return f"/sandboxes/{uid}"
 
     def discard(self, uid: str) -> None:
         self.files.pop(uid, None)
+
+    def last_changes(self) -> dict[str, datetime]:
+        return {uid: self._made_at[uid] for uid in self.files}
 
     def exists(self, uid: str) -> bool:
         return uid in self.files

@@ -8,6 +8,8 @@ import re
 import shutil
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -49,6 +51,18 @@ class LocalSandboxes:
 
     def discard(self, uid: str) -> None:
         shutil.rmtree(self._directory(uid), ignore_errors=True)
+
+    def last_changes(self) -> dict[str, datetime]:
+        changes = {}
+        try:
+            for entry in os.scandir(self._root):
+                if _UID.fullmatch(entry.name):
+                    with suppress(FileNotFoundError):  # discarded in this moment
+                        changed_at = entry.stat(follow_symlinks=False).st_mtime
+                        changes[entry.name] = datetime.fromtimestamp(changed_at, UTC)
+        except OSError as error:
+            raise Unavailable("The service cannot read its jobs' files at the moment.") from error
+        return changes
 
     def exists(self, uid: str) -> bool:
         return self._directory(uid).is_dir()

@@ -72,5 +72,14 @@ class TestSandboxes:
         assert not full.exists(UID)
         assert full.read(OTHER, "a.json") == b"{}"
 
+    def test_all_are_told_with_the_time_of_their_last_change(self, sandboxes: Sandboxes) -> None:
+        assert sandboxes.last_changes() == {}
+        sandboxes.make(UID, {"a.json": "{}"})
+        sandboxes.make(OTHER, {})
+        sandboxes.discard(OTHER)
+        [(uid, changed_at)] = sandboxes.last_changes().items()
+        assert uid == UID
+        assert changed_at.tzinfo is not None
+
     def test_to_discard_what_is_not_there_is_fine(self, sandboxes: Sandboxes) -> None:
         sandboxes.discard(UID)

@@ -1,0 +1,83 @@
+"""What has had its time. Pure: what was seen in, what is to be taken away out.
+
+What belongs to a job stays while the job is in the queue, however old it is. What could not be looked at is unknown,
+and nothing is taken away on account of it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from prominence.restapi.ledger import JobRecord
+from prominence.restapi.limits import Limits
+from prominence.restapi.objects import Stored
+
+
+@dataclass(frozen=True)
+class Seen:
+    """All there is. Jobs are named by uid; None: could not be looked at.
+
+    outputs: objects of jobs. records: what jobs may do. sandboxes: when each last changed. queued: jobs in the queue.
+    """
+
+    uploads: Sequence[Stored] | None = ()
+    outputs: Sequence[Stored] | None = ()
+    records: Mapping[str, JobRecord] | None = None
+    sandboxes: Mapping[str, datetime] | None = None
+    queued: frozenset[str] | None = frozenset()
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """What to take away: objects by name; records and sandboxes of jobs by uid."""
+
+    objects: tuple[str, ...] = ()
+    records: tuple[str, ...] = ()
+    sandboxes: tuple[str, ...] = ()
+
+
+def clean(seen: Seen, limits: Limits, now: datetime) -> Cleaning:
+    """What has had its time."""
+    uploads = [one.name for one in seen.uploads or () if one.modified_at + limits.uploads_kept <= now]
+    if seen.queued is None:
+        return Cleaning(tuple(uploads))
+    outputs = _by_job(seen.outputs or ())
+    over = {
+        uid
+        for uid, objects in outputs.items()
+        if uid not in seen.queued and max(one.modified_at for one in objects) + limits.outputs_kept <= now
+    }
+    return Cleaning(
+        objects=(*uploads, *(one.name for uid in sorted(over) for one in outputs[uid])),
+        records=tuple(sorted(_records(seen, frozenset(outputs), over, limits, now))),
+        sandboxes=tuple(
+            uid
+            for uid, changed_at in sorted((seen.sandboxes or {}).items())
+            if uid not in seen.queued and changed_at + limits.jobs_kept <= now
+        ),
+    )
+
+
+def _records(seen: Seen, with_outputs: frozenset[str], over: set[str], limits: Limits, now: datetime) -> list[str]:
+    """Of jobs that are over and have nothing left that counts. One that is about to be queued has time for it."""
+    if seen.records is None or seen.outputs is None or seen.queued is None:
+        return []
+    return [
+        uid
+        for uid, record in seen.records.items()
+        if uid in over
+        or (uid not in seen.queued and uid not in with_outputs and record.made_at + limits.outputs_kept <= now)
+    ]
+
+
+def _by_job(outputs: Sequence[Stored]) -> dict[str, list[Stored]]:
+    """Objects of jobs, such as scratch/UID/out.txt."""
+    found: dict[str, list[Stored]] = defaultdict(list)
+    for one in outputs:
+        parts = one.name.split("/")
+        if len(parts) > 2:
+            found[parts[1]].append(one)
+    return found

@@ -1,0 +1,85 @@
+"""Look at all there is, decide what has had its time, take it away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TypeVar
+
+from prominence.core import classads, logs
+from prominence.core.errors import Unavailable
+from prominence.restapi import ledger
+from prominence.restapi.areas import SCRATCH, Kind
+from prominence.restapi.retention.rules import Cleaning, Seen, clean
+from prominence.restapi.selection import Selection
+from prominence.restapi.services import Services
+
+log = logs.get(__name__)
+
+T = TypeVar("T")
+
+BROKEN_OFF_AFTER = timedelta(days=1)
+"""An upload of which nothing has come for so long will not be finished."""
+
+
+def look(services: Services) -> Seen:
+    """What there is. Objects before the queue: whatever a job writes meanwhile belongs to a job that is seen there."""
+    return Seen(
+        uploads=_try("uploads", lambda: [one for kind in Kind for one in services.objects.list(kind.value)]),
+        outputs=_try("outputs", lambda: services.objects.list(SCRATCH)),
+        records=_try("records", lambda: ledger.records(services.store)),
+        sandboxes=_try("sandboxes", services.sandboxes.last_changes),
+        queued=_try("queue", lambda: frozenset(str(ad[classads.JOB_UID]) for ad in services.queue.find(Selection()))),
+    )
+
+
+def plan(services: Services) -> Cleaning:
+    """What would be taken away now."""
+    return clean(look(services), services.limits, services.clock())
+
+
+def sweep(services: Services) -> Cleaning:
+    """Take away what has had its time; what it was."""
+    cleaning = plan(services)
+    for name in cleaning.objects:
+        with _going_on("object", name):
+            services.objects.delete(name)
+    for uid in cleaning.records:
+        with _going_on("record", uid):
+            ledger.close_record(uid, services.store)
+    for uid in cleaning.sandboxes:
+        with _going_on("sandbox", uid):
+            services.sandboxes.discard(uid)
+    if services.served is not None:
+        with _going_on("uploads that broke off", ""):
+            services.served.tidy(services.clock() - BROKEN_OFF_AFTER)
+    log.info("swept", **_counts(cleaning))
+    return cleaning
+
+
+def _counts(cleaning: Cleaning) -> dict[str, int]:
+    return {
+        "objects": len(cleaning.objects),
+        "records": len(cleaning.records),
+        "sandboxes": len(cleaning.sandboxes),
+    }
+
+
+def _try(what: str, look_at: Callable[[], T]) -> T | None:
+    try:
+        return look_at()
+    except Unavailable as error:
+        log.warning("cannot be looked at", what=what, error=str(error))
+        return None
+
+
+@contextmanager
+def _going_on(kind: str, name: str) -> Iterator[None]:
+    """What cannot be taken away now is taken away the next time."""
+    try:
+        yield
+    except Unavailable as error:
+        log.warning("cannot be taken away now", kind=kind, name=name, error=str(error))
+    else:
+        log.info("taken away", kind=kind, name=name)

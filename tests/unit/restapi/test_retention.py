@@ -1,0 +1,141 @@
+"""What has had its time is taken away, and nothing else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from builders import NOON
+from builders_restapi import Api, an_api
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prominence.core import classads
+from prominence.core.states import JobStatus
+from prominence.restapi import ledger
+from prominence.restapi.ledger import JobRecord
+from prominence.restapi.limits import Limits
+from prominence.restapi.objects import Stored
+from prominence.restapi.retention.rules import Cleaning, Seen, clean
+from prominence.restapi.retention.sweep import plan, sweep
+
+DAY = timedelta(days=1)
+LIMITS = Limits(uploads_kept=10 * DAY, outputs_kept=5 * DAY, jobs_kept=20 * DAY)
+UID, OTHER = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
+
+
+def stored(name: str, days_ago: float) -> Stored:
+    return Stored(name, 1, NOON - days_ago * DAY)
+
+
+def a_record(days_ago: float = 0, **changes: object) -> JobRecord:
+    return JobRecord(**{"user": "alice", "made_at": NOON - days_ago * DAY, **changes})  # type: ignore[arg-type]
+
+
+def cleaned(**seen: object) -> Cleaning:
+    return clean(Seen(**seen), LIMITS, NOON)  # type: ignore[arg-type]
+
+
+def test_an_upload_goes_when_its_time_is_over() -> None:
+    uploads = [stored("uploads/alice/old", 10), stored("groups/physics/old", 11), stored("uploads/alice/new", 9.9)]
+    assert cleaned(uploads=uploads).objects == ("uploads/alice/old", "groups/physics/old")
+
+
+def test_a_jobs_outputs_go_together_after_the_last_of_them() -> None:
+    outputs = [stored(f"scratch/{UID}/a", 9), stored(f"scratch/{UID}/b/c", 4), stored(f"scratch/{OTHER}/a", 5)]
+    assert cleaned(outputs=outputs).objects == (f"scratch/{OTHER}/a",)
+
+
+def test_nothing_of_a_job_in_the_queue_goes() -> None:
+    everything = {
+        "outputs": [stored(f"scratch/{UID}/a", 99)],
+        "records": {UID: a_record(99)},
+        "sandboxes": {UID: NOON - 99 * DAY},
+    }
+    assert cleaned(**everything, queued=frozenset({UID})) == Cleaning()
+    assert cleaned(**everything) == Cleaning((f"scratch/{UID}/a",), (UID,), (UID,))
+
+
+def test_a_queue_that_does_not_answer_is_not_an_empty_one() -> None:
+    seen = {
+        "uploads": [stored("uploads/alice/a", 99)],
+        "outputs": [stored(f"scratch/{UID}/a", 99)],
+        "records": {UID: a_record(99)},
+        "sandboxes": {UID: NOON - 99 * DAY},
+    }
+    assert cleaned(**seen, queued=None) == Cleaning(objects=("uploads/alice/a",))
+
+
+def test_an_object_store_that_does_not_answer_is_not_an_empty_one() -> None:
+    assert cleaned(outputs=None, records={UID: a_record(99, written={"a": 1})}) == Cleaning()
+
+
+def test_a_record_of_a_job_without_outputs_goes_when_an_output_would_have() -> None:
+    assert cleaned(records={UID: a_record(5), OTHER: a_record(4)}).records == (UID,)
+
+
+def test_a_record_stays_as_long_as_what_it_counts() -> None:
+    outputs = [stored(f"scratch/{UID}/a", 1)]
+    assert cleaned(outputs=outputs, records={UID: a_record(99)}).records == ()
+
+
+ages = st.floats(0, 40)
+
+
+@given(
+    uploads=st.lists(ages, max_size=3),
+    outputs=st.lists(st.tuples(st.sampled_from([UID, OTHER]), ages), max_size=4),
+    sandboxes=st.dictionaries(st.sampled_from([UID, OTHER]), ages),
+    queued=st.one_of(st.none(), st.frozensets(st.sampled_from([UID, OTHER]))),
+    later=st.floats(0, 40),
+)
+def test_what_goes_now_goes_later_too_and_nothing_goes_before_its_time(
+    uploads: list[float],
+    outputs: list[tuple[str, float]],
+    sandboxes: dict[str, float],
+    queued: frozenset[str] | None,
+    later: float,
+) -> None:
+    seen = Seen(
+        uploads=[stored(f"uploads/alice/{n}", age) for n, age in enumerate(uploads)],
+        outputs=[stored(f"scratch/{uid}/{n}", age) for n, (uid, age) in enumerate(outputs)],
+        sandboxes={uid: NOON - age * DAY for uid, age in sandboxes.items()},
+        queued=queued,
+    )
+    now, then = clean(seen, LIMITS, NOON), clean(seen, LIMITS, NOON + later * DAY)
+    assert set(now.objects) <= set(then.objects)
+    assert set(now.sandboxes) <= set(then.sandboxes)
+    young = {one.name for one in (*(seen.uploads or ()), *(seen.outputs or ())) if one.modified_at > NOON - 5 * DAY}
+    assert not young & set(now.objects)
+
+
+class TestSweep:
+    @pytest.fixture
+    def api(self) -> Api:
+        return an_api(limits=LIMITS)
+
+    def test_what_has_had_its_time_is_gone_afterwards(self, api: Api) -> None:
+        job = api.submit()
+        uid = api.uid(job)
+        ledger.open_record(uid, JobRecord(user="alice", made_at=NOON, output_files=("a",)), api.store)
+        ledger.charge(uid, "a", 100, api.store)
+        api.objects.store(f"scratch/{uid}/a", b"x" * 100)
+        api.objects.store("uploads/alice/a", b"x")
+        api.clock.advance(30 * 86400)
+        sweep(api.services)
+        assert [one.name for one in api.objects.list("")] == [f"scratch/{uid}/a"]
+        assert api.sandboxes.exists(uid)
+        api.queue.leave(job, JobStatus.COMPLETED, **{classads.EXIT_CODE: 0})
+        sweep(api.services)
+        assert api.objects.list("") == []
+        assert not api.sandboxes.exists(uid)
+        assert ledger.outputs_of("alice", api.store) == 0
+        assert ledger.find(uid, api.store) is None
+        assert plan(api.services) == Cleaning()
+
+    def test_what_does_not_answer_is_left_for_the_next_time(self, api: Api) -> None:
+        uid = api.uid(api.submit())
+        api.clock.advance(30 * 86400)
+        api.queue.unavailable = api.objects.unavailable = "Gone."
+        assert sweep(api.services) == Cleaning()
+        assert api.sandboxes.exists(uid)
