@@ -13,6 +13,7 @@ from urllib3.exceptions import HTTPError
 
 from prominence.cli.errors import ClientError, NoSuchJob
 from prominence.cli.keys import Keys
+from prominence.cli.tokens import Tokens
 from prominence.cli.transport import IDEMPOTENCY_KEY, Token, Transport
 from prominence.cli.view import Job
 
@@ -28,6 +29,7 @@ class ProminenceClient:
     def __init__(self, url: str, token: Token, session: requests.Session | None = None) -> None:
         self._api = Transport(url, token, session)
         self.kv = Keys(self._api)
+        self.tokens = Tokens(self._api)
 
     def __enter__(self) -> Self:
         return self
@@ -36,6 +38,14 @@ class ProminenceClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._api.close()
+
+    def whoami(self) -> dict[str, Any]:
+        """Who we are to the API: `user`, `groups`, `roles`, `scopes`, and `expires` where that is known."""
+        return self._api.document("GET", "/whoami")
+
+    def logout(self) -> None:
+        """Make the token that we use good for nothing."""
+        self._api.send("POST", "/logout")
 
     def create_job(self, spec: Mapping[str, Any], idempotency_key: str | None = None) -> int:
         """Submit a job; its id. However often the request must be repeated, one job is made.

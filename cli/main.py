@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from prominence.cli import exit_codes, surroundings
-from prominence.cli.commands import jobs, kv
+from prominence.cli.commands import jobs, kv, tokens
 from prominence.cli.errors import ClientError
 from prominence.cli.lazy import Lazy, LazyGroup
 from prominence.cli.render import clean
@@ -101,7 +101,10 @@ command_line.params.append(
         ["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version."
     )
 )
-for _command in (jobs.create, jobs.run, jobs.list_jobs, jobs.describe, jobs.stdout, jobs.stderr, jobs.delete, kv.kv):
+for _command in (
+    *(jobs.create, jobs.run, jobs.list_jobs, jobs.describe, jobs.stdout, jobs.stderr, jobs.delete),
+    *(kv.kv, tokens.whoami, tokens.token),
+):
     command_line.add_command(_command)
 
 

@@ -58,6 +58,13 @@ class Transport:
         except (ValueError, RecursionError) as error:
             raise self.strange() from error
 
+    def document(self, method: str, path: str, body: bytes | None = None) -> dict[str, Any]:
+        """The object that a request is answered with."""
+        answer = self.call(method, path, body=body)
+        if not isinstance(answer, dict):
+            raise self.strange()
+        return answer
+
     def send(
         self,
         method: str,

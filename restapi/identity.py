@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
+from typing import Any
 
 from prominence.core.errors import Forbidden, Rejected
 
@@ -60,8 +61,10 @@ class Identity:
     """A caller whose token was found good.
 
     groups: whole names, in the order in which the token has them. scopes: what the token is good for. manages: the
-    groups whose jobs they look after. service: not a person, but a program with a token of its own. token: by which
-    name the token is known here; "" for one that is not.
+    groups whose jobs they look after. service: not a person, but a program with a token of its own.
+
+    token: by which the token is known here, never the token itself. login: it was made elsewhere. expires: a Unix
+    epoch, where it is known. These three do not make another caller.
     """
 
     user: str
@@ -70,7 +73,9 @@ class Identity:
     manages: frozenset[str] = frozenset()
     operator: bool = False
     service: bool = False
-    token: str = ""
+    token: str = field(default="", compare=False)
+    login: bool = field(default=True, compare=False)
+    expires: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,28 @@ def may(caller: Identity, act: Act, owner: Account) -> Role | None:
 
 def looks_after_others(caller: Identity) -> bool:
     """Whether there may be others whose jobs the caller sees."""
-    return Scope.OPERATE in caller.scopes and (caller.operator or bool(caller.manages))
+    return operates(caller) or (Scope.OPERATE in caller.scopes and bool(caller.manages))
+
+
+def operates(caller: Identity) -> bool:
+    """Whether the caller is an operator, with a token that is good for it."""
+    return caller.operator and Scope.OPERATE in caller.scopes
+
+
+def described(caller: Identity) -> dict[str, Any]:
+    """The caller as JSON: what they are to this service."""
+    shown: dict[str, Any] = {
+        "user": caller.user,
+        "groups": list(caller.groups),
+        "roles": ["service" if caller.service else "user"],
+        "scopes": [scope for scope in Scope if scope in caller.scopes],
+    }
+    if looks_after_others(caller):
+        shown["roles"] += [Role.MANAGER] * bool(caller.manages) + [Role.OPERATOR] * caller.operator
+        shown["manages"] = sorted(caller.manages)
+    if caller.expires is not None:
+        shown["expires"] = int(caller.expires)
+    return shown
 
 
 def need(caller: Identity, *scopes: Scope) -> None:
@@ -138,7 +164,7 @@ def _roles(caller: Identity, owner: Account) -> list[Role]:
     found = [Role.OWNER] if caller.user == owner.user else []
     if looks_after_others(caller):
         found += [Role.MANAGER] if owner.group and owner.group in caller.manages else []
-        found += [Role.OPERATOR] if caller.operator else []
+        found += [Role.OPERATOR] if operates(caller) else []
     return found
 
 

@@ -8,6 +8,7 @@ workers, and no --preload.
 
 from __future__ import annotations
 
+import time
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,14 +20,19 @@ from pydantic import SecretStr
 from prominence.core import logs, units
 from prominence.core.errors import Rejected
 from prominence.core.keyvalue.etcd import EtcdKeyValue
+from prominence.core.keyvalue.port import KeyValue
 from prominence.core.settings import load
 from prominence.restapi import signing
+from prominence.restapi.adapters.chain import TokenChain
 from prominence.restapi.adapters.htcondor import HTCondorQueue
+from prominence.restapi.adapters.issued_tokens import IssuedTokens
 from prominence.restapi.adapters.local_objects import LocalObjects
 from prominence.restapi.adapters.local_tokens import LocalTokens
+from prominence.restapi.adapters.oidc import OidcTokens
 from prominence.restapi.adapters.sandboxes import LocalSandboxes
 from prominence.restapi.app import create_app
 from prominence.restapi.objects import Reach
+from prominence.restapi.ports import Identities
 from prominence.restapi.services import Services
 from prominence.restapi.settings import RestApiSettings
 
@@ -49,20 +55,30 @@ def services_of(settings: RestApiSettings) -> Services:
     """The services on real components. Raises Rejected for settings that cannot be."""
     secret = _secret(settings.token_key_file)
     objects = _objects(settings, secret)
+    store = EtcdKeyValue(settings.etcd_endpoints)
+    issued = IssuedTokens(secret, store)
     return Services(
         queue=HTCondorQueue(),
         sandboxes=LocalSandboxes(settings.sandboxes_dir, settings.min_free_disk_mib),
-        identities=LocalTokens(secret),
-        store=EtcdKeyValue(settings.etcd_endpoints),
+        identities=_identities(settings, [LocalTokens(secret), issued], store),
+        store=store,
         site=settings.jobs.site(),
         clock=lambda: datetime.now(UTC),
         new_uid=lambda: str(uuid.uuid4()),
+        sign=issued.sign,
+        token_limits=settings.tokens.limits(),
         kv=settings.kv.limits(),
         remember_s=settings.remember_s,
         objects=objects,
         limits=settings.data.limits(),
         served=objects if isinstance(objects, LocalObjects) else None,
     )
+
+
+def _identities(settings: RestApiSettings, kinds: list[Identities], store: KeyValue) -> TokenChain:
+    if settings.oidc is not None:
+        kinds.append(OidcTokens(settings.oidc))
+    return TokenChain(kinds, store, settings.roles.appointments(), time.time)
 
 
 def _objects(settings: RestApiSettings, secret: SecretStr) -> LocalObjects | S3Objects:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import IO, BinaryIO, Protocol
 
-from prominence.core.errors import ProminenceError
+from prominence.core.errors import ProminenceError, Unauthenticated
 from prominence.core.view import JobAd
 from prominence.restapi.identity import Identity
 from prominence.restapi.objects import Form, Put, Reach, Stored, Terms
@@ -67,11 +67,17 @@ class Sandboxes(Protocol):
         """A file of any size, to be closed by the caller; None when there is none. Raises Unusable."""
 
 
+class NotOurs(Unauthenticated):
+    """The token is of another kind; somebody else may know it."""
+
+
 class Identities(Protocol):
     """Who knows the callers."""
 
     def who(self, token: str) -> Identity:
-        """Whose token it is. Raises Unauthenticated for any token that is not good, whatever is wrong with it."""
+        """Whose token it is. Raises Unauthenticated for any token that is not good, whatever is wrong with it; of
+        these NotOurs for one of another kind. Forbidden for somebody who may not use this service. Unavailable.
+        """
 
 
 class ObjectStore(Protocol):

@@ -10,13 +10,15 @@ from prominence.core.keyvalue.port import KeyValue
 from prominence.restapi.kv import KvLimits
 from prominence.restapi.limits import Limits
 from prominence.restapi.ports import Identities, JobQueue, ObjectStore, Sandboxes, ServedObjects
+from prominence.restapi.token_records import TokenLimits, TokenRecord
 from prominence.restapi.translate.site import Site
 
 
 @dataclass(frozen=True)
 class Services:
-    """clock: now. new_uid: a new UUID as text. remember_s: how long a request with a key is known again.
+    """clock: now. new_uid: a new UUID as text. sign: the token of a record.
 
+    remember_s: how long a request with a key is known again.
     served: the object store, where the API serves its content itself.
     """
 
@@ -28,6 +30,8 @@ class Services:
     clock: Callable[[], datetime]
     new_uid: Callable[[], str]
     objects: ObjectStore
+    sign: Callable[[TokenRecord], str] = field(kw_only=True)
+    token_limits: TokenLimits = field(default=TokenLimits(), kw_only=True)
     kv: KvLimits = field(default=KvLimits(), kw_only=True)
     remember_s: int = field(default=86_400, kw_only=True)
     limits: Limits = field(default=Limits(), kw_only=True)

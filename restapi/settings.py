@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 from prominence.core.keyvalue.port import LARGEST_VALUE
 from prominence.core.settings import Settings
 from prominence.restapi.data_settings import DataSettings
+from prominence.restapi.identity_settings import OidcSettings, RoleSettings, TokenSettings
 from prominence.restapi.kv import KvLimits
 from prominence.restapi.translate.site import Site
 
@@ -102,4 +103,9 @@ class RestApiSettings(Settings):
     )
     data: DataSettings = Field(default_factory=DataSettings, description="Where objects are kept.")
     jobs: JobSettings = Field(default_factory=JobSettings, description="What this site gives to every job.")
+    oidc: OidcSettings | None = Field(
+        default=None, description="An OpenID Connect provider whose users may use the API, besides the site's own."
+    )
+    roles: RoleSettings = Field(default_factory=RoleSettings, description="Who is more than a user.")
+    tokens: TokenSettings = Field(default_factory=TokenSettings, description="Tokens that users make, and logins.")
     kv: KvSettings = Field(default_factory=KvSettings, description="How much users may keep as keys and values.")

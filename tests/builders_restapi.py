@@ -153,7 +153,10 @@ def an_api(max_body: int = 1024 * 1024, **changes: Any) -> Api:
     queue, sandboxes, store = MemoryQueue(lambda: clock.now().timestamp()), MemorySandboxes(clock.now), MemoryKeyValue()
     next_uid: Callable[[], str] = uids().__next__
     objects = MemoryObjects(clock.now)
-    usual = Services(queue, sandboxes, MemoryIdentities(TOKENS), store, SITE, clock.now, next_uid, objects)
+    usual = Services(
+        *(queue, sandboxes, MemoryIdentities(TOKENS), store, SITE, clock.now, next_uid, objects),
+        sign=lambda record: f"token-{record.id}",
+    )
     services = replace(usual, **changes)
     return Api(queue, sandboxes, store, create_app(services, max_body), clock, objects, services)
 

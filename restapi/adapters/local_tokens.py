@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import re
+from typing import Any
 
 import jwt
 from pydantic import SecretStr
 
 from prominence.core.errors import Rejected, Unauthenticated
+from prominence.restapi.adapters.names import names, user_name
 from prominence.restapi.identity import Identity
+from prominence.restapi.ports import NotOurs
 
 ISSUER = "prominence-local"
 AUDIENCE = "prominence"
@@ -16,41 +18,51 @@ AUDIENCE = "prominence"
 SHORTEST_KEY = 32
 """Bytes: as many as the signature has."""
 
-_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,256}")
-
 
 class LocalTokens:
-    """Tokens must be signed by HS256, say for whom, for us, from us and until when; groups are optional."""
+    """Logins. They must be signed by HS256, say for whom, for us, from us and until when; groups are optional."""
 
     def __init__(self, key: SecretStr) -> None:
-        if len(key.get_secret_value().encode()) < SHORTEST_KEY:
-            raise Rejected.because(f"the key of tokens must have at least {SHORTEST_KEY} bytes")
-        self._key = key
+        self._key = checked(key)
 
     def who(self, token: str) -> Identity:
-        try:
-            claims = jwt.decode(
-                token,
-                self._key.get_secret_value(),
-                algorithms=["HS256"],
-                audience=AUDIENCE,
-                issuer=ISSUER,
-                options={"require": ["exp", "sub", "aud", "iss"]},
-            )
-        except jwt.ExpiredSignatureError as error:
-            raise Unauthenticated("The token has expired; get a new one.") from error
-        except (jwt.PyJWTError, ValueError, RecursionError) as error:
-            raise Unauthenticated("The token is not one that this service gave out.") from error
-        return Identity(user=_name(claims["sub"]), groups=_names(claims.get("groups", [])))
+        claims = claims_of(token, self._key, ISSUER)
+        user, groups = user_name(claims["sub"]), names(claims.get("groups", []))
+        return Identity(user, groups, expires=float(claims["exp"]))
 
 
-def _names(claim: object) -> tuple[str, ...]:
-    if not isinstance(claim, list):
-        raise Unauthenticated("The groups in the token are not a list of names.")
-    return tuple(_name(item) for item in claim)
+def checked(key: SecretStr) -> SecretStr:
+    """A key that tokens can be signed with. Raises Rejected."""
+    if len(key.get_secret_value().encode()) < SHORTEST_KEY:
+        raise Rejected.because(f"the key of tokens must have at least {SHORTEST_KEY} bytes")
+    return key
 
 
-def _name(claim: object) -> str:
-    if not isinstance(claim, str) or not _NAME.fullmatch(claim) or claim != claim.strip():
-        raise Unauthenticated("A name in the token is not one that a user or a group can have.")
-    return claim
+def claims_of(token: str, key: SecretStr, issuer: str, *more: str) -> dict[str, Any]:
+    """What a token of this issuer, signed with our key, says; it says `more`, too. Raises Unauthenticated, NotOurs."""
+    if said_issuer(token) != issuer:
+        raise NotOurs("The token is not one that this service gave out.")
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key.get_secret_value(),
+            algorithms=["HS256"],
+            audience=AUDIENCE,
+            issuer=issuer,
+            options={"require": ["exp", "sub", "aud", "iss", *more]},
+        )
+    except jwt.ExpiredSignatureError as error:
+        raise Unauthenticated("The token has expired; get a new one.") from error
+    except (jwt.PyJWTError, ValueError, RecursionError) as error:
+        raise Unauthenticated("The token is not one that this service gave out.") from error
+    return claims
+
+
+def said_issuer(token: str) -> str | None:
+    """Who made the token, as it says itself; nothing follows from it but who is asked. None for what is no JWT."""
+    try:
+        claims = jwt.decode(token, options={"verify_signature": False})
+    except (jwt.PyJWTError, ValueError, RecursionError):
+        return None
+    issuer = claims.get("iss")
+    return issuer if isinstance(issuer, str) else ""

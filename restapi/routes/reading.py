@@ -27,10 +27,10 @@ def caller(services: Services, *scopes: Scope) -> Identity:
 
 def anybody(services: Services) -> Identity:
     """Whose token came with the request, whatever it is good for. Raises Unauthenticated."""
-    return services.identities.who(token())
+    return services.identities.who(_token())
 
 
-def token() -> str:
+def _token() -> str:
     """The token that came with the request. Raises Unauthenticated."""
     found = legacy.token(request.headers.get("Authorization", ""))
     if not found:

@@ -13,10 +13,14 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from prominence.core.errors import Unauthenticated
+from prominence.core.keyvalue.memory import MemoryKeyValue
+from prominence.restapi.adapters.chain import TokenChain
+from prominence.restapi.adapters.issued_tokens import IssuedTokens
 from prominence.restapi.adapters.local_tokens import AUDIENCE, ISSUER, LocalTokens
 from prominence.restapi.adapters.memory import MemoryIdentities
-from prominence.restapi.identity import Identity
+from prominence.restapi.identity import Appointments, Identity, Scope
 from prominence.restapi.ports import Identities
+from prominence.restapi.token_records import TokenRecord, keep
 
 KEY = "a key for tests that is long enough"
 ALICE = Identity("alice", ("physics", "/vo/chemistry"))
@@ -43,10 +47,33 @@ def _local_tokens() -> World:
     return World(LocalTokens(SecretStr(KEY)), token)
 
 
-WORLDS = [_memory, _local_tokens]
+def _chain() -> World:
+    local = _local_tokens()
+    issued = IssuedTokens(SecretStr(KEY), MemoryKeyValue())
+    return World(TokenChain([issued, local.identities], MemoryKeyValue(), Appointments(), time.time), local.token_of)
 
 
-@pytest.fixture(params=WORLDS, ids=["memory", "local tokens"])
+def _issued_tokens() -> World:
+    store = MemoryKeyValue()
+    identities = IssuedTokens(SecretStr(KEY), store)
+
+    def token(who: Identity) -> str:
+        now = int(time.time())
+        record = TokenRecord(
+            id=f"{now:032}", user=who.user, name="", scopes=tuple(Scope), groups=who.groups, made_at=now,
+            expires=now + 3600, made_by=who.user,
+        )  # fmt: skip
+        keep(store, record)
+        return identities.sign(record)
+
+    return World(identities, token)
+
+
+WORLDS = [_memory, _local_tokens, _issued_tokens, _chain]
+NAMES = ["memory", "local tokens", "issued tokens", "chain"]
+
+
+@pytest.fixture(params=WORLDS, ids=NAMES)
 def world(request: pytest.FixtureRequest) -> World:
     made = request.param()
     assert isinstance(made, World)
@@ -70,7 +97,7 @@ class TestIdentities:
                 world.identities.who(changed)
 
 
-@pytest.mark.parametrize("make", WORLDS, ids=["memory", "local tokens"])
+@pytest.mark.parametrize("make", WORLDS, ids=NAMES)
 @settings(max_examples=50)
 @given(token=st.text())
 def test_any_text_is_a_token_or_unauthenticated(make: Callable[[], World], token: str) -> None:

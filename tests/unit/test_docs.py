@@ -11,7 +11,6 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import cast
 
 import click
 import pytest
@@ -21,8 +20,6 @@ from prominence.cli.pool.containers import mounted_directories
 from prominence.cli.pool.layout import Pool
 from prominence.core.reasons import Reason
 from prominence.core.states import Status
-from prominence.restapi.app import BASE_PATH, create_app
-from prominence.restapi.services import Services
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -127,18 +124,6 @@ def test_every_reason_is_on_the_page_of_reasons() -> None:
     assert words == [reason.value for reason in Reason]
 
 
-def test_the_table_of_endpoints_is_that_of_the_api() -> None:
-    app = create_app(cast(Services, None), max_body=1)
-    ours = {
-        f"{method} {re.sub('<[a-z]+:', '<', rule.rule.removeprefix(BASE_PATH))}"
-        for rule in app.url_map.iter_rules()
-        for method in rule.methods or ()
-        if method not in ("HEAD", "OPTIONS")
-    }
-    named = re.findall(r"^\| `([A-Z]+ /[^`]*)` \|", (ROOT / "docs/api.md").read_text(), re.MULTILINE)
-    assert sorted(named) == sorted(ours)
-
-
 def test_the_table_of_status_words_is_that_of_the_api() -> None:
     words = re.findall(r"^\| ([a-z]+) \| [a-z]", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert words == ["status", *(status.value for status in Status)]
@@ -231,7 +216,7 @@ def _mistakes_in_command(code: str) -> Iterator[str]:
         return
     words = shlex.split(code.removeprefix("$ ").partition(" | ")[0], comments=True)
     command: click.Command = command_line
-    context = click.Context(command)
+    context = click.Context(command, **command.context_settings)
     rest = words[1:]
     while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
         inner = command.get_command(context, rest[0])
@@ -246,14 +231,14 @@ def _mistakes_in_command(code: str) -> Iterator[str]:
 
 
 def _options(command: click.Command) -> set[str]:
-    parameters = command.get_params(click.Context(command))
+    parameters = command.get_params(click.Context(command, **command.context_settings))
     return {name for one in parameters for name in (*one.opts, *one.secondary_opts) if name.startswith("-")}
 
 
 def _all_commands(command: click.Command) -> Iterator[click.Command]:
     yield command
     if isinstance(command, click.Group):
-        context = click.Context(command)
+        context = click.Context(command, **command.context_settings)
         for name in command.list_commands(context):
             inner = command.get_command(context, name)
             assert inner is not None

@@ -1,0 +1,92 @@
+"""`prominence whoami` and `prominence token`: who we are to the API, and tokens for scripts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from prominence.cli import render
+from prominence.cli.commands import options
+from prominence.cli.surroundings import Surroundings
+
+_COLUMNS = ("id", "user", "name", "scopes", "expires")
+
+
+@click.command()
+@options.as_json
+@click.pass_obj
+def whoami(surroundings: Surroundings, /, output: str) -> None:
+    """Tell who you are to the service, and what your token is good for."""
+    with surroundings.client() as client:
+        found = client.whoami()
+    if output == "json":
+        click.echo(render.as_json(found))
+        return
+    for key in ("user", "groups", "roles", "manages", "scopes", "expires"):
+        if found.get(key):
+            click.echo(f"{key.capitalize():8}  {_shown(key, found[key])}")
+
+
+@click.group()
+def token() -> None:
+    """Make tokens for your scripts, list and revoke them."""
+
+
+@token.command()
+@click.option("--name", default="", help="A name for people: where it is used.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    help="What it is good for: jobs:read, jobs:write, data:read, data:write, kv:read, kv:write, operate. May be "
+    "repeated. Default: all but operate.",
+)
+@click.option("--days", type=click.IntRange(1), help="For how long. Default: as the service has it.")
+@click.option("--service", help="For operators: make it for the service of this name.")
+@click.option("--group", "groups", multiple=True, help="A group of the service. May be repeated.")
+@options.as_json
+@click.pass_obj
+def create(surroundings: Surroundings, /, output: str, **wanted: Any) -> None:
+    """Make a token and print it. It is not shown again."""
+    with surroundings.client() as client:
+        record = client.tokens.create(**wanted)
+    if output == "json":
+        click.echo(render.as_json(record))
+        return
+    click.echo(
+        f"Token {_shown('id', record.get('id'))}, good until {_shown('expires', record.get('expires'))}:", err=True
+    )
+    click.echo(render.clean(str(record.get("token", ""))))
+
+
+@token.command("list")
+@click.option("-a", "--all", "everybody", is_flag=True, help="For operators: the tokens of all users.")
+@options.as_json
+@click.pass_obj
+def list_tokens(surroundings: Surroundings, /, everybody: bool, output: str) -> None:
+    """List your tokens: not the tokens themselves, but what they are good for and until when."""
+    with surroundings.client() as client:
+        records = client.tokens.list(everybody)
+    if output == "json":
+        click.echo(render.as_json(records))
+    else:
+        rows = [tuple(_shown(key, one.get(key)) for key in _COLUMNS) for one in records]
+        click.echo(render.table([key.upper() for key in _COLUMNS], rows))
+
+
+@token.command()
+@click.argument("token_ids", metavar="ID...", nargs=-1, required=True)
+@click.pass_obj
+def revoke(surroundings: Surroundings, /, token_ids: tuple[str, ...]) -> None:
+    """Revoke tokens: from now on they are good for nothing."""
+    with surroundings.client() as client:
+        for token_id in token_ids:
+            client.tokens.revoke(token_id)
+            click.echo(f"Token {render.clean(token_id)} revoked")
+
+
+def _shown(key: str, value: Any) -> str:
+    if key == "expires" and isinstance(value, int):
+        return render.utc(value)
+    return render.clean(" ".join(map(str, value)) if isinstance(value, list) else str("" if value is None else value))

@@ -1,0 +1,79 @@
+"""Every operation of the API, in one table: tests that hold for all of them read it, and fail for one that is missing.
+
+A new route gets a row here and one in docs/api.md.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from builders import job_json
+
+from prominence.restapi.identity import Scope
+
+ANYBODY = None
+"""The scope of what needs no token."""
+
+ANY_TOKEN: Literal["any"] = "any"
+"""The scope of what needs a token, whatever it is good for."""
+
+SIGNED: Literal["the address is signed"] = "the address is signed"
+"""The scope of what needs no token, since its address is the permission."""
+
+
+GROUP = "s3cret-group"
+OBJECT = "s3cret-object"
+OF_GROUP = f"{GROUP}/{OBJECT}"
+"""What alice has in these tests: an object of her own, and one in the area of a group that only she is in."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One operation. rule: its address, with gaps as in <job>; query: what must stand behind it.
+
+    stranger: the status that somebody gets who asks it for a thing of another user's.
+    """
+
+    method: str
+    rule: str
+    scope: Scope | Literal["any", "the address is signed"] | None
+    stranger: int
+    query: str = ""
+    body: object = None
+
+    def path(self, **gaps: str) -> str:
+        """The address with its gaps filled."""
+        gaps = {"path": GROUP, "name": OF_GROUP, **gaps}
+        return re.sub(r"<([a-z]+)>", lambda gap: gaps[gap[1]], self.rule + self.query)
+
+
+ENDPOINTS = [
+    Endpoint("GET", "/health", ANYBODY, stranger=204),
+    Endpoint("GET", "/whoami", ANY_TOKEN, stranger=200),
+    Endpoint("POST", "/logout", ANY_TOKEN, stranger=200),
+    Endpoint("POST", "/jobs", Scope.JOBS_WRITE, stranger=201, body=job_json()),
+    Endpoint("GET", "/jobs", Scope.JOBS_READ, stranger=200, query="?all"),
+    Endpoint("GET", "/jobs/<job>", Scope.JOBS_READ, stranger=200),
+    Endpoint("DELETE", "/jobs/<job>", Scope.JOBS_WRITE, stranger=400),
+    Endpoint("DELETE", "/jobs", Scope.JOBS_WRITE, stranger=400, query="?id=<job>"),
+    Endpoint("GET", "/jobs/<job>/stdout", Scope.JOBS_READ, stranger=403),
+    Endpoint("GET", "/jobs/<job>/stderr", Scope.JOBS_READ, stranger=403),
+    Endpoint("GET", "/kv", Scope.KV_READ, stranger=200, query="?list&values"),
+    Endpoint("GET", "/kv/<key>", Scope.KV_READ, stranger=404),
+    Endpoint("POST", "/kv/<key>", Scope.KV_WRITE, stranger=201, body="a text of the stranger's own"),
+    Endpoint("DELETE", "/kv/<key>", Scope.KV_WRITE, stranger=200, query="?prefix"),
+    Endpoint("POST", "/data/upload", Scope.DATA_WRITE, stranger=403, body={"filename": OF_GROUP}),
+    Endpoint("POST", "/data", Scope.DATA_WRITE, stranger=201, body={"filename": OBJECT}),
+    Endpoint("GET", "/data", Scope.DATA_READ, stranger=200),
+    Endpoint("GET", "/data/<path>", Scope.DATA_READ, stranger=403),
+    Endpoint("DELETE", "/data/<name>", Scope.DATA_WRITE, stranger=403),
+    Endpoint("GET", "/quota", Scope.DATA_READ, stranger=200),
+    Endpoint("GET", "/objects/<name>", SIGNED, stranger=400),
+    Endpoint("PUT", "/objects/<name>", SIGNED, stranger=400, body="content"),
+    Endpoint("POST", "/tokens", Scope.TOKENS, stranger=201, body={}),
+    Endpoint("GET", "/tokens", Scope.TOKENS, stranger=200),
+    Endpoint("DELETE", "/tokens/<token>", Scope.TOKENS, stranger=400),
+    Endpoint("POST", "/token", ANY_TOKEN, stranger=403),
+]

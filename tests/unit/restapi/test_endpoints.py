@@ -1,0 +1,159 @@
+"""Every operation of the API: who may use it, and that nobody sees, changes or guesses a thing of somebody else's."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders_restapi import an_api
+from endpoints import ANY_TOKEN, ANYBODY, ENDPOINTS, GROUP, OBJECT, OF_GROUP, SIGNED, Endpoint
+from werkzeug.test import TestResponse
+
+from prominence.restapi.adapters.memory import MemoryIdentities
+from prominence.restapi.app import BASE_PATH
+from prominence.restapi.identity import Identity, Scope
+
+MARK = "s3cret"
+"""In everything that alice has; in nothing that another gets to see."""
+
+ALICE = Identity("alice", ("physics", GROUP), token="login-of-alice")
+
+STRANGERS = {
+    "of another group": Identity("eve", ("chemistry",)),
+    "of the same group": Identity("bob", ("physics",)),
+    "with a name that begins alike": Identity("alice2", ("physics2", "phys")),
+    "with a name that is the beginning": Identity("alic", ("physic",)),
+    "with a name in other letters": Identity("Alice", ("Physics",)),
+    "with a name like a path": Identity("alice/", ("physics/", "../physics")),
+    "who manages another group": Identity("max", ("physics",), manages=frozenset({"chemistry"})),
+    "that is a service": Identity("service:alice", ("physics",), service=True),
+    "with an operator's name": Identity("operator", ("operators",)),
+}
+MANAGER = Identity("mia", ("physics",), manages=frozenset({"physics"}))
+OPERATOR = Identity("olga", operator=True)
+
+every_stranger = pytest.mark.parametrize("who", STRANGERS)
+every_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda one: f"{one.method} {one.rule}")
+
+
+class World:
+    """An API where alice has one thing of each kind."""
+
+    def __init__(self, *others: Identity) -> None:
+        known = {f"token-of-{one.user}": one for one in (ALICE, *others)}
+        self.api = an_api(identities=MemoryIdentities(known))
+        self.job = str(self.api.submit(name=f"{MARK}-name", labels={"a": MARK}, tasks=[self.task()]))
+        self.api.run(int(self.job))
+        for stream in ("stdout", "stderr"):
+            self.api.write(int(self.job), stream, MARK.encode())
+        self.key = f"{MARK}-key"
+        self.api.call("POST", f"/kv/{self.key}", data=MARK)
+        self.token = self.api.call("POST", "/tokens", json={"name": f"{MARK}-token"}).json["id"]  # type: ignore[index]
+
+        for name in (OBJECT, OF_GROUP):
+            answer = self.api.call("POST", "/data/upload", json={"filename": name})
+            self.api.objects.put(answer.json["url"], MARK.encode())  # type: ignore[index]
+
+    def task(self) -> dict[str, Any]:
+        return {"image": "python:3.12", "cmd": f"echo {MARK}", "env": {"A": MARK}}
+
+    def ask(self, who: str, endpoint: Endpoint) -> TestResponse:
+        """The endpoint, about alice's things."""
+        sent = {"data": endpoint.body} if isinstance(endpoint.body, str) else {"json": endpoint.body}
+        path = endpoint.path(job=self.job, key=self.key, token=self.token)
+        return self.api.as_user(who).call(endpoint.method, path, **sent)
+
+    def given_away(self, answer: TestResponse, endpoint: Endpoint) -> list[str]:
+        """What is said of alice's, besides the names that whoever asked must have known already."""
+        told = answer.text
+        for gap, word in (("<key>", self.key), ("<token>", self.token), ("/data", OF_GROUP), ("/data", GROUP)):
+            told = told.replace(word, "") if gap in endpoint.rule and answer.status_code >= 400 else told
+        return [secret for secret in (MARK, self.token) if secret in told]
+
+    def of_alice(self) -> list[Any]:
+        """All that she has, as she sees it."""
+        asked = [
+            self.api.get(path) for path in ("/jobs?all&detail", "/kv?list&values", "/tokens", "/data", f"/data/{GROUP}")
+        ]
+        outputs = [self.api.call("GET", f"/jobs/{self.job}/{stream}").text for stream in ("stdout", "stderr")]
+        assert all(MARK in str(answer) for answer in (*asked, *outputs))
+        return [*asked, *outputs]
+
+
+def test_every_route_has_a_row_and_every_row_a_route() -> None:
+    served = {
+        f"{method} {re.sub('<[a-z]+:', '<', rule.rule.removeprefix(BASE_PATH))}"
+        for rule in an_api().app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD"}
+    }
+    assert {f"{row.method} {row.rule}" for row in ENDPOINTS} == served
+
+
+def test_the_page_says_which_scope_each_needs() -> None:
+    page = (Path(__file__).parents[3] / "docs/api.md").read_text()
+    told = dict(re.findall(r"^\| `([A-Z]+ /[^`]*)` \| ([^|]*) \|", page, re.MULTILINE))
+    words = {ANYBODY: "-", ANY_TOKEN: "any", SIGNED: SIGNED}
+    assert told == {f"{row.method} {row.rule}": words.get(row.scope, str(row.scope)) for row in ENDPOINTS}  # type: ignore[call-overload]
+
+
+@every_endpoint
+@every_stranger
+def test_nobody_else_sees_or_changes_what_a_user_has(who: str, endpoint: Endpoint) -> None:
+    stranger = STRANGERS[who]
+    world = World(stranger)
+    before = world.of_alice()
+    answer = world.ask(stranger.user, endpoint)
+    assert answer.status_code == endpoint.stranger, answer.text
+    if endpoint.method == "GET" or answer.status_code >= 400:
+        assert not world.given_away(answer, endpoint)
+    assert world.of_alice() == before
+
+
+@every_endpoint
+@pytest.mark.parametrize("who", [MANAGER, OPERATOR], ids=["manager", "operator"])
+def test_who_looks_after_others_reads_no_output_and_no_keys(who: Identity, endpoint: Endpoint) -> None:
+    world = World(who)
+    answer = world.ask(who.user, endpoint)
+    if endpoint.rule.startswith("/kv") or endpoint.rule.endswith(("stdout", "stderr")):
+        assert answer.status_code == endpoint.stranger
+    assert world.api.call("GET", f"/kv/{world.key}").text == MARK
+
+
+@every_endpoint
+def test_what_is_somebody_elses_looks_like_what_is_not_there(endpoint: Endpoint) -> None:
+    """So that ids, keys and tokens cannot be guessed; only of an output it is told that there is such a job."""
+    world = World(STRANGERS["of another group"])
+    theirs = world.ask("eve", endpoint)
+    if endpoint.rule.endswith(("stdout", "stderr")):
+        assert (theirs.status_code, theirs.json) == (403, {"error": f"Job {world.job} is not yours."})
+        return
+    asked = (world.job, world.key, world.token)
+    world.job, world.key, world.token = "99", "nothing", "0" * 32
+    nobodys = world.ask("eve", endpoint)
+    assert nobodys.status_code == theirs.status_code
+    if theirs.status_code >= 400:
+        told = theirs.text
+        for before, after in zip(asked, (world.job, world.key, world.token), strict=True):
+            told = re.sub(rf"\b{before}\b", after, told)
+        assert nobodys.text == told
+
+
+@every_endpoint
+def test_a_token_is_good_for_the_scopes_that_it_names_and_no_others(endpoint: Endpoint) -> None:
+    if endpoint.scope in (ANYBODY, SIGNED):
+        return
+    everything = frozenset(Scope)
+    if endpoint.scope == ANY_TOKEN:
+        good, bad = [frozenset({scope}) for scope in Scope], []
+    else:
+        good, bad = [frozenset({endpoint.scope})], [everything - {endpoint.scope}, frozenset()]
+    for scopes in good:
+        world = World(Identity("bob", scopes=scopes))
+        assert "token is not good for this" not in world.ask("bob", endpoint).text
+    for scopes in bad:
+        world = World(Identity("bob", scopes=scopes))
+        answer = world.ask("bob", endpoint)
+        assert answer.status_code == 403
+        assert "token is not good for this" in answer.text
