@@ -78,6 +78,13 @@ class OidcSettings(Settings):
     timeout_s: float = Field(default=5, gt=0, le=30, description="Seconds to wait for its answer.")
     ca_file: Path | None = Field(default=None, description="Certificates to trust for it; absent: the usual ones.")
 
+    @field_validator("required_entitlements")
+    @classmethod
+    def _ask_for_something(cls, required: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        if not all(required.values()):
+            raise ValueError("each virtual organisation needs one entitlement at least; else everybody were a member")
+        return required
+
     @field_validator("issuer")
     @classmethod
     def _is_safe(cls, issuer: str) -> str:

@@ -131,7 +131,7 @@ class OidcTokens:
 
 def _memberships(claim: object, required: Mapping[str, tuple[str, ...]]) -> list[str]:
     """The virtual organisations whose entitlements are all there."""
-    held = {item for item in claim if isinstance(item, str)} if isinstance(claim, list) else {claim}
+    held = {item for item in (claim if isinstance(claim, list) else [claim]) if isinstance(item, str)}
     return [name for name, entitlements in required.items() if held.issuperset(entitlements)]
 
 
