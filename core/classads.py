@@ -6,7 +6,7 @@ Quoting is done by HTCondor's own library. This is the one place where our words
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from urllib.parse import unquote
 
 import classad2
@@ -37,6 +37,9 @@ STARTS = "NumJobStarts"
 REMOTE_HOST = "RemoteHost"
 LAST_REMOTE_HOST = "LastRemoteHost"
 SANDBOX = "Iwd"
+PRIORITY = "JobPrio"  # among the jobs of one user; larger first
+LAST_STATUS = "LastJobStatus"
+DAGMAN_ID = "DAGManJobId"  # of the workflow that the job is part of
 EXIT_SIGNAL = "ExitSignal"
 CPUS_PROVISIONED = "CpusProvisioned"
 MEMORY_PROVISIONED = "MemoryProvisioned"  # MiB
@@ -69,6 +72,7 @@ IDENTITY = "ProminenceIdentity"
 GROUP = "ProminenceGroup"
 WALLTIME = "ProminenceWalltime"  # seconds that the tasks may run
 LABEL_PREFIX = "ProminenceUserMetadata_"
+SUMMARY = "ProminenceSummary"  # what a list shows of the job's description
 
 # Ours, of machines
 WORKER = "ProminenceWorker"
@@ -122,6 +126,20 @@ def any_of(terms: Iterable[str]) -> str:
     while len(left) > 2:
         left = [f"({' || '.join(left[at : at + 2])})" for at in range(0, len(left), 2)]
     return " || ".join(left)
+
+
+def one_of(attribute: str, numbers: Collection[int]) -> str:
+    """An expression that holds when the attribute is one of these numbers, any number of them.
+
+    The schedd evaluates it for each job of its queue, and compares two numbers far sooner than it looks through a list.
+    """
+    if not numbers:
+        return "false"
+    least, most = min(numbers), max(numbers)
+    if least == most:
+        return f"{attribute} == {least:d}"
+    members = ",".join(f"{number:d}" for number in numbers)
+    return f"{attribute} >= {least:d} && {attribute} <= {most:d} && member({attribute}, {{{members}}})"
 
 
 def accounting_name(text: str) -> str:

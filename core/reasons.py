@@ -39,6 +39,10 @@ class Reason(str, enum.Enum):
     POOL_LIMIT = "PoolLimitReached"
     NO_CAPACITY = "NoCapacity"
     NO_FLAVOUR_FITS = "NoFlavourFits"
+    HELD_BY_USER = "HeldByUser"
+    HELD_BY_OPERATOR = "HeldByOperator"
+    # Running
+    SUSPENDED = "Suspended"
     # Ended
     TASK_FAILED = "TaskFailed"
     COMMAND_NOT_FOUND = "CommandNotFound"
@@ -47,6 +51,7 @@ class Reason(str, enum.Enum):
     WALLTIME_EXCEEDED = "WalltimeExceeded"
     MEMORY_EXCEEDED = "MemoryExceeded"
     DELETED_BY_USER = "DeletedByUser"
+    DELETED_BY_OPERATOR = "DeletedByOperator"
     INTERRUPTED = "Interrupted"
     EXECUTOR_FAILED = "ExecutorFailed"
     HELD = "Held"
@@ -67,6 +72,11 @@ MEANINGS = {
         Blame.USER,
         "Ask for less, or ask the operator for a larger flavour.",
     ),
+    Reason.HELD_BY_USER: Meaning("The job is on hold; it will not start.", Blame.USER, "Release it, or delete it."),
+    Reason.HELD_BY_OPERATOR: Meaning(
+        "An operator has put the job on hold; it will not start.", Blame.PLATFORM, "Ask the operator, or delete it."
+    ),
+    Reason.SUSPENDED: Meaning("The job's worker has suspended it; it goes on by itself.", Blame.PLATFORM),
     Reason.TASK_FAILED: Meaning(
         "Task {task} ended with exit code {exit_code}.", Blame.USER, "Look at the job's stdout and stderr."
     ),
@@ -88,6 +98,7 @@ MEANINGS = {
         "The job needed more than its memory of {limit}.", Blame.USER, "Ask for more resources.memory."
     ),
     Reason.DELETED_BY_USER: Meaning("The job was deleted by the user.", Blame.USER),
+    Reason.DELETED_BY_OPERATOR: Meaning("The job was deleted by an operator.", Blame.PLATFORM, "Ask the operator why."),
     Reason.INTERRUPTED: Meaning("The job was told to stop before it had finished.", Blame.PLATFORM),
     Reason.EXECUTOR_FAILED: Meaning(
         "The worker could not run the job: {detail}.",

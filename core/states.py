@@ -24,6 +24,7 @@ class JobStatus(enum.IntEnum):
 class HoldCode(enum.IntEnum):
     """HTCondor's HoldReasonCode, as far as it tells us more than its text does."""
 
+    BY_HAND = 1
     JOB_POLICY = 3
     OUT_OF_RESOURCES = 34
     JOB_DURATION = 46
@@ -32,6 +33,9 @@ class HoldCode(enum.IntEnum):
 
 TOO_MANY_ATTEMPTS = 1001
 """HoldReasonSubCode of the policy that every job carries: it was started too often."""
+
+HELD_BY_USER, HELD_BY_OPERATOR = 2001, 2002
+"""HoldReasonSubCode of a job that the API holds for somebody."""
 
 
 class Status(enum.StrEnum):

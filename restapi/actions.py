@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from prominence.core import logs
 from prominence.core.errors import NotFound
-from prominence.core.view import DELETED_BY_USER
+from prominence.core.verdict import DELETED_BY_USER
 from prominence.restapi.identity import Identity
 from prominence.restapi.selection import Selection
 from prominence.restapi.services import Services

@@ -21,6 +21,7 @@ from prominence.core.errors import Conflict, ProminenceError, Rejected, Unavaila
 from prominence.core.keyvalue.port import ABSENT, Lease
 from prominence.core.validation import Document
 from prominence.restapi.identity import Identity
+from prominence.restapi.paging import Page
 from prominence.restapi.selection import Selection
 from prominence.restapi.services import Services
 from prominence.restapi.submission import Claim, PerhapsQueued
@@ -127,8 +128,11 @@ class _Request:
     def _queued(self, uid: str) -> int | None:
         """The job of this uid, in the queue or gone from it."""
         only = Selection(uid=uid)
-        found = self.services.queue.find(only) or self.services.queue.history(only, 1)
-        return int(found[0][classads.CLUSTER_ID]) if found else None
+        found = self.services.queue.find(only)
+        if found:
+            return int(found[0][classads.CLUSTER_ID])
+        left = self.services.archive.find(only, None, Page(limit=1))
+        return left[0].job_id if left else None
 
     def _put(self, record: Record) -> None:
         self.lease = self.lease or self.services.store.lease(self.services.remember_s)

@@ -16,6 +16,9 @@ NOT_FOUND = 400
 NO_SUCH_KEY = 404
 """The exception to the rule: by this the published client tells a key that is not there, when "No such key" is said."""
 
+OF_A_WORKFLOW = "true"
+"""As the value of `workflow`: `list jobs N` asks for the jobs of workflow N by `workflow=true&id=N`."""
+
 _SAID_BY_US = frozenset({"statusReason", "statusReasonCode", "exitCode"})
 
 _EMPTY_MEANS_ABSENT = frozenset(
@@ -51,11 +54,6 @@ def _says_nothing(key: str, value: Any) -> bool:
     And scripts write every section of a job, those that they do not use as {} or [].
     """
     return key in _SAID_BY_US or (key in _EMPTY_MEANS_ABSENT and value in ({}, []))
-
-
-def is_of_a_workflow(parameters: Mapping[str, list[str]]) -> bool:
-    """`list jobs N` asks for the jobs of workflow N with the parameters of a list of jobs by id."""
-    return parameters.get("workflow") == ["true"]
 
 
 def lists_keys(key: str, parameters: Mapping[str, list[str]]) -> bool:

@@ -1,33 +1,33 @@
-"""The parameters of a list of jobs, read once: which jobs, from where, how many. Pure."""
+"""The parameters of a list of jobs, read once: which jobs, from where, how many, what of each. Pure."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from prominence.core.errors import Mistake, Rejected
+from prominence.core.errors import Forbidden, Rejected
 from prominence.core.states import ENDED, JobStatus, Status
-from prominence.restapi import legacy
-from prominence.restapi.selection import Selection
+from prominence.core.validation import parse
+from prominence.restapi import legacy, presentation
+from prominence.restapi.identity import Identity, looks_after_others
+from prominence.restapi.paging import Key, Order, Page, Place, read_cursor, read_order
+from prominence.restapi.parameters import MOST, ListParameters
+from prominence.restapi.selection import Event, Selection, Span
 
 USUAL = 20
 """How many finished jobs are listed when nobody says."""
 
-MOST = 10_000
-"""How many finished jobs are looked at at most."""
-
-LAST_ID = 2**31 - 1
-"""HTCondor counts its jobs in 32 bits."""
+USUAL_PAGE = 100
+"""How many jobs a page has when nobody says."""
 
 _QUEUED_AS: dict[Status, tuple[JobStatus, ...]] = {
     Status.IDLE: (JobStatus.IDLE,),
     Status.DEPLOYING: (JobStatus.IDLE,),
-    Status.WAITING: (JobStatus.IDLE,),
+    Status.WAITING: (JobStatus.IDLE, JobStatus.HELD),
     Status.RUNNING: (JobStatus.RUNNING, JobStatus.TRANSFERRING_OUTPUT, JobStatus.SUSPENDED),
-    Status.COMPLETED: (JobStatus.COMPLETED,),
-    Status.FAILED: (JobStatus.HELD, JobStatus.COMPLETED),
-    Status.KILLED: (JobStatus.HELD, JobStatus.COMPLETED),
+    Status.COMPLETED: (JobStatus.COMPLETED, JobStatus.REMOVED),
+    Status.FAILED: (JobStatus.HELD, JobStatus.COMPLETED, JobStatus.REMOVED),
+    Status.KILLED: (JobStatus.HELD, JobStatus.COMPLETED, JobStatus.REMOVED),
     Status.DELETED: (JobStatus.REMOVED,),
 }
 """The states of HTCondor in which a job may be shown by this word."""
@@ -37,136 +37,118 @@ _EVERY_IDLE = frozenset({Status.IDLE, Status.DEPLOYING, Status.WAITING})
 
 @dataclass(frozen=True)
 class Listing:
-    """selection: which jobs. queue: whether those in the queue; history: how many of the last that left it.
+    """selection: which jobs. queue: whether those in the queue; finished: how many of those that left it, None for
+    as many as there is room for on the page.
 
-    shown: the status words that are wanted, None for any. detail: everything that is known of each.
+    shown: the status words that are wanted, None for any. page: of all that is found together. fields: what of each
+    job, None for all; detail: everything that is known of it.
     """
 
     selection: Selection
     queue: bool = True
-    history: int = 0
+    finished: int | None = 0
     shown: frozenset[Status] | None = None
+    page: Page = field(default_factory=Page)
     detail: bool = False
+    fields: frozenset[str] | None = None
 
 
-def read(parameters: Mapping[str, list[str]], user: str) -> Listing:
-    """What is asked for, of this user's own jobs. Raises Rejected with every mistake; what is unknown is ignored."""
-    mistakes: list[Mistake] = []
-    reader = _Reader(parameters, mistakes)
-    status, ids, num = reader.status(), reader.ids(), reader.num()
-    labels = reader.labels()
-    if mistakes:
-        raise Rejected(mistakes)
-    if legacy.is_of_a_workflow(parameters):
-        ids = ()
-    selection = Selection(
-        user=user,
-        ids=ids,
-        statuses=_QUEUED_AS[status] if status else None,
-        name=reader.last("name"),
-        labels=labels,
+def read(parameters: Mapping[str, list[str]], caller: Identity) -> Listing:
+    """What is asked for. Raises Rejected with every mistake, Forbidden; what is unknown is ignored."""
+    said = parse(ListParameters, ListParameters.given(parameters))
+    page = _page(said)
+    queue, finished = _where(said, page)
+    return Listing(
+        selection=_selection(said, caller),
+        queue=queue,
+        finished=finished,
+        shown=_shown(said.status),
+        page=page,
+        detail=said.detail or bool(said.fields and said.fields & presentation.DETAILS),
+        fields=said.fields,
     )
-    queue, history = _where(parameters, status, ids, num)
-    return Listing(selection, queue, history, _shown(status), detail="detail" in parameters)
 
 
-def job_id(text: str) -> int:
-    """The one job in an address. Raises Rejected."""
-    found = _job_id(text)
-    if found is None:
-        raise Rejected.because(f"{ascii(text)} is not the number of a job")
-    return found
+def _selection(said: ListParameters, caller: Identity) -> Selection:
+    ids, workflow = _which(said)
+    states = {state for word in said.status or () for state in _QUEUED_AS[word]}
+    user, groups = _whose(said, caller)
+    return Selection(
+        user=user,
+        groups=groups,
+        ids=ids,
+        statuses=tuple(sorted(states)) if said.status else None,
+        name=said.name,
+        labels=said.constraint,
+        spans=tuple(_spans(said)),
+        workflow=workflow,
+    )
 
 
-def job_ids(text: str) -> tuple[int, ...]:
-    """Several jobs, as in "1,2,30". Raises Rejected."""
-    ids = [_job_id(word.strip()) for word in text.split(",")]
-    if None in ids:
-        raise Rejected.because("must be numbers of jobs with commas between them, such as 1,2", "id")
-    return tuple(dict.fromkeys(one for one in ids if one is not None))
+def _which(said: ListParameters) -> tuple[tuple[int, ...] | None, int | None]:
+    """The ids of jobs, and the id of a workflow."""
+    if said.workflow == legacy.OF_A_WORKFLOW:
+        return (None, said.id[0]) if said.id else ((), None)
+    return said.id, said.workflow if isinstance(said.workflow, int) else None
 
 
-def offset(parameters: Mapping[str, list[str]]) -> int:
-    """From which byte on an output is wanted. Raises Rejected."""
-    if parameters.get("node", ["0"])[-1] != "0":
-        raise Rejected.because("must be 0: the job has one node", "node")
-    text = parameters.get("offset", ["0"])[-1]
-    if not re.fullmatch(r"[0-9]{1,18}", text):
-        raise Rejected.because("must be a whole number, 0 or more", "offset")
-    return int(text)
+def _whose(said: ListParameters, caller: Identity) -> tuple[str | None, tuple[str, ...] | None]:
+    """The user and the groups whose jobs are meant: one's own, if nothing else was asked for and is allowed."""
+    groups = (said.group,) if said.group is not None else None
+    if not said.everyone and said.user in (None, caller.user):
+        return caller.user, groups
+    if not looks_after_others(caller):
+        raise Forbidden("Only operators and managers of a group may list the jobs of others.")
+    user = None if said.everyone else said.user
+    if caller.operator:
+        return user, groups
+    return user, tuple(sorted(caller.manages.intersection(groups) if groups else caller.manages))
 
 
-def _where(
-    parameters: Mapping[str, list[str]], status: Status | None, ids: tuple[int, ...] | None, num: int | None
-) -> tuple[bool, int]:
-    """From the queue or not, and how many of the history."""
-    if legacy.says_yes(parameters.get("completed")):
-        return False, USUAL if num is None else num
-    if status in ENDED or "all" in parameters:
-        return True, MOST
-    if ids is not None:
-        return True, len(ids)
+def _spans(said: ListParameters) -> list[Span]:
+    spans = (
+        Span(Event.CREATED, said.created_after, said.created_before),
+        Span(Event.STARTED, said.started_after, said.started_before),
+        Span(Event.ENDED, said.ended_after, said.ended_before),
+    )
+    return [span for span in spans if (span.since, span.until) != (None, None)]
+
+
+def _page(said: ListParameters) -> Page:
+    """Old clients know nothing of pages: without any of their parameters all that is found is one, by id."""
+    after: Place | None = None
+    if said.cursor is not None:
+        order, after = read_cursor(said.cursor)
+        if said.sort is not None and read_order(said.sort) != order:
+            raise Rejected.because("is of a list in another order; leave it out to begin anew", "cursor")
+    elif said.sort is not None:
+        order = read_order(said.sort)
+    else:
+        order = Order(Key.ENDED if said.completed else Key.ID, descending=True)
+    if not said.is_paged:
+        return Page()
+    if order.key is Key.ENDED and not said.completed:
+        raise Rejected.because("endTime orders completed jobs only: add completed=true", "sort")
+    return Page(order, said.limit or USUAL_PAGE, after)
+
+
+def _where(said: ListParameters, page: Page) -> tuple[bool, int | None]:
+    """From the queue or not, and how many of those that have left it."""
+    if said.completed:
+        return False, _finished(said, page)
+    if said.all or _which(said)[0] is not None or ENDED.intersection(said.status or ()):
+        return True, None if page.limit is not None else MOST
     return True, 0
 
 
-def _shown(status: Status | None) -> frozenset[Status] | None:
-    """Old clients ask for HTCondor's idle jobs by "idle"; they do not know how to ask for one kind of those."""
-    if status is None:
+def _finished(said: ListParameters, page: Page) -> int | None:
+    if page.limit is not None:
         return None
-    return _EVERY_IDLE if status is Status.IDLE else frozenset({status})
+    return USUAL if said.num is None else said.num
 
 
-def _job_id(word: str) -> int | None:
-    return int(word) if re.fullmatch(r"[0-9]{1,10}", word) and 0 < int(word) <= LAST_ID else None
-
-
-class _Reader:
-    """Reads one parameter after the other and collects what is wrong with them."""
-
-    def __init__(self, parameters: Mapping[str, list[str]], mistakes: list[Mistake]) -> None:
-        self._parameters = parameters
-        self._mistakes = mistakes
-
-    def last(self, name: str) -> str | None:
-        """The value that counts when a parameter is given twice."""
-        values = self._parameters.get(name)
-        return values[-1] if values else None
-
-    def status(self) -> Status | None:
-        word = self.last("status")
-        if word is None:
-            return None
-        try:
-            return Status(word)
-        except ValueError:
-            self._mistakes.append(Mistake("status", f"must be one of {', '.join(Status)}"))
-            return None
-
-    def ids(self) -> tuple[int, ...] | None:
-        text = self.last("id")
-        try:
-            return None if text is None else job_ids(text)
-        except Rejected as error:
-            self._mistakes.extend(error.mistakes)
-            return None
-
-    def num(self) -> int | None:
-        """Old clients say -1 for all there are."""
-        text = self.last("num")
-        if text is None:
-            return None
-        if not re.fullmatch(r"-1|[0-9]{1,9}", text):
-            self._mistakes.append(Mistake("num", "must be a whole number"))
-            return None
-        return MOST if text == "-1" else min(int(text), MOST)
-
-    def labels(self) -> tuple[tuple[str, str], ...]:
-        """All of them must fit."""
-        labels = []
-        for text in self._parameters.get("constraint", []):
-            key, _, value = text.partition("=")
-            if text.count("=") == 1 and re.fullmatch(r"[A-Za-z0-9]+", key):
-                labels.append((key, value))
-            else:
-                self._mistakes.append(Mistake("constraint", "must be a label and its value, such as app=fit"))
-        return tuple(labels)
+def _shown(words: tuple[Status, ...] | None) -> frozenset[Status] | None:
+    """Old clients ask for HTCondor's idle jobs by "idle"; they do not know how to ask for one kind of those."""
+    if words is None:
+        return None
+    return _EVERY_IDLE if words == (Status.IDLE,) else frozenset(words)

@@ -23,6 +23,7 @@ from prominence.core.keyvalue.etcd import EtcdKeyValue
 from prominence.core.keyvalue.port import KeyValue
 from prominence.core.settings import load
 from prominence.restapi import signing
+from prominence.restapi.adapters.archive import SqliteArchive
 from prominence.restapi.adapters.chain import TokenChain
 from prominence.restapi.adapters.htcondor import HTCondorQueue
 from prominence.restapi.adapters.issued_tokens import IssuedTokens
@@ -59,6 +60,7 @@ def services_of(settings: RestApiSettings) -> Services:
     issued = IssuedTokens(secret, store)
     return Services(
         queue=HTCondorQueue(),
+        archive=SqliteArchive(settings.archive.file, settings.archive.history_file),
         sandboxes=LocalSandboxes(settings.sandboxes_dir, settings.min_free_disk_mib),
         identities=_identities(settings, [LocalTokens(secret), issued], store),
         store=store,

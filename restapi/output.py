@@ -7,14 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from prominence.core import classads, logs
+from prominence.core import logs
 from prominence.core.errors import Forbidden, NotFound
 from prominence.core.states import ENDED, Status
-from prominence.core.view import JobAd
-from prominence.restapi.identity import Account, Act, Identity, may
+from prominence.restapi.identity import Act, Identity, may
 from prominence.restapi.ports import Unusable
-from prominence.restapi.query import look_at, uid_of
-from prominence.restapi.selection import Selection
+from prominence.restapi.query import find
 from prominence.restapi.services import Services
 from prominence.restapi.text import unfinished
 
@@ -54,13 +52,13 @@ def output(job_id: int, name: str, offset: int, caller: Identity, services: Serv
     Of a job that may write more, a character that is only half there is left for the next time. Less than `offset`
     is there when another attempt began anew: whoever follows is told to begin again, too.
     """
-    ad = _find(job_id, services)
-    owner = Account(str(ad[classads.IDENTITY]), str(ad.get(classads.GROUP, "")))
-    if may(caller, Act.READ, owner) is None:
+    job = find(job_id, services)
+    if job is None:
+        raise NotFound(f"There is no job {job_id}.")
+    if may(caller, Act.READ, job.owner) is None:
         raise Forbidden(f"Job {job_id} is not yours.")
-    [job] = look_at([ad], caller, services)
     status = job.view.status
-    file = _open(uid_of(ad), job_id, name, services)
+    file = _open(job.uid, job_id, name, services)
     if file is None:
         return Output(status, end=0)
     size = file.seek(0, os.SEEK_END)
@@ -69,15 +67,6 @@ def output(job_id: int, name: str, offset: int, caller: Identity, services: Serv
     end = size if status in ENDED else size - _unfinished(file, offset, size)
     file.seek(offset)
     return Output(status, end, end - offset, file)
-
-
-def _find(job_id: int, services: Services) -> JobAd:
-    """Anybody's job."""
-    selection = Selection(ids=(job_id,))
-    found = services.queue.find(selection) or services.queue.history(selection, 1)
-    if not found:
-        raise NotFound(f"There is no job {job_id}.")
-    return found[0]
 
 
 def _open(uid: str, job_id: int, name: str, services: Services) -> BinaryIO | None:

@@ -2,36 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import IO, BinaryIO, Protocol
 
 from prominence.core.errors import ProminenceError, Unauthenticated
+from prominence.core.states import Status
 from prominence.core.view import JobAd
+from prominence.restapi.finished import Attempt, Finished
 from prominence.restapi.identity import Identity
 from prominence.restapi.objects import Form, Put, Reach, Stored, Terms
+from prominence.restapi.paging import Page
 from prominence.restapi.selection import Selection
 from prominence.restapi.signing import Act, Permission
 from prominence.restapi.translate.submit import SubmitDescription
 
 
 class JobQueue(Protocol):
-    """The access point's queue and its memory of finished jobs. Every verb raises Unavailable when it is silent."""
+    """The access point's queue. Every verb raises Unavailable when it is silent."""
 
     def submit(self, description: SubmitDescription) -> int:
         """Queue a job; its id. After Unavailable it may be there all the same: look for it by its uid."""
 
-    def find(self, selection: Selection) -> list[JobAd]:
-        """Jobs in the queue, in no order."""
-
-    def history(self, selection: Selection, limit: int) -> list[JobAd]:
-        """Jobs that have left the queue, the last `limit` that did so first."""
+    def find(self, selection: Selection, page: Page | None = None) -> list[JobAd]:
+        """Jobs in the queue that belong on this page, or all of them in no order."""
 
     def remove(self, selection: Selection, reason: str) -> int:
         """Take jobs out of the queue, ending those that run; how many. A job on its way out is not counted."""
 
     def silent(self) -> tuple[str, ...]:
         """The daemons that do not answer; never raises."""
+
+
+class Archive(Protocol):
+    """What became of jobs. Every verb raises Unavailable when it cannot be told.
+
+    Whoever finds a job no longer in the queue finds it here, unless it left more than a second before it is booked.
+    """
+
+    def find(
+        self, selection: Selection, shown: Collection[Status] | None, page: Page, detail: bool = False
+    ) -> list[Finished]:
+        """Jobs that have left the queue and belong on this page. Selection's statuses do not matter, `shown` does.
+
+        With `detail` all that is kept of each.
+        """
+
+    def attempts(self, job_id: int) -> tuple[Attempt, ...]:
+        """The attempts of a job, whether it is still in the queue or not."""
 
 
 class Unusable(ProminenceError):

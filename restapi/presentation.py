@@ -12,43 +12,87 @@ from typing import Any
 from prominence.core import classads, units
 from prominence.core.job import JobSpec
 from prominence.core.view import JobAd, JobView
+from prominence.restapi.finished import Attempt
+from prominence.restapi.identity import Account
+from prominence.restapi.summary import Summary
+
+ALWAYS = frozenset({"id", "name", "status", "statusReason", "statusReasonCode", "exitCode", "group", "labels"})
+DETAILS = frozenset({"resources", "priority", "execution", "attempts"})
+FIELDS = ALWAYS | DETAILS | {"tasks", "events"}
+"""What can be told of a job, and what of it in detail only."""
+
+_OF_OTHERS = {"image", "runtime"}
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is known of a job. spec: None when its file is gone."""
+    """What is known of a job. summary: of its description; spec: all of it, None when it was not looked at or is gone.
+
+    discreet: for somebody who may see that there is such a job, and not what is in it.
+    """
 
     ad: JobAd
-    spec: JobSpec | None
     view: JobView
+    summary: Summary
+    spec: JobSpec | None = None
+    attempts: tuple[Attempt, ...] = ()
+    discreet: bool = False
+
+    @property
+    def job_id(self) -> int:
+        """Its number."""
+        return int(self.ad[classads.CLUSTER_ID])
+
+    @property
+    def uid(self) -> str:
+        """By which its files are found."""
+        return str(self.ad[classads.JOB_UID])
+
+    @property
+    def owner(self) -> Account:
+        """Whose it is."""
+        return Account(str(self.ad[classads.IDENTITY]), str(self.ad.get(classads.GROUP, "")))
 
 
-def present(job: Job, detail: bool) -> dict[str, Any]:
-    """The job as JSON; `detail` is for everything that is known."""
-    shown: dict[str, Any] = {
+def present(job: Job, detail: bool, fields: frozenset[str] | None = None) -> dict[str, Any]:
+    """The job as JSON; `detail` is for everything that is known, `fields` for some of it."""
+    known: dict[str, Any] = {
         "id": job.ad[classads.CLUSTER_ID],
-        "name": job.spec.name if job.spec else job.ad.get(classads.JOB_NAME, ""),
+        "name": job.ad.get(classads.JOB_NAME, ""),
         "status": job.view.status.value,
+        "statusReason": job.view.sentence,
+        "statusReasonCode": job.view.reason.value if job.view.reason is not None else None,
+        "exitCode": job.view.exit_code,
+        "group": job.ad.get(classads.GROUP),
+        "labels": dict(job.summary.labels),
+        "tasks": _tasks(job, detail),
     }
-    if job.view.reason is not None:
-        shown |= {"statusReason": job.view.sentence, "statusReasonCode": job.view.reason.value}
-    if job.view.exit_code is not None:
-        shown["exitCode"] = job.view.exit_code
-    if job.spec is not None and job.spec.labels:
-        shown["labels"] = job.spec.labels
-    if job.spec is not None and job.spec.group is not None:
-        shown["group"] = job.spec.group
-    shown["tasks"] = _tasks(job.spec, detail)
     if detail:
-        shown |= {"resources": _resources(job), "execution": job.view.execution}
-    return {**shown, "events": job.view.events}
+        known |= _details(job)
+    known["events"] = job.view.events
+    return {name: value for name, value in known.items() if _is_told(name, value) and (not fields or name in fields)}
 
 
-def _tasks(spec: JobSpec | None, detail: bool) -> list[dict[str, Any]]:
-    if spec is None:
-        return [{"image": ""}]
-    only = None if detail else {"image", "runtime", "cmd"}
-    return [task.model_dump(include=only, exclude_defaults=True) for task in spec.tasks]
+def _is_told(name: str, value: Any) -> bool:
+    """An empty name is a name; nothing else that is empty is there."""
+    return value not in (None, "", {}, []) or name == "name"
+
+
+def _details(job: Job) -> dict[str, Any]:
+    return {
+        "resources": _resources(job),
+        "priority": job.ad.get(classads.PRIORITY) or None,
+        "execution": job.view.execution,
+        "attempts": [attempt.shown() for attempt in job.attempts],
+    }
+
+
+def _tasks(job: Job, detail: bool) -> list[dict[str, Any]]:
+    if job.discreet:
+        return [{key: value for key, value in task.items() if key in _OF_OTHERS} for task in job.summary.tasks]
+    if detail and job.spec is not None:
+        return [task.model_dump(exclude_defaults=True) for task in job.spec.tasks]
+    return [dict(task) for task in job.summary.tasks]
 
 
 def _resources(job: Job) -> dict[str, Any]:

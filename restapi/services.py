@@ -9,7 +9,7 @@ from datetime import datetime
 from prominence.core.keyvalue.port import KeyValue
 from prominence.restapi.kv import KvLimits
 from prominence.restapi.limits import Limits
-from prominence.restapi.ports import Identities, JobQueue, ObjectStore, Sandboxes, ServedObjects
+from prominence.restapi.ports import Archive, Identities, JobQueue, ObjectStore, Sandboxes, ServedObjects
 from prominence.restapi.token_records import TokenLimits, TokenRecord
 from prominence.restapi.translate.site import Site
 
@@ -23,6 +23,7 @@ class Services:
     """
 
     queue: JobQueue
+    archive: Archive
     sandboxes: Sandboxes
     identities: Identities
     store: KeyValue

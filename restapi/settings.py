@@ -70,6 +70,21 @@ class KvSettings(Settings):
         return KvLimits(self.max_value, self.max_keys, self.max_total)
 
 
+class ArchiveSettings(Settings):
+    """What is kept of finished jobs, and HTCondor's files that tell of them."""
+
+    file: Path = Field(
+        default=Path("/var/lib/prominence/archive/jobs.db"),
+        description="Where finished jobs are kept. It is made anew from HTCondor's files when it is not there.",
+    )
+    history_file: Path = Field(
+        default=Path("/var/lib/condor/spool/history"), description="HTCondor's HISTORY, of its schedd."
+    )
+    events_file: Path = Field(
+        default=Path("/var/lib/condor/spool/events"), description="HTCondor's EVENT_LOG, in JSON and UTC."
+    )
+
+
 class RestApiSettings(Settings):
     """All of them. Where it listens is gunicorn's business."""
 
@@ -95,6 +110,7 @@ class RestApiSettings(Settings):
     etcd_endpoints: tuple[str, ...] = Field(
         default=("127.0.0.1:2379",), min_length=1, description="host:port of each member of the etcd cluster."
     )
+    archive: ArchiveSettings = Field(default_factory=ArchiveSettings, description="What is kept of finished jobs.")
     max_body: int = Field(default=1024 * 1024, ge=1024, description="Bytes that a request may bring.")
     log_file: Path | None = Field(default=None, description="Where the log goes; absent: to stderr.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="What to log.")

@@ -11,6 +11,7 @@ from prominence.core.errors import ProminenceError, Rejected, Unavailable
 from prominence.core.job import JobSpec
 from prominence.core.validation import parse
 from prominence.restapi import legacy
+from prominence.restapi.files import SPEC_FILE
 from prominence.restapi.identity import Identity, charged
 from prominence.restapi.ports import LARGEST_READ, JobQueue
 from prominence.restapi.selection import Selection
@@ -19,9 +20,6 @@ from prominence.restapi.translate.plan import plan as plan_of
 from prominence.restapi.translate.submit import SubmitDescription, describe
 
 log = logs.get(__name__)
-
-SPEC_FILE = "spec.json"
-"""The job as its user described it."""
 
 
 class PerhapsQueued(Unavailable):

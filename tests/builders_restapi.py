@@ -22,7 +22,7 @@ from prominence.core.report import ExecutionReport, Outcome, TaskReport
 from prominence.core.scaling import Explanation, ScalingPlan
 from prominence.core.states import JobStatus
 from prominence.core.view import JobAd
-from prominence.restapi.adapters.memory import MemoryIdentities, MemoryQueue, MemorySandboxes
+from prominence.restapi.adapters.memory import MemoryArchive, MemoryIdentities, MemoryQueue, MemorySandboxes
 from prominence.restapi.adapters.memory_objects import MemoryObjects
 from prominence.restapi.app import BASE_PATH, create_app
 from prominence.restapi.identity import Identity
@@ -48,6 +48,7 @@ class Api:
     """The API of one test: its services, and a client that calls it as a user."""
 
     queue: MemoryQueue
+    archive: MemoryArchive
     sandboxes: MemorySandboxes
     store: MemoryKeyValue
     app: Flask
@@ -153,12 +154,13 @@ def an_api(max_body: int = 1024 * 1024, **changes: Any) -> Api:
     queue, sandboxes, store = MemoryQueue(lambda: clock.now().timestamp()), MemorySandboxes(clock.now), MemoryKeyValue()
     next_uid: Callable[[], str] = uids().__next__
     objects = MemoryObjects(clock.now)
+    archive = MemoryArchive(changes.get("queue", queue), changes.get("sandboxes", sandboxes))
     usual = Services(
-        *(queue, sandboxes, MemoryIdentities(TOKENS), store, SITE, clock.now, next_uid, objects),
+        *(queue, archive, sandboxes, MemoryIdentities(TOKENS), store, SITE, clock.now, next_uid, objects),
         sign=lambda record: f"token-{record.id}",
     )
     services = replace(usual, **changes)
-    return Api(queue, sandboxes, store, create_app(services, max_body), clock, objects, services)
+    return Api(queue, archive, sandboxes, store, create_app(services, max_body), clock, objects, services)
 
 
 def an_ad(status: int = JobStatus.IDLE, **changes: Any) -> JobAd:

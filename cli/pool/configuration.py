@@ -49,6 +49,11 @@ def _restapi(pool: Pool, settings: PoolSettings) -> dict[str, Any]:
         "etcd_endpoints": [ETCD],
         "log_file": str(pool.state / "log" / "restapi" / "restapi.log"),
         "data": {"directory": str(pool.state / "objects")},
+        "archive": {
+            "file": str(pool.state / "archive" / "jobs.db"),
+            "history_file": str(pool.state / "condor" / "spool" / "history"),
+            "events_file": str(pool.state / "condor" / "events" / "jobs"),
+        },
     }
 
 

@@ -218,4 +218,7 @@ def _networks(engine: docker.DockerClient, pool: Pool) -> list[Network]:
 
 def mounted_directories(pool: Pool) -> list[Path]:
     """Directories that must exist before containers mount them, or the engine makes them as root's."""
-    return [pool.state / name for name in ("condor", "config", "etcd", "jobs", "log", "objects", "secrets", "workers")]
+    return [
+        pool.state / name
+        for name in ("archive", "condor", "config", "etcd", "jobs", "log", "objects", "secrets", "workers")
+    ]

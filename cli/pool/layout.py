@@ -107,6 +107,7 @@ LOGS = {
     "etcd": ("etcd/etcd.log",),
     "restapi": ("restapi/restapi.log",),
     "retention": ("retention/retention.log",),
+    "archive": ("restapi/archive.log",),
     "scaler": ("scaler/scaler.log",),
     "imc": ("imc/imc.log",),
 }

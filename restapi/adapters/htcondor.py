@@ -11,8 +11,9 @@ import htcondor2
 from prominence.core import classads, logs
 from prominence.core.errors import ProminenceError, Unavailable
 from prominence.core.view import ATTRIBUTES, JobAd
-from prominence.restapi.adapters.ads import plain
+from prominence.restapi.paging import Page
 from prominence.restapi.selection import Selection
+from prominence.restapi.translate.ads import plain
 from prominence.restapi.translate.constraint import constraint
 from prominence.restapi.translate.submit import SubmitDescription
 
@@ -35,18 +36,14 @@ class HTCondorQueue:
             result = self._schedd().submit(htcondor2.Submit(dict(description.commands)))
         return int(result.cluster())
 
-    def find(self, selection: Selection) -> list[JobAd]:
+    def find(self, selection: Selection, page: Page | None = None) -> list[JobAd]:
         with _translated("list the queue"):
             ads = self._schedd().query(constraint=constraint(selection), projection=list(ATTRIBUTES))
+        if page is not None:
+            # An ad is a string of text to the library: those that are not shown are not read any further.
+            order = page.order
+            ads = page.of(ads, lambda ad: order.place(plain(ad, order.attributes)))
         return [plain(ad) for ad in ads]
-
-    def history(self, selection: Selection, limit: int) -> list[JobAd]:
-        with _translated("read the history"):
-            schedd = self._schedd()
-            # Asked of a dead schedd, history() takes the whole process down (23.9); a query raises.
-            _probe(schedd)
-            ads = schedd.history(constraint=constraint(selection), projection=list(ATTRIBUTES), match=limit)
-            return [plain(ad) for ad in ads]
 
     def remove(self, selection: Selection, reason: str) -> int:
         with _translated("remove a job"):

@@ -7,7 +7,8 @@ library.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import BinaryIO
 
@@ -15,12 +16,16 @@ import classad2
 
 from prominence.core import classads
 from prominence.core.errors import NoRoom, Unauthenticated, Unavailable
-from prominence.core.states import JobStatus
+from prominence.core.states import JobStatus, Status
 from prominence.core.view import JobAd
-from prominence.restapi.adapters.ads import plain
+from prominence.restapi.archive.records import labels
+from prominence.restapi.files import files_of
+from prominence.restapi.finished import Attempt, Finished, finished
 from prominence.restapi.identity import Identity
-from prominence.restapi.ports import Unusable
+from prominence.restapi.paging import Page
+from prominence.restapi.ports import Sandboxes, Unusable
 from prominence.restapi.selection import Selection
+from prominence.restapi.translate.ads import plain
 from prominence.restapi.translate.constraint import constraint
 from prominence.restapi.translate.submit import SubmitDescription
 
@@ -45,7 +50,7 @@ class MemoryQueue:
         self.loses_answers = False
         self._now = now
         self._queue: dict[int, classad2.ClassAd] = {}
-        self._history: list[classad2.ClassAd] = []
+        self.left: list[classad2.ClassAd] = []
         self._last_id = 0
 
     def submit(self, description: SubmitDescription) -> int:
@@ -61,14 +66,10 @@ class MemoryQueue:
             raise Unavailable("The schedd hung up.")
         return self._last_id
 
-    def find(self, selection: Selection) -> list[JobAd]:
+    def find(self, selection: Selection, page: Page | None = None) -> list[JobAd]:
         self._begin()
-        return [plain(ad) for ad in self._matching(selection)]
-
-    def history(self, selection: Selection, limit: int) -> list[JobAd]:
-        self._begin()
-        wanted = classad2.ExprTree(constraint(selection))
-        return [plain(ad) for ad in reversed(self._history) if wanted.eval(ad) is True][:limit]
+        ads = [plain(ad) for ad in self._matching(selection)]
+        return ads if page is None else page.of(ads, page.order.place)
 
     def remove(self, selection: Selection, reason: str) -> int:
         self._begin()
@@ -89,7 +90,7 @@ class MemoryQueue:
     def leave(self, job_id: int, status: JobStatus, **attributes: Value) -> None:
         """A job ends and leaves the queue."""
         self.change(job_id, status, **attributes)
-        self._history.append(self._queue.pop(job_id))
+        self.left.append(self._queue.pop(job_id))
 
     def _matching(self, selection: Selection) -> list[classad2.ClassAd]:
         wanted = classad2.ExprTree(constraint(selection))
@@ -98,6 +99,32 @@ class MemoryQueue:
     def _begin(self) -> None:
         if self.unavailable:
             raise Unavailable(self.unavailable)
+
+
+class MemoryArchive:
+    """Of the jobs that have left a queue in memory, at once. attempts: by job."""
+
+    def __init__(self, queue: MemoryQueue, sandboxes: Sandboxes) -> None:
+        self.told: dict[int, tuple[Attempt, ...]] = {}
+        self._queue, self._sandboxes = queue, sandboxes
+
+    def find(
+        self, selection: Selection, shown: Collection[Status] | None, page: Page, detail: bool = False
+    ) -> list[Finished]:
+        if self._queue.unavailable:
+            raise Unavailable(self._queue.unavailable)
+        wanted = classad2.ExprTree(constraint(replace(selection, statuses=None)))
+        jobs = [self._finished(ad, detail) for ad in self._queue.left if wanted.eval(ad) is True]
+        fitting = [job for job in jobs if shown is None or job.status in shown]
+        return page.of(fitting, lambda job: page.order.place(job.ad))
+
+    def attempts(self, job_id: int) -> tuple[Attempt, ...]:
+        return self.told.get(job_id, ())
+
+    def _finished(self, ad: classad2.ClassAd, detail: bool) -> Finished:
+        known = plain(ad)
+        job = finished(known, labels(ad), *files_of(str(known[classads.JOB_UID]), self._sandboxes))
+        return job if detail else replace(job, spec=None, report=None)
 
 
 class MemorySandboxes:

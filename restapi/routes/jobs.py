@@ -9,6 +9,7 @@ from prominence.core.errors import Rejected
 from prominence.restapi import actions, idempotency, listing, query
 from prominence.restapi.identity import Scope
 from prominence.restapi.output import output
+from prominence.restapi.parameters import job_id, job_ids, offset
 from prominence.restapi.routes.reading import body, caller, parameters
 from prominence.restapi.services import Services
 from prominence.restapi.translate.submit import STDERR, STDOUT
@@ -18,6 +19,10 @@ OFFSET = "X-Prominence-Offset"
 
 STATUS = "X-Prominence-Status"
 """Of an output: the job's status, looked at before the output was read. If it is final, this was the last of it."""
+
+
+CURSOR = "X-Prominence-Cursor"
+"""Of a list: where to go on. Absent when nothing comes behind it."""
 
 
 def blueprint(services: Services) -> Blueprint:
@@ -33,17 +38,18 @@ def blueprint(services: Services) -> Blueprint:
     @routes.get("/jobs")
     def list_jobs() -> ResponseReturnValue:
         user = caller(services, Scope.JOBS_READ)
-        return query.list_jobs(listing.read(parameters(), user.user), user, services)
+        found = query.list_jobs(listing.read(parameters(), user), user, services)
+        return found.jobs, {CURSOR: found.cursor} if found.cursor else {}
 
     @routes.get("/jobs/<job>")
     def describe(job: str) -> ResponseReturnValue:
         user = caller(services, Scope.JOBS_READ)
-        return query.describe(listing.job_id(job), user, services)
+        return query.describe(job_id(job), user, services)
 
     @routes.delete("/jobs/<job>")
     def delete(job: str) -> ResponseReturnValue:
         user = caller(services, Scope.JOBS_WRITE)
-        actions.delete([listing.job_id(job)], user, services)
+        actions.delete([job_id(job)], user, services)
         return {}
 
     @routes.delete("/jobs")
@@ -52,7 +58,7 @@ def blueprint(services: Services) -> Blueprint:
         ids = parameters().get("id")
         if not ids:
             raise Rejected.because("is needed: the numbers of the jobs to delete, such as 1,2", "id")
-        actions.delete(listing.job_ids(",".join(ids)), user, services)
+        actions.delete(job_ids(",".join(ids)), user, services)
         return {}
 
     @routes.get("/jobs/<job>/stdout")
@@ -68,7 +74,7 @@ def blueprint(services: Services) -> Blueprint:
 
 def _output(job: str, name: str, services: Services) -> Response:
     user = caller(services, Scope.JOBS_READ)
-    found = output(listing.job_id(job), name, listing.offset(parameters()), user, services)
+    found = output(job_id(job), name, offset(parameters()), user, services)
     response = Response(found.pieces(), content_type="text/plain; charset=utf-8")
     response.content_length = found.length
     response.headers[OFFSET] = str(found.end)

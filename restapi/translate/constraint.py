@@ -5,30 +5,66 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from prominence.core import classads
-from prominence.restapi.selection import Selection
+from prominence.core.states import HoldCode, JobStatus
+from prominence.restapi.selection import Event, Selection, Span
 from prominence.restapi.translate.submit import JOB
+
+# As `core.view` tells the events of a job: what it says and what can be looked for must be the same.
+_HAS_STARTED = f"{classads.JOB_STATUS} =!= {JobStatus.IDLE:d}"
+_HAS_ENDED = (
+    f"({classads.one_of(classads.JOB_STATUS, (JobStatus.REMOVED, JobStatus.COMPLETED))}"
+    f" || {classads.JOB_STATUS} == {JobStatus.HELD:d}"
+    f" && {classads.HOLD_REASON_CODE} =!= {HoldCode.BY_HAND:d})"
+)
+_ENDED_AT = (
+    f"ifThenElse({classads.FINISHED_AT} =!= undefined && {classads.FINISHED_AT} > 0,"
+    f" {classads.FINISHED_AT}, {classads.ENTERED_STATUS_AT})"
+)
+_MOMENTS = {
+    Event.CREATED: ("true", classads.SUBMITTED_AT),
+    Event.STARTED: (_HAS_STARTED, classads.STARTED_AT),
+    Event.ENDED: (_HAS_ENDED, _ENDED_AT),
+}
+"""What must be so for the event to have happened, and when it did."""
 
 
 def constraint(selection: Selection) -> str:
-    """True for the jobs that are selected, and for no others. Raises Rejected for a label that cannot be."""
+    """True for the jobs that are selected, and for no others. Raises Rejected for a label that cannot be.
+
+    The schedd evaluates it for every job that it has: what leaves fewest jobs comes first.
+    """
     return " && ".join(f"({term})" for term in _terms(selection))
 
 
 def _terms(selection: Selection) -> Iterator[str]:
     # ClassAd's == does not tell Alice from alice; =?= does, and an attribute that is not there equals no text.
-    yield _is(classads.JOB_TYPE, JOB)
-    if selection.user is not None:
-        yield _is(classads.IDENTITY, selection.user)
     if selection.ids is not None:
-        yield classads.any_of(f"{classads.CLUSTER_ID} == {job_id:d}" for job_id in selection.ids)
+        yield classads.one_of(classads.CLUSTER_ID, selection.ids)
     if selection.uid is not None:
         yield _is(classads.JOB_UID, selection.uid)
+    if selection.user is not None:
+        yield _is(classads.IDENTITY, selection.user)
+    if selection.groups is not None:
+        yield classads.any_of(_is(classads.GROUP, group) for group in selection.groups)
     if selection.statuses is not None:
-        yield classads.any_of(f"{classads.JOB_STATUS} == {status:d}" for status in selection.statuses)
+        yield classads.one_of(classads.JOB_STATUS, selection.statuses)
     if selection.name is not None:
         yield _is(classads.JOB_NAME, selection.name)
+    if selection.workflow is not None:
+        yield f"{classads.DAGMAN_ID} =?= {selection.workflow:d}"
     for key, value in selection.labels:
         yield _is(classads.label(key), value)
+    for span in selection.spans:
+        yield _within(span)
+    yield _is(classads.JOB_TYPE, JOB)
+
+
+def _within(span: Span) -> str:
+    happened, moment = _MOMENTS[span.event]
+    terms = [happened, f"{moment} > 0"]  # HTCondor has 0 for "never"
+    terms += [f"{moment} >= {span.since:d}"] if span.since is not None else []
+    terms += [f"{moment} < {span.until:d}"] if span.until is not None else []
+    return " && ".join(f"({term})" for term in terms)
 
 
 def _is(attribute: str, text: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from prominence.core import classads, plan, report, states, units
 from prominence.core.errors import Mistake, Rejected
 from prominence.core.job import JobSpec
+from prominence.restapi import summary
 from prominence.restapi.identity import Account
 from prominence.restapi.translate.site import Site
 
@@ -118,6 +119,9 @@ def _attributes(spec: JobSpec, uid: str, account: Account, site: Site) -> dict[s
         classads.GROUP: account.group,
         **_labels(spec),
     }
+    short = summary.write(summary.summary(spec))
+    if short is not None:
+        texts[classads.SUMMARY] = short
     attributes = {f"My.{name}": classads.text_literal(text) for name, text in texts.items()}
     return {**attributes, f"My.{classads.WALLTIME}": str(site.walltime_s(spec))}
 

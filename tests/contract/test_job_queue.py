@@ -1,7 +1,8 @@
 """What every JobQueue promises.
 
 With PROMINENCE_TEST_SCHEDD=local the same tests run on the schedd of the machine they run on, as an account that may
-submit there; PROMINENCE_TEST_SANDBOXES is then the directory for the jobs' files. Otherwise they run in memory.
+submit there; PROMINENCE_TEST_SANDBOXES is then the directory for the jobs' files, PROMINENCE_TEST_ARCHIVE
+and _HISTORY are the files of the archive and of HTCondor's history. Otherwise they run in memory.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from builders import a_job
 
 from prominence.core import classads
 from prominence.core.errors import Unavailable
+from prominence.core.reasons import Reason
 from prominence.core.states import JobStatus
 from prominence.core.view import JobAd
-from prominence.restapi.adapters.memory import MemoryQueue, MemorySandboxes
+from prominence.restapi.adapters.memory import MemoryArchive, MemoryQueue, MemorySandboxes
 from prominence.restapi.identity import Account
-from prominence.restapi.ports import JobQueue, Sandboxes
-from prominence.restapi.selection import Selection
+from prominence.restapi.paging import Key, Order, Page
+from prominence.restapi.ports import Archive, JobQueue, Sandboxes
+from prominence.restapi.selection import Event, Selection, Span
 from prominence.restapi.translate.site import Site
 from prominence.restapi.translate.submit import describe
 
@@ -58,6 +61,16 @@ def sandboxes() -> Sandboxes:
 
         return LocalSandboxes(Path(os.environ["PROMINENCE_TEST_SANDBOXES"]))
     return MemorySandboxes()
+
+
+@pytest.fixture
+def archive(queue: JobQueue, sandboxes: Sandboxes) -> Archive:
+    if ON_HTCONDOR:
+        from prominence.restapi.adapters.archive import SqliteArchive
+
+        return SqliteArchive(Path(os.environ["PROMINENCE_TEST_ARCHIVE"]), Path(os.environ["PROMINENCE_TEST_HISTORY"]))
+    assert isinstance(queue, MemoryQueue)
+    return MemoryArchive(queue, sandboxes)
 
 
 class Users:
@@ -178,26 +191,47 @@ class TestJobQueue:
         assert queue.find(Selection(user=alice.user, ids=())) == []
         assert queue.remove(Selection(user=alice.user, ids=()), "nothing") == 0
 
-    def test_a_removed_job_goes_to_the_history_with_the_reason(self, queue: JobQueue, users: Users) -> None:
+    def test_jobs_come_in_pages_and_in_order(self, queue: JobQueue, users: Users) -> None:
+        alice = users.called("alice")
+        jobs = [users.submit(alice, name=name) for name in ("b", "A", "b", "a")]
+        of_alice = Selection(user=alice.user)
+
+        def page(order: Order, limit: int | None, after: int | None = None) -> list[int]:
+            place = order.place(queue.find(Selection(ids=(jobs[after],)))[0]) if after is not None else None
+            return [int(ad[classads.CLUSTER_ID]) for ad in queue.find(of_alice, Page(order, limit, place))]
+
+        newest, by_name = Order(Key.ID, descending=True), Order(Key.NAME)
+        assert page(newest, 3) == jobs[:0:-1]
+        assert page(newest, 3, after=1) == [jobs[0]]
+        assert page(by_name, None) == [jobs[1], jobs[3], jobs[0], jobs[2]]
+        assert page(by_name, 2, after=3) == [jobs[0], jobs[2]]
+        assert page(Order(Key.CREATED), 2) == jobs[:2]
+
+    def test_jobs_are_found_by_when_they_were_created(self, queue: JobQueue, users: Users) -> None:
         alice = users.called("alice")
         job = users.submit(alice)
+        at = int(queue.find(Selection(ids=(job,)))[0][classads.SUBMITTED_AT])
+
+        def found(event: Event, since: int | None, until: int | None) -> list[int]:
+            return ids(queue.find(Selection(user=alice.user, spans=(Span(event, since, until),))))
+
+        assert found(Event.CREATED, at, at + 1) == [job]
+        assert found(Event.CREATED, at + 1, None) == found(Event.CREATED, None, at) == []
+        assert found(Event.STARTED, 0, None) == found(Event.ENDED, 0, None) == []
+
+    def test_a_removed_job_goes_to_the_archive_with_the_reason(
+        self, queue: JobQueue, archive: Archive, users: Users
+    ) -> None:
+        alice = users.called("alice")
+        job = users.submit(alice, name="fit", labels={"App": "x"})
+        of_alice = Selection(user=alice.user, name="fit", labels=(("App", "x"),))
         assert queue.remove(Selection(user=alice.user, ids=(job,)), "deleted by the user") == 1
-        [ad] = soon(lambda: queue.history(Selection(user=alice.user), 10))
-        assert ad[classads.CLUSTER_ID] == job
-        assert ad[classads.JOB_STATUS] == JobStatus.REMOVED
-        assert str(ad[classads.REMOVE_REASON]).startswith("deleted by the user")
+        [left] = soon(lambda: archive.find(of_alice, None, Page()))
+        assert left.job_id == job
+        assert left.ad[classads.JOB_STATUS] == JobStatus.REMOVED
+        assert left.view.reason is Reason.DELETED_BY_USER
         assert queue.find(Selection(user=alice.user)) == []
         assert queue.remove(Selection(user=alice.user, ids=(job,)), "again") == 0
-
-    def test_the_history_tells_the_newest_first_and_no_more_than_asked(self, queue: JobQueue, users: Users) -> None:
-        alice = users.called("alice")
-        jobs = [users.submit(alice, name=f"n{number}") for number in range(3)]
-        for job in jobs:
-            queue.remove(Selection(user=alice.user, ids=(job,)), "deleted by the user")
-            assert soon(lambda job=job: queue.history(Selection(user=alice.user, ids=(job,)), 1))  # type: ignore[misc]
-        newest = queue.history(Selection(user=alice.user), 2)
-        assert [ad[classads.CLUSTER_ID] for ad in newest] == [jobs[2], jobs[1]]
-        assert ids(queue.history(Selection(user=alice.user, name="n0"), 5)) == [jobs[0]]
 
     def test_one_removal_takes_several_and_says_how_many(self, queue: JobQueue, users: Users) -> None:
         alice, bob = users.called("alice"), users.called("bob")
@@ -213,9 +247,8 @@ def test_a_queue_that_does_not_answer_says_so() -> None:
     """In memory: what the real one raises is seen where a schedd can be stopped."""
     queue = MemoryQueue()
     queue.unavailable = "gone"
-    for verb in (lambda: queue.find(Selection()), lambda: queue.history(Selection(), 1)):
-        with pytest.raises(Unavailable, match="gone"):
-            verb()
+    with pytest.raises(Unavailable, match="gone"):
+        queue.find(Selection())
     with pytest.raises(Unavailable):
         queue.remove(Selection(), "")
     assert queue.silent() == ("HTCONDOR_SCHEDD",)

@@ -44,6 +44,8 @@ def test_the_real_schedd_keeps_the_promise(pool: RealPool, pytest_for_the_access
         environment={
             "PROMINENCE_TEST_SCHEDD": "local",
             "PROMINENCE_TEST_SANDBOXES": str(pool.state / "jobs"),
+            "PROMINENCE_TEST_ARCHIVE": str(pool.state / "archive" / "jobs.db"),
+            "PROMINENCE_TEST_HISTORY": str(pool.state / "condor" / "spool" / "history"),
             "PYTHONPATH": f"/opt/prominence/lib:/opt/prominence/site:{here}/deps:{here}/tests",
         },
     )

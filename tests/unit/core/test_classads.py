@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prominence.core.classads import any_of, quote
+from prominence.core.classads import any_of, one_of, quote
 from prominence.core.errors import Rejected
 
 
@@ -34,3 +34,10 @@ def test_one_of_any_number_of_terms_is_enough(count: int) -> None:
     expression = classad2.ExprTree(any_of(f"A == {number}" for number in range(count)))
     for value in (0, count // 2, count - 1, count):
         assert expression.eval(classad2.ClassAd({"A": value})) is (0 <= value < count)
+
+
+@given(st.sets(st.integers(-(2**31), 2**31), max_size=50), st.integers(-(2**31), 2**31))
+def test_one_of_any_numbers_is_meant(numbers: set[int], other: int) -> None:
+    expression = classad2.ExprTree(one_of("A", numbers))
+    for value in (*numbers, other):
+        assert expression.eval(classad2.ClassAd({"A": value})) is (value in numbers)

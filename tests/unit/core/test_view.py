@@ -14,7 +14,7 @@ from prominence.core import classads
 from prominence.core.reasons import Reason
 from prominence.core.report import ExecutionReport, Outcome, TaskReport
 from prominence.core.scaling import Explanation
-from prominence.core.states import ENDED, TOO_MANY_ATTEMPTS, HoldCode, JobStatus, Status
+from prominence.core.states import ENDED, HELD_BY_OPERATOR, HELD_BY_USER, TOO_MANY_ATTEMPTS, HoldCode, JobStatus, Status
 from prominence.core.view import JobAd, view
 
 RAN = {
@@ -73,10 +73,15 @@ def test_an_idle_job_waits_for_what_the_scaler_says(why: Reason | None, status: 
     assert seen.sentence
 
 
-@pytest.mark.parametrize("status", [JobStatus.RUNNING, JobStatus.TRANSFERRING_OUTPUT, JobStatus.SUSPENDED])
+@pytest.mark.parametrize("status", [JobStatus.RUNNING, JobStatus.TRANSFERRING_OUTPUT])
 def test_a_job_on_a_worker_runs_and_needs_no_reason(status: JobStatus) -> None:
     seen = view(an_ad(status, **RAN), None, None)
     assert (seen.status, seen.reason, seen.sentence) == (Status.RUNNING, None, None)
+
+
+def test_a_suspended_job_runs_and_says_that_it_does_not_get_on() -> None:
+    seen = view(an_ad(JobStatus.SUSPENDED, **RAN), None, None)
+    assert (seen.status, seen.reason) == (Status.RUNNING, Reason.SUSPENDED)
 
 
 OUTCOMES = [
@@ -140,16 +145,17 @@ HOLDS = [
     (HoldCode.OUT_OF_RESOURCES, 0, DISK, Status.FAILED, Reason.HELD, DISK),
     (HoldCode.JOB_DURATION, 0, WRONG, Status.KILLED, Reason.WALLTIME_EXCEEDED, "60 min"),
     (HoldCode.EXECUTE_DURATION, 0, WRONG, Status.KILLED, Reason.WALLTIME_EXCEEDED, "60 min"),
-    (1, 0, WRONG, Status.FAILED, Reason.HELD, WRONG),
+    (HoldCode.BY_HAND, 0, WRONG, Status.WAITING, Reason.HELD_BY_USER, "on hold"),
+    (HoldCode.BY_HAND, HELD_BY_USER, WRONG, Status.WAITING, Reason.HELD_BY_USER, "Release"),
+    (HoldCode.BY_HAND, HELD_BY_OPERATOR, WRONG, Status.WAITING, Reason.HELD_BY_OPERATOR, "operator"),
+    (13, 0, WRONG, Status.FAILED, Reason.HELD, WRONG),
     (12, 2, WRONG, Status.FAILED, Reason.HELD, WRONG),
     (12, 2, "", Status.FAILED, Reason.HELD, "does not say why"),
 ]
 
 
 @pytest.mark.parametrize(("code", "subcode", "said", "status", "reason", "words"), HOLDS)
-def test_a_held_job_is_over_and_says_why(
-    code: int, subcode: int, said: str, status: Status, reason: Reason, words: str
-) -> None:
+def test_a_held_job_says_why(code: int, subcode: int, said: str, status: Status, reason: Reason, words: str) -> None:
     seen = view(held(code, subcode, said, NumJobStarts=6), None, None)
     assert (seen.status, seen.reason) == (status, reason)
     assert words in (seen.sentence or "")
@@ -162,11 +168,17 @@ def test_a_held_job_is_over_and_says_why(
         ("deleted by the user (by user prominence)", Reason.DELETED_BY_USER),
         ("via condor_rm (by user root)", Reason.INTERRUPTED),
         ("", Reason.INTERRUPTED),
+        ("deleted by an operator", Reason.DELETED_BY_OPERATOR),
     ],
 )
 def test_a_removed_job_says_who_removed_it(said: str, reason: Reason) -> None:
     seen = view(an_ad(JobStatus.REMOVED, RemoveReason=said), None, None)
     assert (seen.status, seen.reason) == (Status.DELETED, reason)
+
+
+def test_a_job_that_had_ended_is_no_other_when_it_is_taken_out_of_the_queue() -> None:
+    seen = view(completed(0, JobStatus=int(JobStatus.REMOVED), RemoveReason="deleted by the user"), a_report(), None)
+    assert (seen.status, seen.reason) == (Status.COMPLETED, None)
 
 
 def test_every_state_of_htcondor_has_a_word() -> None:
@@ -185,7 +197,8 @@ EVENTS = [
         an_ad(JobStatus.REMOVED, **{**RAN, "EnteredCurrentStatus": SUBMITTED + 99}),
         {"createTime": 0, "startTime": 60, "endTime": 99},
     ),
-    ("held", held(1, EnteredCurrentStatus=SUBMITTED + 99), {"createTime": 0, "startTime": 60, "endTime": 99}),
+    ("on hold", held(HoldCode.BY_HAND, EnteredCurrentStatus=SUBMITTED + 99), {"createTime": 0, "startTime": 60}),
+    ("held", held(12, EnteredCurrentStatus=SUBMITTED + 99), {"createTime": 0, "startTime": 60, "endTime": 99}),
 ]  # fmt: skip
 
 

@@ -30,10 +30,11 @@ def test_a_whole_constraint() -> None:
         )
     )
     assert text == (
-        '(ProminenceType =?= "job") && (ProminenceIdentity =?= "eve%22") && (ClusterId == 1 || ClusterId == 2)'
-        ' && (ProminenceJobUniqueIdentifier =?= "u") && (JobStatus == 1 || JobStatus == 5)'
+        "(ClusterId >= 1 && ClusterId <= 2 && member(ClusterId, {1,2}))"
+        ' && (ProminenceJobUniqueIdentifier =?= "u") && (ProminenceIdentity =?= "eve%22")'
+        " && (JobStatus >= 1 && JobStatus <= 5 && member(JobStatus, {1,5}))"
         ' && (ProminenceName =?= "a b") && (ProminenceUserMetadata_app =?= "fit")'
-        ' && (ProminenceUserMetadata_run =?= "1")'
+        ' && (ProminenceUserMetadata_run =?= "1") && (ProminenceType =?= "job")'
     )
 
 

@@ -25,7 +25,6 @@ FAILURES = [
 VERBS: list[Callable[[HTCondorQueue], Any]] = [
     lambda queue: queue.submit(SubmitDescription({"executable": "/bin/true"})),
     lambda queue: queue.find(Selection()),
-    lambda queue: queue.history(Selection(), 1),
     lambda queue: queue.remove(Selection(), "why"),
 ]
 
@@ -47,7 +46,7 @@ class Silent:
 
 
 @pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
-@pytest.mark.parametrize("verb", VERBS, ids=["submit", "find", "history", "remove"])
+@pytest.mark.parametrize("verb", VERBS, ids=["submit", "find", "remove"])
 def test_whatever_the_library_raises_the_queue_is_unavailable(
     verb: Callable[[HTCondorQueue], Any], error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,22 +71,6 @@ def test_a_description_that_htcondor_does_not_understand_is_a_mistake_of_ours(mo
     with pytest.raises(ProminenceError, match="no universe") as caught:
         HTCondorQueue().submit(SubmitDescription({"executable": "/bin/true"}))
     assert not isinstance(caught.value, Unavailable)
-
-
-class DeadAfterAll:
-    """Asked for its history, a dead schedd takes the process that asks down with it."""
-
-    def query(self, **keywords: Any) -> Any:
-        raise OSError("Failed to connect to schedd.")
-
-    def history(self, **keywords: Any) -> Any:
-        pytest.fail("the process would be gone")
-
-
-def test_a_dead_schedd_is_not_asked_for_its_history(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(htcondor2, "Schedd", DeadAfterAll)
-    with pytest.raises(Unavailable):
-        HTCondorQueue().history(Selection(), 1)
 
 
 def test_each_silent_daemon_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

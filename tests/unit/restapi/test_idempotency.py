@@ -301,4 +301,4 @@ def test_whatever_happens_there_is_never_a_second_job(events: list[str]) -> None
     queue.loses_answers, api.store.unavailable = False, ""
     api.clock.advance(CLAIM_S + 1)
     created(post(api))
-    assert len(queue.find(ANY)) + len(queue.history(ANY, 10)) == 1
+    assert len(queue.find(ANY)) + len(queue.left) == 1

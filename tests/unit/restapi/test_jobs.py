@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from builders import NOON, a_task, job_json, minutes
-from builders_restapi import Api, a_report, an_api, an_explanation
+from builders_restapi import ALICE, BOB, Api, a_report, an_api, an_explanation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,8 +19,8 @@ from prominence.core.plan import ExecutionPlan
 from prominence.core.reasons import Reason
 from prominence.core.report import Outcome
 from prominence.core.states import TOO_MANY_ATTEMPTS, HoldCode, JobStatus
-from prominence.restapi.adapters.memory import MemorySandboxes
-from prominence.restapi.submission import SPEC_FILE
+from prominence.restapi.adapters.memory import MemoryIdentities, MemorySandboxes
+from prominence.restapi.files import SPEC_FILE
 
 
 def ids(jobs: list[dict[str, Any]]) -> list[int]:
@@ -165,6 +166,7 @@ class TestList:
                 "status": "idle",
                 "statusReason": "The job is queued; the scaler has not looked at it yet.",
                 "statusReasonCode": "Queued",
+                "group": "physics",
                 "tasks": [{"image": "python:3.12", "cmd": "python --version"}],
                 "events": {"createTime": int(NOON.timestamp())},
             },
@@ -174,6 +176,7 @@ class TestList:
                 "status": "idle",
                 "statusReason": "The job is queued; the scaler has not looked at it yet.",
                 "statusReasonCode": "Queued",
+                "group": "physics",
                 "tasks": [{"image": "python:3.12", "cmd": "python --version"}],
                 "events": {"createTime": int(NOON.timestamp())},
             },
@@ -231,6 +234,87 @@ class TestList:
         mine, other = api.submit(), api.as_user("bob").submit()
         assert ids(api.get("/jobs?all")) == [mine]
         assert ids(api.as_user("bob").get(f"/jobs?id={mine},{other}")) == [other]
+
+
+class TestPages:
+    @staticmethod
+    def walk(api: Api, query: str) -> list[int]:
+        """All pages, by the cursors that the API gives."""
+        seen: list[int] = []
+        answer = api.call("GET", f"/jobs?{query}")
+        while True:
+            assert answer.status_code == 200, answer.text
+            seen += ids(answer.json or [])
+            where = answer.headers.get("X-Prominence-Cursor")
+            if where is None:
+                return seen
+            answer = api.call("GET", f"/jobs?{query}&cursor={where}")
+
+    def test_follow_each_other_through_queue_and_history(self, api: Api) -> None:
+        jobs = [api.submit(name=f"n{number % 3}") for number in range(9)]
+        for job in jobs[1::2]:
+            api.run(job)
+            api.finish(job, a_report())
+        assert self.walk(api, "all&limit=2") == jobs[::-1]
+        assert self.walk(api, "all&limit=9") == jobs[::-1]
+        assert self.walk(api, "limit=4") == jobs[::-2]
+        assert self.walk(api, "completed=true&limit=3") == jobs[-2::-2]
+        assert self.walk(api, "completed=true&sort=endTime&limit=1") == jobs[1::2]
+        assert self.walk(api, "all&sort=name&limit=2") == [*jobs[0::3], *jobs[1::3], *jobs[2::3]]
+        assert self.walk(api, "all&status=completed&limit=1") == jobs[-2::-2]
+        assert self.walk(api, "all&status=completed,idle&limit=2&sort=id") == jobs
+
+    def test_a_job_that_ends_between_two_pages_is_seen_once(self, api: Api) -> None:
+        jobs = [api.submit() for _ in range(4)]
+        first = api.call("GET", "/jobs?all&sort=id&limit=2")
+        for job in jobs[:3]:
+            api.run(job)
+            api.finish(job, a_report())
+        rest = api.get(f"/jobs?all&limit=9&cursor={first.headers['X-Prominence-Cursor']}")
+        assert [*ids(first.json or []), *ids(rest)] == jobs
+
+    def test_jobs_are_found_by_what_happened_to_them_and_when(self, api: Api) -> None:
+        begin = int(NOON.timestamp())
+        early, late, waits = api.submit(), api.submit(), api.submit()
+        api.run(early)  # after a minute
+        api.finish(early, a_report())
+        api.run(late)  # after three
+        assert ids(api.get(f"/jobs?all&startedAfter={begin + 60}&startedBefore={begin + 180}")) == [early]
+        assert ids(api.get(f"/jobs?all&startedAfter={begin + 61}")) == [late]
+        assert ids(api.get(f"/jobs?all&endedAfter={begin}")) == [early]
+        assert ids(api.get(f"/jobs?all&createdBefore={begin}")) == []
+        assert ids(api.get(f"/jobs?all&createdAfter={begin}&createdBefore={begin + 1}")) == [early, late, waits]
+
+    def test_hold_what_was_asked_for_and_the_id(self, api: Api) -> None:
+        job = api.submit(name="fit")
+        assert api.get("/jobs?fields=status,name") == [{"id": job, "name": "fit", "status": "idle"}]
+        assert set(api.get("/jobs?fields=resources")[0]) == {"id", "resources"}
+
+    def test_garbage_is_refused(self, api: Api) -> None:
+        assert api.call("GET", "/jobs?cursor=garbage").status_code == 400
+
+
+class TestJobsOfOthers:
+    """Those who look after others' jobs see how they go, and not what is in them."""
+
+    @pytest.fixture
+    def api(self) -> Api:
+        known = {"token-of-alice": replace(ALICE, operator=True), "token-of-bob": BOB}
+        return an_api(identities=MemoryIdentities(known))
+
+    def test_an_operator_lists_and_describes_them(self, api: Api) -> None:
+        task = a_task(cmd="secret", env={"A": "secret"})
+        job = api.as_user("bob").submit(tasks=[task])
+        assert ids(api.get("/jobs")) == []
+        for found in (api.get("/jobs?everyone=true"), api.get("/jobs?user=bob&detail"), api.get(f"/jobs/{job}")):
+            assert ids(found) == [job]
+            assert found[0]["tasks"] == [{"image": "python:3.12"}]
+            assert "secret" not in str(found)
+
+    def test_nobody_else_does(self, api: Api) -> None:
+        job = api.submit()
+        assert api.as_user("bob").get(f"/jobs/{job}") == []
+        assert api.as_user("bob").call("GET", "/jobs?everyone=true").status_code == 403
 
 
 class TestDescribe:
@@ -324,8 +408,16 @@ def test_files_that_must_not_be_read_take_no_list_away(api: Api) -> None:
     api.finish(job, a_report())
     api.sandboxes.unusable |= {SPEC_FILE, report.FILE_NAME}
     [listed] = api.get("/jobs?completed=true")
-    assert (listed["name"], listed["status"], listed["tasks"]) == ("fit", "completed", [{"image": ""}])
+    brief = [{"image": "python:3.12", "cmd": "python --version"}]
+    assert (listed["name"], listed["status"], listed["tasks"]) == ("fit", "completed", brief)
     assert api.describe(job)["resources"] == {"cpus": 1, "memory": 1, "disk": 10}
+
+
+def test_of_a_job_whose_files_are_gone_nothing_long_is_known(api: Api) -> None:
+    job = api.submit(tasks=[a_task(cmd="x" * 20_000)])
+    assert api.get("/jobs")[0]["tasks"][0]["cmd"] == "x" * 20_000
+    api.sandboxes.files.pop(api.uid(job))
+    assert api.get("/jobs")[0]["tasks"] == [{"image": ""}]
 
 
 class TestDelete:

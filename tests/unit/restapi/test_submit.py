@@ -110,12 +110,17 @@ def test_a_path_that_htcondor_would_change_is_refused(path: str) -> None:
         describe(a_job(), UID, ALICE, path, SITE)
 
 
-def test_nothing_that_a_user_writes_in_a_task_reaches_htcondor() -> None:
-    """It travels in the plan, as a file."""
-    text = submitted(
-        tasks=[a_task(image="secret/image:9", cmd="secret cmd", env={"SECRET": "secret"}, workdir="secret")]
-    )
-    assert "secret" not in text.text().lower()
+def test_of_a_task_only_what_a_list_shows_reaches_htcondor() -> None:
+    """The rest travels in the plan, as a file."""
+    task = a_task(image="busybox:1", cmd='"x" y', env={"SECRET": "secret"}, workdir="secret")
+    commands = dict(submitted(tasks=[task]).commands)
+    summary = commands.pop("My.ProminenceSummary")
+    assert summary == '"[{},[{%22image%22:%22busybox:1%22,%22cmd%22:%22%5C%22x%5C%22 y%22}]]"'
+    assert not any("secret" in text.lower() or "busybox" in text for text in commands.values())
+
+
+def test_what_is_too_long_for_an_ad_is_left_out() -> None:
+    assert "My.ProminenceSummary" not in submitted(tasks=[a_task(cmd="x" * 20_000)]).commands
 
 
 def test_no_environment_of_the_server_goes_with_a_job() -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from prominence.core import classads
 from prominence.core.view import ATTRIBUTES, JobAd
 
-_TEXTS_OF_USERS = (classads.JOB_NAME, classads.IDENTITY, classads.GROUP)
+_TEXTS_OF_USERS = (classads.JOB_NAME, classads.IDENTITY, classads.GROUP, classads.SUMMARY)
 
 
-def plain(ad: Any) -> JobAd:
-    """The attributes that we know, evaluated; texts of users as the users wrote them."""
+def plain(ad: Any, names: Iterable[str] = ATTRIBUTES) -> JobAd:
+    """These attributes, by default all that we know, evaluated; texts of users as the users wrote them."""
     # What ClassAds have for "undefined" and "error" is a number to Python and none to us: hence no isinstance.
-    values = {name: ad.eval(name) for name in ATTRIBUTES if name in ad}
+    values = {name: ad.eval(name) for name in names if name in ad}
     known = {name: value for name, value in values.items() if type(value) in (str, int, float, bool)}
     return {**known, **{name: classads.original(str(known[name])) for name in _TEXTS_OF_USERS if name in known}}

@@ -1,0 +1,163 @@
+"""Which status word a job has, and why: one table from what HTCondor, the executor and the scaler say. Pure.
+
+| HTCondor's JobStatus | and | is shown as |
+|---|---|---|
+| idle | the scaler's reason | idle, deploying or waiting |
+| running, transferring output, suspended | | running |
+| completed, or removed after it had | the executor's report, where HTCondor agrees | completed, failed, killed |
+| removed | who removed it | deleted, or failed where nobody meant to |
+| held | by hand | waiting: it goes on when it is released |
+| held | HTCondor's code | failed or killed: it will not run again |
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from prominence.core import classads, units
+from prominence.core.reasons import Reason, explain
+from prominence.core.report import ExecutionReport, Outcome
+from prominence.core.scaling import Explanation
+from prominence.core.states import HELD_BY_OPERATOR, TOO_MANY_ATTEMPTS, HoldCode, JobStatus, Status
+
+JobAd = Mapping[str, str | int | float | bool]
+"""A job's ClassAd: the attributes that it has and that we know, evaluated."""
+
+DELETED_BY_USER = "deleted by the user"
+DELETED_BY_OPERATOR = "deleted by an operator"
+"""What RemoveReason begins with when the API removed the job."""
+
+_LONGEST_SENTENCE = 1000
+
+_OF_WAITING = {
+    Reason.WORKER_REQUESTED: Status.DEPLOYING,
+    Reason.WORKER_BOOTING: Status.DEPLOYING,
+    Reason.POOL_LIMIT: Status.WAITING,
+    Reason.NO_CAPACITY: Status.WAITING,
+    Reason.NO_FLAVOUR_FITS: Status.WAITING,
+}
+"""An idle job by the scaler's reason; by any other it is idle."""
+
+_OF_OUTCOME = {
+    Outcome.TASK_FAILED: (Status.FAILED, Reason.TASK_FAILED),
+    Outcome.SYSTEM_FAILED: (Status.FAILED, Reason.EXECUTOR_FAILED),
+    Outcome.REMOVED: (Status.FAILED, Reason.INTERRUPTED),
+    Outcome.OUT_OF_TIME: (Status.KILLED, Reason.WALLTIME_EXCEEDED),
+    Outcome.OUT_OF_MEMORY: (Status.KILLED, Reason.MEMORY_EXCEEDED),
+}
+"""A completed job by the report; the reason is used where the report has none of its own."""
+
+_OF_REMOVAL = {
+    DELETED_BY_USER: (Status.DELETED, Reason.DELETED_BY_USER),
+    DELETED_BY_OPERATOR: (Status.DELETED, Reason.DELETED_BY_OPERATOR),
+    "": (Status.DELETED, Reason.INTERRUPTED),
+}
+"""A removed job by the beginning of HTCondor's reason."""
+
+_OF_HOLD = {
+    HoldCode.OUT_OF_RESOURCES: (Status.KILLED, Reason.MEMORY_EXCEEDED),
+    HoldCode.JOB_DURATION: (Status.KILLED, Reason.WALLTIME_EXCEEDED),
+    HoldCode.EXECUTE_DURATION: (Status.KILLED, Reason.WALLTIME_EXCEEDED),
+}
+"""A held job by HTCondor's code; by any other it has failed."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """details: what fills the gaps of the reason's sentence. exit_code: the command's, if it came to one."""
+
+    status: Status
+    reason: Reason | None = None
+    details: Mapping[str, object] = field(default_factory=dict)
+    exit_code: int | None = None
+
+    @property
+    def sentence(self) -> str | None:
+        """The reason with its gaps filled; None for a healthy job."""
+        if self.reason is None:
+            return None
+        sentence = explain(self.reason, **self.details)
+        return sentence if len(sentence) <= _LONGEST_SENTENCE else sentence[: _LONGEST_SENTENCE - 3] + "..."
+
+
+def verdict(ad: JobAd, report: ExecutionReport | None, explanation: Explanation | None) -> Verdict:
+    """Of this job. report: of its last attempt; explanation: of its demand, while it is idle."""
+    match ad.get(classads.JOB_STATUS):
+        case JobStatus.RUNNING | JobStatus.TRANSFERRING_OUTPUT:
+            return Verdict(Status.RUNNING)
+        case JobStatus.SUSPENDED:
+            return Verdict(Status.RUNNING, Reason.SUSPENDED)
+        case JobStatus.COMPLETED:
+            return _completed(ad, report)
+        case JobStatus.REMOVED:
+            # One that stayed in the queue after its end is removed from there, too.
+            return _completed(ad, report) if number(ad, classads.FINISHED_AT) else _removed(ad)
+        case JobStatus.HELD:
+            return _held(ad)
+    return _idle(explanation)
+
+
+def number(ad: JobAd, name: str) -> int | None:
+    """A whole number of the ad; None for what is not there or is none."""
+    value = ad.get(name)
+    return int(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def _idle(explanation: Explanation | None) -> Verdict:
+    if explanation is None:
+        return Verdict(Status.IDLE, Reason.QUEUED)
+    return Verdict(_OF_WAITING.get(explanation.reason, Status.IDLE), explanation.reason, explanation.details)
+
+
+def _completed(ad: JobAd, report: ExecutionReport | None) -> Verdict:
+    exit_code = number(ad, classads.EXIT_CODE)
+    if report is None or report.outcome is Outcome.SUCCESS:
+        if exit_code == 0 and not ad.get(classads.EXIT_BY_SIGNAL):
+            return Verdict(Status.COMPLETED, exit_code=0)
+        return _untold(ad, exit_code)
+    if report.outcome not in _OF_OUTCOME:
+        return _untold(ad, exit_code)
+    status, reason = _OF_OUTCOME[report.outcome]
+    of_command = exit_code if report.outcome is Outcome.TASK_FAILED and exit_code != 0 else None
+    return Verdict(status, report.reason or reason, report.details, of_command)
+
+
+def _untold(ad: JobAd, exit_code: int | None) -> Verdict:
+    """The executor ended without telling what happened, or told what HTCondor contradicts."""
+    if ad.get(classads.EXIT_BY_SIGNAL):
+        detail = f"it was ended by signal {ad.get(classads.EXIT_SIGNAL, 'unknown')}"
+    else:
+        detail = f"it ended with exit code {exit_code} and did not tell why"
+    return Verdict(Status.FAILED, Reason.EXECUTOR_FAILED, {"detail": detail})
+
+
+def _removed(ad: JobAd) -> Verdict:
+    said = str(ad.get(classads.REMOVE_REASON, ""))
+    status, reason = next(found for beginning, found in _OF_REMOVAL.items() if said.startswith(beginning))
+    return Verdict(status, reason)
+
+
+def _held(ad: JobAd) -> Verdict:
+    code, subcode = ad.get(classads.HOLD_REASON_CODE), ad.get(classads.HOLD_REASON_SUBCODE)
+    if code == HoldCode.BY_HAND:
+        by_operator = subcode == HELD_BY_OPERATOR
+        return Verdict(Status.WAITING, Reason.HELD_BY_OPERATOR if by_operator else Reason.HELD_BY_USER)
+    if (code, subcode) == (HoldCode.JOB_POLICY, TOO_MANY_ATTEMPTS):
+        return Verdict(Status.FAILED, Reason.TOO_MANY_ATTEMPTS, {"attempts": ad.get(classads.STARTS, "too many")})
+    said = str(ad.get(classads.HOLD_REASON, "")).rstrip(". \n")
+    for known, (status, reason) in _OF_HOLD.items():
+        # Of disk, too, a job can run out.
+        if code == known and (reason is not Reason.MEMORY_EXCEEDED or "memory" in said.lower()):
+            return Verdict(status, reason, {"limit": _limit(ad, reason)})
+    return Verdict(Status.FAILED, Reason.HELD, {"detail": said or "it does not say why"})
+
+
+def _limit(ad: JobAd, reason: Reason) -> str:
+    """What the user asked for and the job used up."""
+    if reason is Reason.WALLTIME_EXCEEDED:
+        seconds = number(ad, classads.WALLTIME)
+        return "unknown length" if seconds is None else units.plainly(seconds)
+    mib = number(ad, classads.REQUEST_MEMORY)
+    return "unknown size" if mib is None else f"{units.memory_gb(mib):g} GB"

@@ -1,0 +1,111 @@
+"""The attempts of a job, told by HTCondor's events one after the other. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from prominence.core.reasons import explain
+from prominence.core.report import ExecutionReport, Outcome
+from prominence.core.verdict import DELETED_BY_OPERATOR, DELETED_BY_USER
+from prominence.restapi.archive.records import Event
+from prominence.restapi.finished import Attempt
+
+MOST = 1000
+"""Attempts that are kept of a job, the first and the last: a worker that breaks every job must not fill the disk."""
+
+LOST = "lost"
+INTERRUPTED = "interrupted"
+HELD = "held"
+REMOVED = "removed"
+ENDED = "ended"
+
+_LONGEST = 500
+
+
+def follow(attempts: Sequence[Attempt], event: Event, report: ExecutionReport | None) -> tuple[Attempt, ...]:
+    """The attempts with what the event says. report: of the attempt that it ends, where there is one."""
+    change = _CHANGES.get(event.kind)
+    return tuple(attempts) if change is None else change(tuple(attempts), event, report)
+
+
+def ends_by_itself(event: Event) -> bool:
+    """Whether the executor has ended, so that there is a report of this attempt."""
+    return event.kind == "JobTerminatedEvent" or event.facts.get("TerminatedAndRequeued") is True
+
+
+Change = Callable[[tuple[Attempt, ...], Event, ExecutionReport | None], tuple[Attempt, ...]]
+
+
+def _started(attempts: tuple[Attempt, ...], event: Event, report: ExecutionReport | None) -> tuple[Attempt, ...]:
+    before = _closed(attempts, event, LOST, "")
+    number = before[-1].number + 1 if before else 1
+    worker = str(event.facts.get("SlotName", "")).rpartition("@")[2]
+    return (*before[: MOST - 1], Attempt(number, worker, started=int(event.at)))
+
+
+def _terminated(attempts: tuple[Attempt, ...], event: Event, report: ExecutionReport | None) -> tuple[Attempt, ...]:
+    """By itself: the report says how."""
+    code = event.facts.get("ReturnValue")
+    outcome, reason = _told(report, code)
+    changed = _closed(attempts, event, outcome, reason)
+    if not changed or changed == attempts or not isinstance(code, int):
+        return changed
+    return (*changed[:-1], replace(changed[-1], exit_code=code))
+
+
+def _told(report: ExecutionReport | None, code: object) -> tuple[str, str]:
+    if report is None or report.outcome is Outcome.UNFINISHED:
+        return ENDED, "" if code == 0 else "It did not tell why."
+    return report.outcome.value, explain(report.reason, **report.details) if report.reason else ""
+
+
+def _evicted(attempts: tuple[Attempt, ...], event: Event, report: ExecutionReport | None) -> tuple[Attempt, ...]:
+    if ends_by_itself(event):
+        return _terminated(attempts, event, report)
+    return _closed(attempts, event, INTERRUPTED, event.facts.get("Reason"))
+
+
+def _broken(attempts: tuple[Attempt, ...], event: Event, report: ExecutionReport | None) -> tuple[Attempt, ...]:
+    return _closed(attempts, event, LOST, event.facts.get("Reason") or event.facts.get("Message"))
+
+
+def _held(attempts: tuple[Attempt, ...], event: Event, report: ExecutionReport | None) -> tuple[Attempt, ...]:
+    return _ended_by(attempts, event, HELD, event.facts.get("HoldReason"))
+
+
+def _removed(attempts: tuple[Attempt, ...], event: Event, report: ExecutionReport | None) -> tuple[Attempt, ...]:
+    said = str(event.facts.get("Reason", ""))
+    by_us = next((words for words in (DELETED_BY_USER, DELETED_BY_OPERATOR) if said.startswith(words)), said)
+    return _ended_by(attempts, event, REMOVED, by_us)
+
+
+_CHANGES: dict[str, Change] = {
+    "ExecuteEvent": _started,
+    "JobTerminatedEvent": _terminated,
+    "JobEvictedEvent": _evicted,
+    "JobReconnectFailedEvent": _broken,
+    "ShadowExceptionEvent": _broken,
+    "JobHeldEvent": _held,
+    "JobAbortedEvent": _removed,
+}
+"""By HTCondor's word for the event; others say nothing of attempts."""
+
+
+def _ended_by(attempts: tuple[Attempt, ...], event: Event, outcome: str, reason: object) -> tuple[Attempt, ...]:
+    """HTCondor first tells that the job was interrupted, and then why."""
+    if attempts and attempts[-1].outcome == INTERRUPTED and not attempts[-1].reason:
+        return (*attempts[:-1], replace(attempts[-1], outcome=outcome, reason=_plain(reason)))
+    return _closed(attempts, event, outcome, reason)
+
+
+def _closed(attempts: tuple[Attempt, ...], event: Event, outcome: str, reason: object) -> tuple[Attempt, ...]:
+    """The last attempt has ended, if it has not before."""
+    if not attempts or attempts[-1].ended is not None:
+        return attempts
+    last = replace(attempts[-1], ended=int(event.at), outcome=outcome, reason=_plain(reason))
+    return (*attempts[:-1], last)
+
+
+def _plain(reason: object) -> str:
+    return " ".join(reason.split())[:_LONGEST] if isinstance(reason, str) else ""

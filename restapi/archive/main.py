@@ -1,0 +1,55 @@
+"""The archive's process: settings -> adapters -> loop.
+
+prominence-archive, or python3 -m prominence.restapi.archive.main; it reads the API's settings.
+"""
+
+from __future__ import annotations
+
+import time
+
+from prominence.core import logs
+from prominence.core.settings import load
+from prominence.restapi.adapters.archive import ArchiveWriter
+from prominence.restapi.adapters.sandboxes import LocalSandboxes
+from prominence.restapi.archive.follower import Follower
+from prominence.restapi.settings import RestApiSettings
+
+log = logs.get(__name__)
+
+PAUSE_S = 0.1
+"""Between two looks at the sizes of two files: readers wait for what left the queue just now."""
+
+LONGEST_PAUSE_S = 10.0
+
+
+def main() -> None:
+    """Follow for ever."""
+    settings = load(RestApiSettings, "restapi")
+    log_file = settings.log_file and settings.log_file.with_name("archive.log")
+    logs.configure("archive", log_file, settings.log_level)
+    settings.archive.file.parent.mkdir(parents=True, exist_ok=True)
+    follower = Follower(
+        history=settings.archive.history_file,
+        events=settings.archive.events_file,
+        sandboxes=LocalSandboxes(settings.sandboxes_dir, settings.min_free_disk_mib),
+        book=ArchiveWriter(settings.archive.file),
+    )
+    log.info("started", file=str(settings.archive.file), history=str(settings.archive.history_file))
+    _loop(follower)
+
+
+def _loop(follower: Follower) -> None:
+    pause = PAUSE_S
+    while True:
+        try:
+            busy = follower.step()
+            pause = PAUSE_S
+        except Exception as error:
+            log.exception("could not follow", error=repr(error))
+            busy, pause = False, min(pause * 2, LONGEST_PAUSE_S)
+        if not busy:
+            time.sleep(pause)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,252 @@
+"""Following HTCondor's own files: what is new, whatever they are called by now, and what it says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import a_job
+from builders_restapi import a_report, uids
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prominence.core import classads, document, report
+from prominence.core.states import Status
+from prominence.restapi.adapters.archive import ArchiveWriter, SqliteArchive
+from prominence.restapi.adapters.memory import MemorySandboxes
+from prominence.restapi.archive import records
+from prominence.restapi.archive.follower import Follower
+from prominence.restapi.archive.logfile import Position, is_current, news
+from prominence.restapi.files import SPEC_FILE
+from prominence.restapi.finished import Finished
+from prominence.restapi.paging import Page
+from prominence.restapi.selection import Selection
+
+UID = next(uids())
+
+
+def lines(content: bytes) -> int:
+    """Records that are lines."""
+    return content.rfind(b"\n") + 1
+
+
+class TestNews:
+    @given(data=st.data())
+    def test_every_record_is_read_once_and_in_order(
+        self, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+    ) -> None:
+        log = tmp_path_factory.mktemp("log") / "log"
+        position, written, read, rotations = Position(), 0, b"", 0
+        for act in data.draw(st.lists(st.sampled_from(["write", "write", "read", "rotate"]), max_size=30)):
+            if act == "write":
+                with open(log, "ab") as file:
+                    file.write(b"%d%s\n" % (written, b"x" * data.draw(st.integers(0, 20))))
+                written += 1
+            elif act == "rotate" and log.exists():
+                rotations += 1
+                log.rename(log.with_name(f"log.{rotations:03}"))
+            elif act == "read":
+                found = news(log, position, lines, piece=8)
+                read, position = read + found.content, found.position
+        while (found := news(log, position, lines, piece=8)).content:
+            read, position = read + found.content, found.position
+        assert [int(line.rstrip(b"x")) for line in read.splitlines()] == list(range(written))
+
+    def test_half_a_record_is_left_for_the_next_time(self, tmp_path: Path) -> None:
+        log = tmp_path / "log"
+        log.write_bytes(b"one\ntw")
+        first = news(log, Position(), lines)
+        assert first.content == b"one\n"
+        assert news(log, first.position, lines).content == b""
+        with open(log, "ab") as file:
+            file.write(b"o\n")
+        assert news(log, first.position, lines).content == b"two\n"
+
+    def test_half_a_record_at_the_end_of_an_older_file_is_passed_over(self, tmp_path: Path) -> None:
+        (tmp_path / "log.1").write_bytes(b"one\ntw")
+        (tmp_path / "log").write_bytes(b"three\n")
+        first = news(tmp_path / "log", Position(), lines)
+        assert first.content == b"one\n"
+        assert news(tmp_path / "log", first.position, lines).content == b"three\n"
+
+    def test_another_file_with_the_same_inode_is_not_the_same(self, tmp_path: Path) -> None:
+        log = tmp_path / "log"
+        log.write_bytes(b"one\ntwo\n")
+        before = news(log, Position(), lines).position
+        log.write_bytes(b"six\nnine\n")  # in place: the inode stays
+        assert news(log, before, lines).content == b"six\nnine\n"
+
+    def test_what_is_not_there_has_no_news(self, tmp_path: Path) -> None:
+        assert news(tmp_path / "log", Position(), lines).content == b""
+        assert is_current(tmp_path / "log", Position())
+
+    def test_the_last_word_is_known(self, tmp_path: Path) -> None:
+        log = tmp_path / "log"
+        log.write_bytes(b"one\n")
+        assert not is_current(log, Position())
+        position = news(log, Position(), lines).position
+        assert is_current(log, position)
+        log.rename(tmp_path / "log.1")
+        log.write_bytes(b"two\n")
+        assert not is_current(log, position)
+
+
+def record(job_id: int, uid: str = UID, **attributes: str) -> str:
+    """As HTCondor writes one into its history."""
+    ad = {
+        "AccountingGroup": '"g.x"',
+        "ClusterId": str(job_id),
+        "JobStatus": "4",
+        "ExitCode": "0",
+        "QDate": "100",
+        "CompletionDate": "200",
+        "Requirements": 'regexp("^a\\\\.b$", TARGET.Name)',
+        classads.JOB_TYPE: '"job"',
+        classads.JOB_UID: f'"{uid}"',
+        classads.IDENTITY: '"eve%22"',
+        classads.JOB_NAME: '"a b"',
+        classads.label("app"): '"fit"',
+        **attributes,
+    }
+    banner = f'*** Offset = 0 ClusterId = {job_id} ProcId = 0 Owner = "x" CompletionDate = 200'
+    return "".join(f"{name} = {value}\n" for name, value in ad.items()) + banner + "\n"
+
+
+class TestHistory:
+    def test_a_record_is_an_ad_of_what_we_know(self) -> None:
+        content = record(7).encode()
+        assert records.whole_ads(content) == len(content)
+        [ad] = records.ads(content)
+        assert (ad["ClusterId"], ad["CompletionDate"], ad[classads.IDENTITY]) == (7, 200, "eve%22")
+        assert "Requirements" not in ad
+        assert records.labels(ad) == {"app": "fit"}
+
+    @given(st.integers(1, 500))
+    def test_a_record_that_is_being_written_is_none_yet(self, missing: int) -> None:
+        first, second = record(7).encode(), record(8).encode()
+        content = (first + second)[: -min(missing, len(second))]
+        assert records.whole_ads(content) == len(first)
+        assert records.whole_ads(content[len(first) :]) == 0
+
+    def test_what_htcondor_cannot_read_is_no_ad(self) -> None:
+        content = record(7, Owner="= 3").replace("ClusterId = 7\n", "ClusterId = = 7\n").encode() + record(8).encode()
+        assert [ad["ClusterId"] for ad in records.ads(content)] == [8]
+
+    def test_half_a_record_takes_no_other_with_it(self) -> None:
+        """A schedd that died while it wrote goes on behind what it had written."""
+        content = record(7).encode()[:80] + record(8).encode()
+        assert [ad["ClusterId"] for ad in records.ads(content)] == [8]
+
+
+def event(kind: str, job_id: int = 7, at: str = "2026-05-01T12:00:00.250Z", **facts: Any) -> str:
+    """As HTCondor writes one into its log."""
+    return json.dumps({"MyType": kind, "Cluster": job_id, "EventTime": at, "Proc": 0, **facts}, indent=2) + "\n"
+
+
+class TestEvents:
+    def test_an_event_is_what_happened_to_which_job_and_when(self) -> None:
+        [found] = records.events(event("ExecuteEvent", SlotName="slot1_2@w-1").encode())
+        assert (found.kind, found.job_id, found.at) == ("ExecuteEvent", 7, 1777636800.25)
+        assert found.facts["SlotName"] == "slot1_2@w-1"
+
+    @pytest.mark.parametrize(
+        "garbage",
+        ["{\n", "{\n}\n", "x\n", '{\n  "MyType": \n}\n', event("E", at="noon"), event("E").replace("7", '"x"')],
+    )
+    def test_what_is_none_is_passed_over(self, garbage: str) -> None:
+        content = (event("FirstEvent") + garbage + event("LastEvent")).encode()
+        assert records.whole_events(content) == len(content)
+        assert [found.kind for found in records.events(content)] == ["FirstEvent", "LastEvent"]
+
+    @given(st.integers(1, 100))
+    def test_an_event_that_is_being_written_is_none_yet(self, missing: int) -> None:
+        first, second = event("FirstEvent").encode(), event("SecondEvent").encode()
+        assert records.whole_events((first + second)[: -min(missing, len(second))]) == len(first)
+
+
+class Followed:
+    """HTCondor's files, the jobs' own, and the archive that is made of them."""
+
+    def __init__(self, directory: Path) -> None:
+        self.history, self.events = directory / "history", directory / "events"
+        self.sandboxes = MemorySandboxes()
+        self.writer = ArchiveWriter(directory / "jobs.db")
+        self.archive = SqliteArchive(directory / "jobs.db", self.history)
+
+    def step(self) -> None:
+        follower = Follower(self.history, self.events, self.sandboxes, self.writer)
+        while follower.step():
+            pass
+
+    def jobs(self) -> list[Finished]:
+        return self.archive.find(Selection(), None, Page(), detail=True)
+
+    def write(self, log: Path, text: str) -> None:
+        with open(log, "a") as file:
+            file.write(text)
+
+
+@pytest.fixture
+def followed(tmp_path: Path) -> Followed:
+    return Followed(tmp_path)
+
+
+class TestFollower:
+    def test_a_job_that_left_the_queue_is_kept_with_its_files(self, followed: Followed) -> None:
+        files = {SPEC_FILE: a_job(name="fit").model_dump_json(), report.FILE_NAME: document.dumps(a_report())}
+        followed.sandboxes.make(UID, files)
+        followed.write(
+            followed.history, record(7) + record(8, JobStatus="3", CompletionDate="0", EnteredCurrentStatus="300")
+        )
+        followed.step()
+        first, second = followed.jobs()
+        assert (first.spec, first.report) == (a_job(name="fit"), a_report())
+        assert (first.ad[classads.IDENTITY], first.status, second.status) == ('eve"', Status.COMPLETED, Status.DELETED)
+
+    def test_ads_that_are_no_jobs_of_ours_are_left_alone(self, followed: Followed) -> None:
+        followed.write(followed.history, record(7, ProminenceType="undefined") + record(8))
+        followed.step()
+        assert [job.job_id for job in followed.jobs()] == [8]
+
+    def test_what_was_followed_before_is_not_repeated(self, followed: Followed) -> None:
+        followed.write(followed.history, record(7))
+        followed.step()
+        followed.history.rename(followed.history.with_name("history.20260501"))
+        followed.write(followed.history, record(8))
+        followed.step()
+        assert [job.job_id for job in followed.jobs()] == [7, 8]
+
+    def test_an_archive_that_is_lost_is_made_anew(self, followed: Followed, tmp_path: Path) -> None:
+        followed.write(followed.history, record(7))
+        followed.history.rename(followed.history.with_name("history.20260501"))
+        followed.write(followed.history, record(8))
+        followed.step()
+        followed.writer.close()
+        (tmp_path / "jobs.db").unlink()
+        again = Followed(tmp_path)
+        again.step()
+        assert [job.job_id for job in again.jobs()] == [7, 8]
+
+    def test_attempts_are_told_with_the_report_that_was_there_when_they_ended(self, followed: Followed) -> None:
+        told = a_report(exit_code=3)
+        followed.sandboxes.make(UID, {report.FILE_NAME: document.dumps(told)})
+        information = event("JobAdInformationEvent", ProminenceJobUniqueIdentifier=UID)
+        started = event("ExecuteEvent", SlotName="slot1_1@w-1", at="2026-05-01T12:00:00Z")
+        ended = event("JobTerminatedEvent", ReturnValue=0, at="2026-05-01T12:00:05Z")
+        followed.write(followed.events, started + information)
+        followed.step()
+        [running] = followed.archive.attempts(7)
+        assert (running.worker, running.outcome) == ("w-1", "")
+        followed.write(followed.events, ended + information)
+        followed.step()
+        [attempt] = followed.archive.attempts(7)
+        assert attempt.shown() == {
+            "number": 1,
+            "worker": "w-1",
+            "startTime": 1777636800,
+            "endTime": 1777636805,
+            "outcome": "success",
+            "exitCode": 0,
+        }
