@@ -50,6 +50,7 @@ class Reason(str, enum.Enum):
     NO_RUNTIME = "NoRuntime"
     WALLTIME_EXCEEDED = "WalltimeExceeded"
     MEMORY_EXCEEDED = "MemoryExceeded"
+    DISK_EXCEEDED = "DiskExceeded"
     DELETED_BY_USER = "DeletedByUser"
     DELETED_BY_OPERATOR = "DeletedByOperator"
     INTERRUPTED = "Interrupted"
@@ -96,6 +97,9 @@ MEANINGS = {
     ),
     Reason.MEMORY_EXCEEDED: Meaning(
         "The job needed more than its memory of {limit}.", Blame.USER, "Ask for more resources.memory."
+    ),
+    Reason.DISK_EXCEEDED: Meaning(
+        "The job kept more than its disk of {limit} on the worker.", Blame.USER, "Ask for more resources.disk."
     ),
     Reason.DELETED_BY_USER: Meaning("The job was deleted by the user.", Blame.USER),
     Reason.DELETED_BY_OPERATOR: Meaning("The job was deleted by an operator.", Blame.PLATFORM, "Ask the operator why."),

@@ -32,6 +32,7 @@ class Outcome(str, enum.Enum):
     REMOVED = "removed"
     OUT_OF_TIME = "out of time"
     OUT_OF_MEMORY = "out of memory"
+    OUT_OF_DISK = "out of disk"
 
 
 @dataclass(frozen=True)

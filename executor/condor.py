@@ -14,6 +14,7 @@ from typing import Dict, Mapping, Optional, Tuple
 
 _CLUSTER_ID = "clusterid"
 _MACHINE = "machine"
+_DISK = "disk"
 _TASK_NETWORK = "prominencetasknetwork"
 _RUNTIMES = "prominenceruntimes"
 _UNDEFINED = "undefined"
@@ -23,7 +24,8 @@ _UNDEFINED = "undefined"
 class Surroundings:
     """job_id: the ClusterId, "" outside HTCondor. host: the execute point's name. network: what tasks may reach.
 
-    runtimes: those that the worker is known to have, as it has told HTCondor; None: it has told nothing.
+    runtimes: those that the worker is known to have, as it has told HTCondor; None: it has told nothing. disk_kib: the
+    slot's; None: it has not told that either.
     """
 
     sandbox: Path
@@ -31,6 +33,7 @@ class Surroundings:
     host: str
     network: str
     runtimes: Optional[Tuple[str, ...]] = None
+    disk_kib: Optional[int] = None
 
 
 def surroundings(environment: Mapping[str, str], host: str) -> Surroundings:
@@ -43,6 +46,7 @@ def surroundings(environment: Mapping[str, str], host: str) -> Surroundings:
         host=machine.get(_MACHINE, host),
         network=machine.get(_TASK_NETWORK, "none"),
         runtimes=_names(machine.get(_RUNTIMES, _UNDEFINED)),
+        disk_kib=_whole(machine.get(_DISK, _UNDEFINED)),
     )
 
 
@@ -58,6 +62,10 @@ def attributes(ad: str) -> Dict[str, str]:
 
 def _names(value: str) -> Optional[Tuple[str, ...]]:
     return None if value == _UNDEFINED else tuple(re.split(r"[,\s]+", value))
+
+
+def _whole(value: str) -> Optional[int]:
+    return int(value) if value.isdecimal() else None
 
 
 def _plain(value: str) -> str:

@@ -6,7 +6,7 @@ The job's wall time is spent by tasks only: fetching an image counts for nobody.
 from __future__ import annotations
 
 import time
-from typing import Callable, Iterable, Protocol
+from typing import Callable, Iterable, Optional, Protocol
 
 from prominence.core.report import TaskReport
 from prominence.executor.ports import Cause, Limits, RuntimeFailed, Stop
@@ -15,6 +15,7 @@ TICK_S = 0.25
 """How soon a request to stop is noticed."""
 PATIENCE_S = 30.0
 """How long something that was killed may take to be gone."""
+_AT_ONCE = (Cause.OUT_OF_MEMORY, Cause.OUT_OF_DISK)
 
 
 class Running(Protocol):
@@ -29,8 +30,8 @@ class Running(Protocol):
     def kill(self) -> None:
         """End all of it. May be repeated."""
 
-    def exceeds_memory(self) -> bool:
-        """Whether it has been seen to use more memory than it may."""
+    def exceeded(self) -> Optional[Cause]:
+        """OUT_OF_MEMORY or OUT_OF_DISK, if it has been seen to use more than it may."""
 
 
 def left_s(walltime_s: float | None, tasks: Iterable[TaskReport]) -> float | None:
@@ -49,10 +50,10 @@ def supervise(running: Running, limits: Limits, stop: Stop, clock: Callable[[], 
     while not running.wait(max(0.0, min(TICK_S, wake_at - clock()))):
         now = clock()
         if cause is Cause.EXITED:
-            cause = why_end(now - started, limits, stop.requested, running.exceeds_memory())
+            cause = why_end(now - started, limits, stop.requested, running.exceeded())
             if cause is not Cause.EXITED:
-                # The kernel gives no warning either to who uses too much memory.
-                kill_at = now if cause is Cause.OUT_OF_MEMORY else now + limits.grace_s
+                # The kernel gives no warning either to who uses too much memory, and disk goes on being used up.
+                kill_at = now if cause in _AT_ONCE else now + limits.grace_s
                 give_up_at, wake_at = kill_at + PATIENCE_S, kill_at
                 if kill_at > now:
                     running.warn()
@@ -64,10 +65,10 @@ def supervise(running: Running, limits: Limits, stop: Stop, clock: Callable[[], 
     return cause
 
 
-def why_end(elapsed_s: float, limits: Limits, stop_requested: bool, exceeds_memory: bool) -> Cause:
+def why_end(elapsed_s: float, limits: Limits, stop_requested: bool, exceeded: Optional[Cause]) -> Cause:
     """Why something that runs must be ended now; EXITED: it may go on."""
-    if exceeds_memory:
-        return Cause.OUT_OF_MEMORY
+    if exceeded:
+        return exceeded
     if stop_requested:
         return Cause.STOPPED
     if elapsed_s >= _or_forever(limits.timeout_s):

@@ -22,7 +22,7 @@ from typing import Dict, List, Optional, Sequence
 from prominence.core import document
 from prominence.core.plan import ExecutionPlan
 from prominence.core.report import FILE_NAME, ExecutionReport
-from prominence.executor import choice, condor, exits, handing_back, sandbox
+from prominence.executor import choice, condor, exits, handing_back, keyring, sandbox
 from prominence.executor.adapters.apptainer import Apptainer
 from prominence.executor.adapters.broker import Broker
 from prominence.executor.adapters.docker import DockerCommand
@@ -55,6 +55,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, stop.request)
     _limit_processes()
+    keyring.have_our_own()
     exit_code = run(lambda: _read(Path(chosen.plan)), machine, lambda report: _write(place.sandbox, report), stop)
     return handing_back.hand_back(stop, machine.is_well) if exit_code == exits.HANDED_BACK else exit_code
 
@@ -86,6 +87,10 @@ class Machine:
                 if line.startswith("model name"):
                     return line.partition(":")[2].strip()
         return ""
+
+    @property
+    def disk_kib(self) -> Optional[int]:
+        return self.place.disk_kib
 
     def works(self) -> List[str]:
         """The runtimes that this worker can promise, each tried out."""

@@ -18,6 +18,7 @@ class Cause(str, enum.Enum):
     NOT_STARTED = "not started"  # its command is not there or cannot be executed
     OUT_OF_TIME = "out of time"
     OUT_OF_MEMORY = "out of memory"
+    OUT_OF_DISK = "out of disk"
     STOPPED = "stopped"  # the executor was told to stop
 
 
@@ -27,7 +28,8 @@ class Container:
 
     image: a registry name. command: argument list, never given to a shell; empty: the image's own entry point.
     env: all of its environment beyond the image's own. workdir: absolute path inside.
-    home, tmp: directories of the worker that it sees as /home/user and /tmp.
+    home, tmp: directories of the worker that it sees as /home/user and /tmp. disk_kib: what it may keep on the worker's
+    disk, those included; None: nobody knows.
     """
 
     image: str
@@ -38,6 +40,7 @@ class Container:
     tmp: str
     cpus: int
     memory_mib: int
+    disk_kib: int | None = None
 
 
 @dataclass(frozen=True)
@@ -120,5 +123,5 @@ class ContainerRuntime(Protocol):
         """Run a container of a fetched image to its end; nothing of it is left running when this returns.
 
         Its output goes to this process's stdout and stderr. It sees no file of the worker but home and tmp, and its
-        memory is limited. Raises RuntimeFailed, WorkerLost.
+        memory and disk are limited. Raises RuntimeFailed, WorkerLost.
         """

@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from typing import IO, Callable, List, Mapping, Sequence
 
-from prominence.executor import proctree
+from prominence.executor import diskuse, proctree
 from prominence.executor.deadline import supervise
 from prominence.executor.ports import Cause, Limits, RuntimeFailed, Stop
 
@@ -47,16 +47,18 @@ def run(
     stop: Stop,
     capture: bool = False,
     memory_mib: int | None = None,
+    disk: diskuse.Watch | None = None,
     warn: Callable[[], None] | None = None,
 ) -> Finished:
     """Run a program to its end, and end all that is left of it then. Raises RuntimeFailed if it cannot be started.
 
     Its stdout is ours. Its stderr passes through us to our own, so that the last words of a container runtime can
     be told from its exit code. capture: both are kept instead, the last 64 KiB of each. memory_mib: for runtimes
-    that cannot limit memory themselves. warn: for programs that do not pass the warning signal on.
+    that cannot limit memory themselves. disk: a watch on what it keeps there. warn: for programs that do not pass the
+    warning signal on.
     """
     _become_reaper()
-    program = _Program(arguments, env, capture, memory_mib, warn)
+    program = _Program(arguments, env, capture, memory_mib, disk, warn)
     try:
         cause = supervise(program, limits, stop)
     finally:
@@ -73,9 +75,11 @@ class _Program:
         env: Mapping[str, str],
         capture: bool,
         memory_mib: int | None,
+        disk: diskuse.Watch | None,
         warn: Callable[[], None] | None,
     ) -> None:
         self._warn = warn
+        self._disk = disk
         self._others = {process.pid for process in proctree.descendants(proctree.table(), os.getpid())}
         try:
             self._popen = subprocess.Popen(
@@ -123,7 +127,12 @@ class _Program:
             _send(signal.SIGKILL, alive)
             time.sleep(0.005)
 
-    def exceeds_memory(self) -> bool:
+    def exceeded(self) -> Cause | None:
+        if self._disk and self._disk.exceeded:
+            return Cause.OUT_OF_DISK
+        return Cause.OUT_OF_MEMORY if self._exceeds_memory() else None
+
+    def _exceeds_memory(self) -> bool:
         if self._limit_kib is None or time.monotonic() < self._look_at:
             return False
         self._look_at = time.monotonic() + MEMORY_LOOK_S

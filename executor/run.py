@@ -42,6 +42,10 @@ class Worker(Protocol):
     def cpu_model(self) -> str:
         """For people."""
 
+    @property
+    def disk_kib(self) -> Optional[int]:
+        """What the job may keep on its disk; None: nobody knows."""
+
     def find(self, wanted: Sequence[str]) -> Found:
         """Which of these runtimes work here. Raises WorkerLost where one does not that is known to have worked."""
 
@@ -63,7 +67,7 @@ def run(
         plan = read_plan()
         found = worker.find(_wanted(plan))
         story.tell(runtime_versions=found.versions)
-        bench = Bench(found.runtimes, worker.workspace(found.runtimes), worker.job_id)
+        bench = Bench(found.runtimes, worker.workspace(found.runtimes), worker.job_id, worker.disk_kib)
         failure = run_tasks(plan, bench, stop, lambda tasks: story.tell(tasks=tasks))
     except WorkerLost as error:
         failure = handed_back(error)

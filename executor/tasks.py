@@ -9,7 +9,7 @@ from typing import Callable, Dict, Mapping, Optional, Tuple
 from prominence.core.plan import ExecutionPlan, PlannedTask
 from prominence.core.reasons import Reason
 from prominence.core.report import Outcome, TaskReport
-from prominence.core.units import memory_gb, plainly
+from prominence.core.units import disk_gb, memory_gb, plainly
 from prominence.executor import choice, environment, exits, sandbox
 from prominence.executor.deadline import left_s
 from prominence.executor.ports import (
@@ -40,11 +40,15 @@ class Failure:
 
 @dataclass(frozen=True)
 class Bench:
-    """What tasks are run with: the runtimes that work here, by name, and the directories they share."""
+    """What tasks are run with: the runtimes that work here, by name, and the directories they share.
+
+    disk_kib: what the job may keep on this worker's disk; None: nobody knows.
+    """
 
     runtimes: Mapping[str, ContainerRuntime]
     workspace: sandbox.Workspace
     job_id: str
+    disk_kib: Optional[int] = None
     clock: Callable[[], float] = time.monotonic
 
 
@@ -81,7 +85,7 @@ def _run_task(
             cpu_s=ended.cpu_s,
             max_rss_kib=ended.max_rss_kib,
         )
-        return report, judge(plan, number, ended)
+        return report, judge(plan, number, ended, bench.disk_kib)
     except _NoRuntime as error:
         return report, _system(Reason.NO_RUNTIME, detail=str(error))
     except FetchFailed as error:
@@ -99,7 +103,7 @@ def handed_back(error: WorkerLost) -> Failure:
     return Failure(Outcome.SYSTEM_FAILED, Reason.EXECUTOR_FAILED, exits.HANDED_BACK, {"detail": str(error)})
 
 
-def judge(plan: ExecutionPlan, number: int, ended: Ended) -> Optional[Failure]:
+def judge(plan: ExecutionPlan, number: int, ended: Ended, disk_kib: Optional[int] = None) -> Optional[Failure]:
     """Whether a task that has ended makes the job fail, and why."""
     if ended.cause is Cause.STOPPED:
         return _STOPPED
@@ -109,6 +113,9 @@ def judge(plan: ExecutionPlan, number: int, ended: Ended) -> Optional[Failure]:
     if ended.cause is Cause.OUT_OF_MEMORY:
         limit = f"{memory_gb(plan.memory_mib):g} GB"
         return Failure(Outcome.OUT_OF_MEMORY, Reason.MEMORY_EXCEEDED, exits.OUT_OF_MEMORY, {"limit": limit})
+    if ended.cause is Cause.OUT_OF_DISK:
+        size = {} if disk_kib is None else {"limit": f"{disk_gb(disk_kib):g} GB"}
+        return Failure(Outcome.OUT_OF_DISK, Reason.DISK_EXCEEDED, exits.OUT_OF_DISK, size)
     details = {"task": str(number), "exit_code": str(ended.exit_code)}
     if ended.cause is Cause.NOT_STARTED:
         details["detail"] = ended.detail
@@ -151,6 +158,7 @@ def _container(plan: ExecutionPlan, number: int, runtime: str, bench: Bench) -> 
         tmp=str(bench.workspace.tmp),
         cpus=plan.cpus,
         memory_mib=plan.memory_mib,
+        disk_kib=bench.disk_kib,
     )
 
 

@@ -200,9 +200,9 @@ def _busybox_layer(mark: str) -> bytes:
     applets = subprocess.run([BUSYBOX, "--list"], capture_output=True, text=True, check=True).stdout.split()
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
-        for directory in ("bin", "etc", "tmp"):
+        for directory, mode in (("bin", 0o755), ("etc", 0o755), ("tmp", 0o755), ("var", 0o755), ("var/tmp", 0o1777)):
             entry = tarfile.TarInfo(directory)
-            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            entry.type, entry.mode = tarfile.DIRTYPE, mode
             tar.addfile(entry)
         tar.add(BUSYBOX, "bin/busybox")
         for applet in applets:
@@ -336,6 +336,7 @@ class Bench:
     def __init__(self, directory: Path, registry: Registry, groups: list[int], environment: dict[str, str]) -> None:
         self.directory = directory
         self.registry = registry
+        self.disk_kib = 1024 * 1024
         self._groups = groups
         self._environment = environment
         self.executor = directory / "executor.pyz"
@@ -362,7 +363,7 @@ class Bench:
         """As HTCondor's starter makes it."""
         sandbox = self.directory / f"dir_{uuid.uuid4().hex[:8]}"
         sandbox.mkdir(mode=0o755)
-        (sandbox / ".machine.ad").write_text("Cpus = 2\nMemory = 200\n")
+        (sandbox / ".machine.ad").write_text(f"Cpus = 2\nMemory = 200\nDisk = {self.disk_kib}\n")
         os.chown(sandbox, SLOT_UID, SLOT_UID)
         return sandbox
 
@@ -394,13 +395,16 @@ class WorkerBench(Bench):
 
     runtime = "apptainer"
 
-    def __init__(self, directory: Path, registry: Registry, container: Container) -> None:
-        super().__init__(directory, registry, [], {})
+    def __init__(
+        self, directory: Path, registry: Registry, container: Container, environment: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(directory, registry, [], environment or {})
         self._container = container
 
     def launch(self, sandbox: Path, out: Any, err: Any, *arguments: str) -> subprocess.Popen[bytes]:
         user = f"{SLOT_UID}:{SLOT_UID}"
-        command = ["docker", "exec", "--user", user, "--workdir", str(sandbox), str(self._container.id)]
+        environment = [f"--env={name}={value}" for name, value in self._environment.items()]
+        command = ["docker", "exec", "--user", user, "--workdir", str(sandbox), *environment, str(self._container.id)]
         command += ["/bin/sh", "-c", _LAUNCH, str(self.executor), *arguments]
         return subprocess.Popen(command, stdout=out, stderr=err)
 

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Dict, List, Mapping
 
-from prominence.executor import process, sandbox, words
+from prominence.executor import diskuse, process, sandbox, words
 from prominence.executor.ports import (
     Cause,
     Container,
@@ -68,14 +68,15 @@ class Apptainer:
                 return False
 
     def _reaches_the_command(self, workspace: sandbox.Workspace) -> bool:
-        empty = self._make_directories() / "empty"
+        directory = self._make_directories()
+        empty, shared = directory / "empty", sandbox.make_directory(directory, "shm")
         for name in _NEEDED_BY_IMAGES:
             (empty / name).mkdir(parents=True)
         file = self._file("empty")
         build = ["apptainer", "--silent", "build", str(file), str(empty)]
         process.run(build, self._env(), _SHORT, Stop(), capture=True)
         container = Container("empty", ("/nothing",), {}, "/", str(workspace.home), str(workspace.tmp), 1, 100)
-        command = run_command(container, file, self._network)
+        command = run_command(container, file, str(shared), self._network)
         done = process.run(command, self._env(), _SHORT, Stop(), capture=True)
         return words.why_not_started("/nothing", "/", done.stderr)[0] == words.NOT_FOUND
 
@@ -97,13 +98,16 @@ class Apptainer:
     def run(self, container: Container, limits: Limits, stop: Stop) -> Ended:
         sandbox.check(Path(container.home))
         sandbox.check(Path(container.tmp))
-        done = process.run(
-            run_command(container, self._file(container.image), self._network),
-            {**self._env(), **container_environment(container.env)},
-            limits,
-            stop,
-            memory_mib=container.memory_mib,
-        )
+        shared = tempfile.mkdtemp(prefix="shm-", dir=self._make_directories())
+        with diskuse.watched([container.home, container.tmp, shared], container.disk_kib) as watch:
+            done = process.run(
+                run_command(container, self._file(container.image), shared, self._network),
+                {**self._env(), **container_environment(container.env)},
+                limits,
+                stop,
+                memory_mib=container.memory_mib,
+                disk=watch,
+            )
         if done.cause is Cause.EXITED and done.exit_code == _OWN_EXIT_CODE:
             return _its_own_failure(container, done)
         return _ended(done.cause, done.exit_code, done)
@@ -135,8 +139,11 @@ def pull_command(image: str, file: Path) -> List[str]:
     return ["apptainer", "pull", "--force", "--disable-cache", str(file), f"docker://{name}"]
 
 
-def run_command(container: Container, file: Path, network: str) -> List[str]:
-    """Run a container from that file."""
+def run_command(container: Container, file: Path, shared: str, network: str) -> List[str]:
+    """Run a container from that file. shared: a directory for its /dev/shm.
+
+    Apptainer's own /dev/shm is memory, as much as half of the machine's, which nobody's limits know of.
+    """
     return [
         *_SILENT,
         "exec" if container.command else "run",
@@ -148,6 +155,8 @@ def run_command(container: Container, file: Path, network: str) -> List[str]:
         f"{container.home}:/home/user",
         "--bind",
         f"{container.tmp}:/tmp",
+        "--bind",
+        f"{shared}:/dev/shm",
         "--pwd",
         container.workdir,
         str(file),

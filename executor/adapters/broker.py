@@ -163,8 +163,8 @@ class _Running:
     def kill(self) -> None:
         self._broker.signal("KILL")
 
-    def exceeds_memory(self) -> bool:
-        return False  # the kernel sees to it
+    def exceeded(self) -> Optional[Cause]:
+        return None  # the kernel sees to memory, the broker to disk
 
 
 def ended(container: Container, cause: Cause, answer: Dict[str, Any]) -> Ended:
@@ -182,6 +182,8 @@ def ended(container: Container, cause: Cause, answer: Dict[str, Any]) -> Ended:
             return Ended(cause=Cause.NOT_STARTED, exit_code=why, detail=detail, image_digest=digest)
         if not answer["ok"]:
             raise RuntimeFailed(words.last_line(said))
+    if answer.get("disk"):
+        return Ended(cause=Cause.OUT_OF_DISK, exit_code=exit_code, image_digest=digest)
     if exit_code != 0 and answer["oom"]:
         return Ended(cause=Cause.OUT_OF_MEMORY, exit_code=exit_code, image_digest=digest)
     return Ended(cause=Cause.EXITED, exit_code=exit_code, image_digest=digest)

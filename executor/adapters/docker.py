@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import List, Mapping
 
-from prominence.executor import process, sandbox, words
+from prominence.executor import diskuse, process, sandbox, words
 from prominence.executor.ports import (
     Cause,
     Container,
@@ -82,7 +82,8 @@ class DockerCommand:
         try:
             # The client's death does not reach the container, nor a signal for certain: `kill` does, and the removal.
             command = [self._program, "start", "--attach", name]
-            done = process.run(command, self._env, limits, stop, warn=lambda: self._warn(name))
+            with diskuse.watched([container.home, container.tmp], container.disk_kib) as watch:
+                done = process.run(command, self._env, limits, stop, disk=watch, warn=lambda: self._warn(name))
             state = json.loads(self._ask("inspect", "--format", "{{json .State}}", name))
         finally:
             self._ask("rm", "--force", "--volumes", name)

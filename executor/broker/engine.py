@@ -111,6 +111,10 @@ class Engine:
         state = self._json("GET", f"/containers/{container}/json")["State"]
         return State(int(state["ExitCode"]), bool(state["OOMKilled"]))
 
+    def layer_kib(self, container: str) -> int:
+        """What it has written beside what is mounted into it."""
+        return int(self._json("GET", f"/containers/{container}/json?size=1").get("SizeRw") or 0) // 1024
+
     def kill(self, container: str, signal: str) -> None:
         """Send a signal to its first process; KILL ends all of it."""
         self._json("POST", f"/containers/{container}/kill?{urlencode({'signal': signal})}")

@@ -57,10 +57,11 @@ class Pull:
 
 @dataclass(frozen=True)
 class Run:
-    """Run a container with the session's directories to its end. Answer: exit_code, oom, image_digest, last_words.
+    """Run a container with the session's directories to its end.
 
+    Answer: exit_code, oom, disk, image_digest, last_words.
     command: empty for the image's own. memory_mib, cpus: limits. The two descriptors get its output; last_words is
-    the end of its stderr.
+    the end of its stderr. disk: whether it was killed because the session kept more than its slot's disk.
     """
 
     image: str

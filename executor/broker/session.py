@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Iterator, Optional
 
+from prominence.executor import diskuse
 from prominence.executor.broker import log, places, slots, spec, streams
 from prominence.executor.broker.engine import Engine, EngineRefused, EngineUnavailable
 from prominence.executor.broker.protocol import Run
@@ -58,7 +59,7 @@ class Session:
         digest = self._engine.image_digest(request.image)
         container = self._create(request)
         try:
-            with self._engine.output(container) as reader:
+            with self._engine.output(container) as reader, self._disk_watched(container) as watch:
                 self._engine.start(container)
                 log.info("container started", session=self.key, container=container, image=request.image)
                 descriptors = {streams.STDOUT: output.stdout, streams.STDERR: output.stderr}
@@ -74,6 +75,7 @@ class Session:
         return {
             "exit_code": state.exit_code,
             "oom": state.out_of_memory,
+            "disk": watch is not None and watch.exceeded,
             "image_digest": digest,
             "last_words": last_words,
         }
@@ -114,6 +116,25 @@ class Session:
             self._count += 1
             self._container = self._engine.create(f"{self._settings.worker}-{self.key}-{self._count}", wanted)
             return self._container
+
+    @contextmanager
+    def _disk_watched(self, container: str) -> Iterator[Optional[diskuse.Watch]]:
+        """A container whose session keeps more than its slot's disk is killed. Without a slot nobody knows how much."""
+        if self._slot is None:
+            yield None
+            return
+        limit_kib = self._slot.disk_kib
+        watch = diskuse.Watch(lambda: self._used_kib(container, limit_kib), limit_kib, lambda: self.signal("KILL"))
+        try:
+            yield watch
+        finally:
+            watch.stop()
+
+    def _used_kib(self, container: str, enough_kib: int) -> int:
+        with suppress(EngineRefused, EngineUnavailable):
+            layer_kib = self._engine.layer_kib(container)
+            return layer_kib + diskuse.used_kib([self._place.home, self._place.tmp], enough_kib)
+        return 0  # no more container, no more use
 
     def _leave_slot(self) -> None:
         if self._slot:

@@ -30,6 +30,7 @@ class Slot:
     """A job's slot, held for one session. descriptor: to be closed when the session is over."""
 
     limits: Host
+    disk_kib: int
     descriptor: int
 
 
@@ -46,7 +47,7 @@ def claim(execute_dir: str, sandbox: str, peer: Peer) -> Slot:
             raise NoSlot("this is another user's sandbox")
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         ad = attributes(_read_ad(descriptor, peer))
-        return Slot(Host(cpus=int(ad["cpus"]), memory_mib=int(ad["memory"])), descriptor)
+        return Slot(Host(cpus=int(ad["cpus"]), memory_mib=int(ad["memory"])), int(ad["disk"]), descriptor)
     except BlockingIOError as error:
         os.close(descriptor)
         raise NoSlot("the job has a session already") from error

@@ -178,6 +178,11 @@ class TestSlots:
         assert container.attrs["HostConfig"]["Memory"] == 200 * 1024 * 1024
         assert container.attrs["HostConfig"]["CpuShares"] == 2 * 1024
 
+    def test_what_is_written_beside_the_two_directories_counts_as_disk(self, bench: Bench) -> None:
+        bench.disk_kib = 20 * 1024
+        done = bench.run("head -c 40000000 /dev/zero > /var/tmp/f; sleep 600", walltime_s=60)
+        assert done.report.outcome is Outcome.OUT_OF_DISK
+
     def test_who_shows_no_sandbox_has_no_session(self, connect: Any, bench: Bench) -> None:
         for sandbox in ("", "/", str(bench.directory), "/tmp"):
             assert connect().ask("session", sandbox=sandbox)["error"] == "refused"

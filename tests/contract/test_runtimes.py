@@ -28,6 +28,9 @@ from prominence.cli.pool.recipes import ensure_images
 from prominence.core.reasons import Reason
 from prominence.core.report import Outcome
 
+MACHINE_AD = {"_CONDOR_MACHINE_AD": ".machine.ad"}
+"""Where HTCondor tells a job of its slot, beneath the sandbox in which the job starts."""
+
 
 @pytest.fixture(scope="module")
 def registry() -> Iterator[Registry]:
@@ -42,17 +45,18 @@ def bench(request: pytest.FixtureRequest, registry: Registry, engine: docker.Doc
     with ExitStack() as stack:
         directory = stack.enter_context(open_directory())
         if request.param == "broker":
-            broker = stack.enter_context(BrokerProcess(directory).running())
-            yield Bench(directory, registry, [], {"PROMINENCE_BROKER_SOCKET": str(broker.socket)})
+            broker = stack.enter_context(BrokerProcess(directory, execute_dir=str(directory)).running())
+            yield Bench(directory, registry, [], {"PROMINENCE_BROKER_SOCKET": str(broker.socket), **MACHINE_AD})
         elif request.param == "docker command":
             # Where an administrator lets jobs use the engine themselves: through the group of its socket.
             group = DOCKER_SOCKET.stat().st_gid
             environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "PROMINENCE_BROKER_SOCKET": str(directory / "none")}
+            environment |= MACHINE_AD
             yield Bench(directory, registry, [group], environment)
         else:
             image = ensure_images(engine, lambda line: None, None)["worker"]
             container = stack.enter_context(worker_container(engine, image, directory, registry))
-            yield WorkerBench(directory, registry, container)
+            yield WorkerBench(directory, registry, container, MACHINE_AD)
         _forget_images(engine, registry)
 
 
@@ -229,6 +233,25 @@ class TestLimits:
         done = bench.run("x=$(head -c 150000000 /dev/zero | tr '\\0' x); sleep 10; echo ${#x}", memory_mib=100)
         assert (done.exit_code, done.report.outcome) == (252, Outcome.OUT_OF_MEMORY)
         assert done.sentence.startswith("The job needed more than its memory of 0.1 GB.")
+
+    @pytest.mark.parametrize(
+        "attempt",
+        [
+            "fill /home/user/f",
+            "fill /tmp/f",
+            "mkdir d; fill d/f; chmod 0 d",
+            "d=/home/user/d; mkdir -p $d; ln -s / $d/root; fill $d/f; mv $d /tmp/e",
+        ],
+    )
+    def test_too_much_disk_ends_the_job_wherever_it_is_hidden(self, bench: Bench, attempt: str) -> None:
+        bench.disk_kib = 20 * 1024
+        done = bench.run(f"fill() {{ head -c 40000000 /dev/zero > $1; }}; {attempt}; sleep 600", walltime_s=60)
+        assert (done.exit_code, done.report.outcome) == (254, Outcome.OUT_OF_DISK)
+        assert done.sentence.startswith("The job kept more than its disk of 0.02 GB on the worker.")
+
+    def test_what_fits_may_be_kept(self, bench: Bench) -> None:
+        bench.disk_kib = 100 * 1024
+        assert bench.run("head -c 40000000 /dev/zero > f; sleep 3").report.outcome is Outcome.SUCCESS
 
     def test_a_stop_ends_the_tree_with_grace_and_is_reported(self, bench: Bench, marker: str) -> None:
         job = bench.job(f"trap 'echo tidied; exit 0' TERM; sleep {marker} & echo on; wait", grace_s=5).start()

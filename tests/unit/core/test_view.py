@@ -95,6 +95,7 @@ OUTCOMES = [
     (Outcome.REMOVED, Reason.INTERRUPTED, 253, Status.FAILED, Reason.INTERRUPTED, None),
     (Outcome.OUT_OF_TIME, Reason.WALLTIME_EXCEEDED, 251, Status.KILLED, Reason.WALLTIME_EXCEEDED, None),
     (Outcome.OUT_OF_MEMORY, Reason.MEMORY_EXCEEDED, 252, Status.KILLED, Reason.MEMORY_EXCEEDED, None),
+    (Outcome.OUT_OF_DISK, Reason.DISK_EXCEEDED, 254, Status.KILLED, Reason.DISK_EXCEEDED, None),
     (Outcome.UNFINISHED, None, 1, Status.FAILED, Reason.EXECUTOR_FAILED, None),
 ]
 

@@ -9,25 +9,27 @@ from prominence.executor.adapters.apptainer import container_environment, pull_c
 from prominence.executor.ports import RuntimeFailed
 
 SIF = Path("/sandbox/apptainer/x.sif")
+SHARED = "/sandbox/apptainer/shm"
 
 
 def test_a_container_sees_its_two_directories_and_nothing_else_of_the_worker() -> None:
-    command = run_command(a_container(command=("python", "-c", "print('a b')")), SIF, "none")
+    command = run_command(a_container(command=("python", "-c", "print('a b')")), SIF, SHARED, "none")
     assert command == [
         *("apptainer", "--silent", "exec", "--containall", "--no-privs", "--no-eval", "--net", "--network", "none"),
-        *("--home", "/sandbox/home:/home/user", "--bind", "/sandbox/tmp:/tmp", "--pwd", "/home/user"),
+        *("--home", "/sandbox/home:/home/user", "--bind", "/sandbox/tmp:/tmp"),
+        *("--bind", "/sandbox/apptainer/shm:/dev/shm", "--pwd", "/home/user"),
         *("/sandbox/apptainer/x.sif", "python", "-c", "print('a b')"),
     ]
 
 
 def test_without_a_command_the_images_own_is_run() -> None:
-    command = run_command(a_container(command=()), SIF, "none")
+    command = run_command(a_container(command=()), SIF, SHARED, "none")
     assert command[2] == "run"
     assert command[-1] == str(SIF)
 
 
 def test_the_workers_network_is_shared_only_where_the_worker_says_so() -> None:
-    assert "--net" not in run_command(a_container(), SIF, "outbound")
+    assert "--net" not in run_command(a_container(), SIF, SHARED, "outbound")
 
 
 @pytest.mark.parametrize("image", ["busybox:1", "docker://busybox:1"])

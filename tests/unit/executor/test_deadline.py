@@ -19,7 +19,8 @@ class Pretended:
         self._ends_at = clock.now + ends_after_s
         self._heeds_warning = heeds_warning
         self._dies = dies
-        self.over_memory_after_s = float("inf")
+        self.exceeds: Cause | None = None
+        self.exceeds_after_s = float("inf")
         self.warned_after: list[float] = []
         self.killed_after: list[float] = []
 
@@ -41,8 +42,8 @@ class Pretended:
         if self._dies:
             self._ends_at = self._clock.now
 
-    def exceeds_memory(self) -> bool:
-        return self._clock.now - self._started >= self.over_memory_after_s
+    def exceeded(self) -> Cause | None:
+        return self.exceeds if self._clock.now - self._started >= self.exceeds_after_s else None
 
 
 def test_what_ends_in_time_is_left_alone() -> None:
@@ -88,11 +89,12 @@ def test_a_stop_during_the_grace_does_not_change_the_cause() -> None:
     assert supervise(running, Limits(1, 5), stop, clock) is Cause.OUT_OF_TIME
 
 
-def test_too_much_memory_ends_it_without_a_warning() -> None:
+@pytest.mark.parametrize("cause", [Cause.OUT_OF_MEMORY, Cause.OUT_OF_DISK])
+def test_too_much_memory_or_disk_ends_it_without_a_warning(cause: Cause) -> None:
     clock = Clock()
     running = Pretended(clock, ends_after_s=1000)
-    running.over_memory_after_s = 3
-    assert supervise(running, Limits(None, 5), Stop(), clock) is Cause.OUT_OF_MEMORY
+    running.exceeds, running.exceeds_after_s = cause, 3
+    assert supervise(running, Limits(None, 5), Stop(), clock) is cause
     assert running.warned_after == []
     assert running.killed_after[0] < 3.5
 
@@ -106,12 +108,14 @@ def test_what_cannot_be_killed_is_given_up() -> None:
     assert len(running.killed_after) > 10
 
 
-@given(st.floats(0, 1e6), st.floats(0, 1e6), st.booleans(), st.booleans())
+@given(
+    st.floats(0, 1e6), st.floats(0, 1e6), st.booleans(), st.sampled_from([None, Cause.OUT_OF_MEMORY, Cause.OUT_OF_DISK])
+)
 def test_something_is_ended_exactly_when_there_is_a_cause(
-    elapsed: float, timeout: float, stopped: bool, over: bool
+    elapsed: float, timeout: float, stopped: bool, over: Cause | None
 ) -> None:
     cause = why_end(elapsed, Limits(timeout), stopped, over)
-    assert (cause is Cause.EXITED) == (elapsed < timeout and not stopped and not over)
+    assert (cause is Cause.EXITED) == (elapsed < timeout and not stopped and over is None)
 
 
 def test_only_running_spends_the_walltime() -> None:

@@ -19,6 +19,7 @@ class PretendedWorker:
     job_id = "17"
     host = "worker-1"
     cpu_model = "Zilog Z80"
+    disk_kib = 1024 * 1024
 
     def __init__(self, *runtimes: PretendedRuntime, refuses: str = "") -> None:
         self._runtimes = runtimes

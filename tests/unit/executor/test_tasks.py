@@ -26,7 +26,7 @@ def run(
         {runtime.name: runtime for runtime in runtimes},
         Workspace(Path("/nowhere/home"), Path("/nowhere/tmp")),
         "17",
-        clock or Clock(),
+        clock=clock or Clock(),
     )
     failure = run_tasks(plan, bench, stop or Stop(), told.append)
     return failure, told[-1]
@@ -136,13 +136,19 @@ def test_a_runtime_that_fails_is_not_the_tasks_fault() -> None:
         ),
         (Ended(Cause.OUT_OF_TIME, 143), Outcome.OUT_OF_TIME, 251, "The job ran longer than its walltime of 2 min."),
         (Ended(Cause.OUT_OF_MEMORY, 137), Outcome.OUT_OF_MEMORY, 252, "The job needed more than its memory of 1 GB."),
+        (
+            Ended(Cause.OUT_OF_DISK, 137),
+            Outcome.OUT_OF_DISK,
+            254,
+            "The job kept more than its disk of 2 GB on the worker.",
+        ),
         (Ended(Cause.STOPPED, 143), Outcome.REMOVED, 253, "The job was told to stop before it had finished."),
     ],
 )
 def test_each_end_has_its_outcome_its_exit_code_and_its_sentence(
     ended: Ended, outcome: Outcome, exit_code: int, words: str
 ) -> None:
-    failure = judge(a_plan(walltime_s=120), 0, ended)
+    failure = judge(a_plan(walltime_s=120), 0, ended, 2 * 1024 * 1024)
     assert failure and (failure.outcome, failure.exit_code) == (outcome, exit_code)
     assert sentence(failure).startswith(words)
 
