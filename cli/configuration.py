@@ -1,12 +1,14 @@
 """Which service to speak to, and with which token. The first of these that exists decides:
 
-1. PROMINENCE_URL and PROMINENCE_TOKEN in the environment;
+1. PROMINENCE_URL in the environment, with PROMINENCE_TOKEN or else the login in ~/.prominence;
 2. the file that PROMINENCE_ENV names;
 3. `.pool/env` in the current directory or a parent, up to the root of the repository or the home directory;
-4. `$XDG_STATE_HOME/prominence/default/env`, which the personal pool writes.
+4. `$XDG_STATE_HOME/prominence/default/env`, which the personal pool writes;
+5. the login in ~/.prominence, if it says for which service it is.
 
-Address and token always come from the same place: a token from one place must not be sent to an address from
-another. For the same reason a `.pool/env` that somebody else may have written is passed over.
+Address and token always come from the same place, and a login says for which address it is: a token from one place
+must not be sent to an address from another. For the same reason a `.pool/env` that somebody else may have written is
+passed over.
 """
 
 from __future__ import annotations
@@ -16,15 +18,18 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from prominence.cli.errors import NotConfigured
+from prominence.cli.saved_login import API, SavedLogin
+from prominence.cli.transport import Token
 
 URL = "PROMINENCE_URL"
 TOKEN = "PROMINENCE_TOKEN"
 FILE = "PROMINENCE_ENV"
 
-_HOW_TO = f"Set {URL} and {TOKEN}, or start a personal pool with `prominence pool up`."
+_HOW_TO = f"Set {URL} and {TOKEN}, log in with `prominence login`, or start a personal pool with `prominence pool up`."
 
 
 @dataclass(frozen=True)
@@ -32,15 +37,23 @@ class Service:
     """An API and the token to show it. source: where both were found, for people."""
 
     url: str
-    token: str = field(repr=False)
+    token: Token = field(repr=False)
     source: str
 
 
 def find(
-    environment: Mapping[str, str], directory: Path, home: Path, user_id: int, warn: Callable[[str], object]
+    environment: Mapping[str, str],
+    directory: Path,
+    home: Path,
+    user_id: int,
+    warn: Callable[[str], object],
+    login: SavedLogin,
 ) -> Service:
     """The service to use from `directory`. `warn` is told of files that are passed over. Raises NotConfigured."""
-    if environment.get(URL) or environment.get(TOKEN):
+    url = environment.get(URL)
+    if url and not environment.get(TOKEN):
+        return _logged_in(url, "the environment", login) or _service(environment, "the environment")
+    if url or environment.get(TOKEN):
         return _service(environment, "the environment")
     named = environment.get(FILE)
     if named:
@@ -54,7 +67,24 @@ def find(
     default = _state_home(environment, home) / "prominence" / "default" / "env"
     if os.path.isfile(default):
         return _service(parse(_read(default)), str(default))
+    return _logged_in(None, str(login.files.token), login) or _nothing()
+
+
+def _nothing() -> NoReturn:
     raise NotConfigured(f"No PROMINENCE service is known here. {_HOW_TO}")
+
+
+def _logged_in(url: str | None, source: str, login: SavedLogin) -> Service | None:
+    """The service of this address, or the one that the login says it is for; None: there is no login for one."""
+    saved = login.files.read_token()
+    said = None if saved is None else saved.get(API)
+    address = url or said
+    if saved is None or not isinstance(address, str):
+        return None
+    if isinstance(said, str) and said.rstrip("/") != address.rstrip("/"):
+        raise NotConfigured(f"You are logged in to {said}, not to {address}: `prominence login` changes that.")
+    _check_address(address, source)
+    return Service(address.rstrip("/"), login, source)
 
 
 def parse(text: str) -> dict[str, str]:
@@ -75,11 +105,15 @@ def _service(values: Mapping[str, str], source: str) -> Service:
         if not values.get(name):
             raise NotConfigured(f"{name} is missing in {source}. {_HOW_TO}")
     url, token = values[URL].rstrip("/"), values[TOKEN]
-    if not _is_web_address(url):
-        raise NotConfigured(f"{URL} in {source} is not a web address, such as https://host/prominence/v1.")
+    _check_address(url, source)
     if not token.isascii() or not token.isprintable() or " " in token:
         raise NotConfigured(f"{TOKEN} in {source} holds characters that no token has.")
     return Service(url, token, source)
+
+
+def _check_address(url: str, source: str) -> None:
+    if not _is_web_address(url):
+        raise NotConfigured(f"{URL} in {source} is not a web address, such as https://host/prominence/v1.")
 
 
 def _is_web_address(url: str) -> bool:

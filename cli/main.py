@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from prominence.cli import exit_codes, surroundings
-from prominence.cli.commands import jobs, kv, tokens
+from prominence.cli.commands import jobs, kv, login, tokens
 from prominence.cli.errors import ClientError
 from prominence.cli.lazy import Lazy, LazyGroup
 from prominence.cli.render import clean
@@ -20,10 +20,11 @@ from prominence.core.errors import ProminenceError
 
 _EPILOG = f"""\b
 Which service, and which token; the first that exists decides:
-  1. PROMINENCE_URL and PROMINENCE_TOKEN in the environment
+  1. PROMINENCE_URL in the environment, with PROMINENCE_TOKEN or a login
   2. the file that PROMINENCE_ENV names
   3. .pool/env here or in a parent, within the repository or home
   4. $XDG_STATE_HOME/prominence/default/env (~/.local/state/...)
+  5. the login in ~/.prominence
 
 \b
 Exit codes:
@@ -103,7 +104,7 @@ command_line.params.append(
 )
 for _command in (
     *(jobs.create, jobs.run, jobs.list_jobs, jobs.describe, jobs.stdout, jobs.stderr, jobs.delete),
-    *(kv.kv, tokens.whoami, tokens.token),
+    *(kv.kv, login.login, login.register, login.logout, tokens.whoami, tokens.token),
 ):
     command_line.add_command(_command)
 

@@ -14,7 +14,9 @@ import requests
 from prominence.cli import configuration
 from prominence.cli.client import ProminenceClient
 from prominence.cli.follow import Clock
+from prominence.cli.identity_provider import Client, IdentityProvider
 from prominence.cli.render import clean
+from prominence.cli.saved_login import Files, SavedLogin
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,23 @@ class Surroundings:
 
     def client(self) -> ProminenceClient:
         """A client of the service that is configured here. Raises NotConfigured."""
-        service = configuration.find(self.environment, self.directory, self.home, self.user_id, _warn)
+        service = configuration.find(
+            self.environment, self.directory, self.home, self.user_id, _warn, self.saved_login()
+        )
         return ProminenceClient(service.url, service.token, self.session)
+
+    def saved_login(self) -> SavedLogin:
+        """The login that is kept here, if there is one."""
+        return SavedLogin(Files(self.home), self.oidc_client, self.identity_provider, self.today)
+
+    def oidc_client(self, provider: str) -> Client | None:
+        """As what we are known to a provider; the environment decides before the file that `login` writes."""
+        client_id, secret = (self.environment.get(f"PROMINENCE_OIDC_CLIENT_{what}") for what in ("ID", "SECRET"))
+        return Client(client_id, secret) if client_id and secret else Files(self.home).read_client(provider)
+
+    def identity_provider(self, address: str) -> IdentityProvider:
+        """The provider at this address."""
+        return IdentityProvider(address, self.session or requests.Session())
 
 
 def real() -> Surroundings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from prominence.cli.configuration import Service, find, parse
 from prominence.cli.errors import NotConfigured
+from prominence.cli.saved_login import Files, SavedLogin
 
 US = os.geteuid()
 
@@ -30,7 +32,60 @@ def found(
     user_id: int = US,
     warnings: list[str] | None = None,
 ) -> Service:
-    return find(environment or {}, directory, home, user_id, (warnings if warnings is not None else []).append)
+    said = warnings if warnings is not None else []
+    return find(environment or {}, directory, home, user_id, said.append, a_login(home))
+
+
+def a_login(home: Path) -> SavedLogin:
+    """Of this home; its token needs no renewal."""
+
+    def nobody(_: str) -> NoReturn:
+        raise AssertionError("nobody should be asked")
+
+    return SavedLogin(Files(home), lambda _: None, nobody, lambda: 0.0)
+
+
+def log_in(home: Path, url: str | None) -> None:
+    document = {"access_token": "login"} | ({"prominence_url": url} if url else {})
+    Files(home).write(Files(home).token, document)
+
+
+def token_of(service: Service) -> str:
+    return service.token if isinstance(service.token, str) else service.token()
+
+
+@pytest.mark.parametrize("said", [None, "https://one.test/v1", "https://one.test/v1/"])
+def test_a_login_goes_with_the_address_in_the_environment(said: str | None, tmp_path: Path) -> None:
+    log_in(tmp_path, said)
+    a_file(tmp_path / ".pool" / "env", token="pool")
+    service = found(tmp_path, tmp_path, {"PROMINENCE_URL": "https://one.test/v1/"})
+    assert (service.url, token_of(service)) == ("https://one.test/v1", "login")
+
+
+def test_a_token_in_the_environment_comes_before_a_login(tmp_path: Path) -> None:
+    log_in(tmp_path, "https://one.test/v1")
+    environment = {"PROMINENCE_URL": "https://one.test/v1", "PROMINENCE_TOKEN": "x"}
+    assert token_of(found(tmp_path, tmp_path, environment)) == "x"
+
+
+def test_a_login_is_not_shown_to_another_service(tmp_path: Path) -> None:
+    log_in(tmp_path, "https://one.test/v1")
+    with pytest.raises(NotConfigured, match=r"logged in to https://one\.test/v1, not to https://other\.test/v1"):
+        found(tmp_path, tmp_path, {"PROMINENCE_URL": "https://other.test/v1"})
+
+
+def test_a_login_that_says_for_which_service_it_is_comes_last(tmp_path: Path) -> None:
+    log_in(tmp_path, "https://one.test/v1")
+    service = found(tmp_path, tmp_path)
+    assert (service.url, token_of(service)) == ("https://one.test/v1", "login")
+    a_file(tmp_path / ".local/state/prominence/default/env", token="state")
+    assert token_of(found(tmp_path, tmp_path)) == "state"
+
+
+def test_a_login_that_says_nothing_is_good_for_no_address_of_its_own(tmp_path: Path) -> None:
+    log_in(tmp_path, None)
+    with pytest.raises(NotConfigured, match="prominence login"):
+        found(tmp_path, tmp_path)
 
 
 def test_the_environment_comes_before_every_file(tmp_path: Path) -> None:

@@ -1,0 +1,110 @@
+"""`prominence login, register, logout`: become known to the service through its identity provider."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import click
+
+from prominence.cli import configuration, render
+from prominence.cli.client import ProminenceClient
+from prominence.cli.errors import ClientError, NotConfigured, TokenRefused
+from prominence.cli.identity_provider import Client, IdentityProvider
+from prominence.cli.saved_login import API, PROVIDER, Files, with_end
+from prominence.cli.surroundings import Surroundings
+
+OIDC_URL = "PROMINENCE_OIDC_URL"
+
+oidc_url = click.option("--oidc-url", help=f"The identity provider [${OIDC_URL}].")
+
+
+@click.command()
+@oidc_url
+@click.pass_obj
+def login(surroundings: Surroundings, /, oidc_url: str | None) -> None:
+    """Log in with a browser, on this machine or any other.
+
+    The login is kept in ~/.prominence and renewed when it is used, for as long as the identity provider lets it.
+    """
+    files = Files(surroundings.home)
+    address = _provider_address(surroundings, oidc_url)
+    provider = surroundings.identity_provider(address)
+    client = surroundings.oidc_client(address) or _register(provider, address, files)
+    answer = provider.log_in(client, _show, surroundings.clock)
+    service = surroundings.environment.get(configuration.URL)
+    about = {PROVIDER: address, **({API: service.rstrip("/")} if service else {})}
+    with files.alone():
+        files.write(files.token, with_end({**answer, **about}, surroundings.today()))
+    click.echo(f"Logged in{f' to {render.clean(service)}' if service else ''}.", err=True)
+
+
+@click.command()
+@oidc_url
+@click.pass_obj
+def register(surroundings: Surroundings, /, oidc_url: str | None) -> None:
+    """Make this command known to the identity provider.
+
+    `prominence login` does so by itself where it is needed.
+    """
+    address = _provider_address(surroundings, oidc_url)
+    if surroundings.oidc_client(address) is not None:
+        click.echo(f"Known to {render.clean(address)} already.", err=True)
+        return
+    _register(surroundings.identity_provider(address), address, Files(surroundings.home))
+
+
+@click.command()
+@click.pass_obj
+def logout(surroundings: Surroundings, /) -> None:
+    """End the login: here, at the service, and at the identity provider."""
+    files = Files(surroundings.home)
+    found = files.read_token()
+    if found is None:
+        raise NotConfigured("You are not logged in: there is no login in ~/.prominence.")
+    address, service = found.get(PROVIDER), found.get(API) or surroundings.environment.get(configuration.URL)
+    client = surroundings.oidc_client(address) if isinstance(address, str) else None
+    if isinstance(service, str):
+        token = str(found["access_token"])
+        _try("the service", lambda: _end_at_service(service, token, surroundings))
+    if isinstance(address, str) and client is not None:
+        provider = surroundings.identity_provider(address)
+        for token in (found.get("refresh_token"), found["access_token"]):
+            if isinstance(token, str):
+                _try("the identity provider", lambda client=client, token=token: provider.revoke(client, token))  # type: ignore[misc]
+    with files.alone():
+        files.token.unlink(missing_ok=True)
+    click.echo("Logged out.", err=True)
+
+
+def _end_at_service(service: str, token: str, surroundings: Surroundings) -> None:
+    with suppress(TokenRefused), ProminenceClient(service, token, surroundings.session) as client:
+        client.logout()
+
+
+def _try(where: str, act: Callable[[], object]) -> None:
+    """What cannot be reached now forgets the login when it ends."""
+    try:
+        act()
+    except ClientError as error:
+        click.echo(f"prominence: At {where} the login has not ended: {render.clean(str(error))}", err=True)
+
+
+def _provider_address(surroundings: Surroundings, said: str | None) -> str:
+    """The one that is named, or else the one of the login there is."""
+    saved = (Files(surroundings.home).read_token() or {}).get(PROVIDER)
+    address = said or surroundings.environment.get(OIDC_URL) or saved
+    if not isinstance(address, str):
+        raise NotConfigured(f"Say which identity provider to log in at: set {OIDC_URL}, or use --oidc-url.")
+    return address.rstrip("/")
+
+
+def _register(provider: IdentityProvider, address: str, files: Files) -> Client:
+    answer = provider.register()
+    files.write(files.client, {**answer, PROVIDER: address})
+    click.echo(f"This command is now known to {render.clean(address)}.", err=True)
+    return Client(answer["client_id"], answer["client_secret"])
+
+
+def _show(address: str, code: str) -> None:
+    click.echo(f"Open {render.clean(address)} in a browser and enter the code {render.clean(code)}.", err=True)
