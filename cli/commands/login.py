@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import click
 
@@ -65,13 +66,11 @@ def logout(surroundings: Surroundings, /) -> None:
     address, service = found.get(PROVIDER), found.get(API) or surroundings.environment.get(configuration.URL)
     client = surroundings.oidc_client(address) if isinstance(address, str) else None
     if isinstance(service, str):
-        token = str(found["access_token"])
-        _try("the service", lambda: _end_at_service(service, token, surroundings))
+        _try("the service", partial(_end_at_service, service, str(found["access_token"]), surroundings))
     if isinstance(address, str) and client is not None:
         provider = surroundings.identity_provider(address)
-        for token in (found.get("refresh_token"), found["access_token"]):
-            if isinstance(token, str):
-                _try("the identity provider", lambda client=client, token=token: provider.revoke(client, token))  # type: ignore[misc]
+        for token in filter(None, (found.get("refresh_token"), found["access_token"])):
+            _try("the identity provider", partial(provider.revoke, client, str(token)))
     with files.alone():
         files.token.unlink(missing_ok=True)
     click.echo("Logged out.", err=True)
