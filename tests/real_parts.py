@@ -142,9 +142,9 @@ class RealPool:
 
     def inside(self, role: str, *command: str, user: str = "") -> str:
         """What a command prints inside the pool's container of this role."""
-        result = self.containers(role)[0].exec_run(list(command), user=user)
-        assert result.exit_code == 0, (command, result.output.decode())
-        return str(result.output.decode())
+        code, output = run_inside(self.containers(role)[0], list(command), user)
+        assert code == 0, (command, output)
+        return output
 
     def history(self, job: int) -> dict[str, Any]:
         """The finished job's ClassAd, from HTCondor itself."""
@@ -170,6 +170,25 @@ class RealPool:
     def _has_status(self, job: int, statuses: tuple[str, ...]) -> dict[str, Any] | None:
         described = self.describe(job)
         return described if described["status"] in statuses else None
+
+
+def run_inside(container: Container, command: list[str], user: str = "") -> tuple[int, str]:
+    """Exit code and output of a command in a container.
+
+    `exec_run` of Docker's SDK takes over the connection, and loses what has come with the head of the answer, as
+    happens on a busy machine. Who does not ask to take it over gets all of it.
+    """
+    assert container.client is not None
+    api = container.client.api
+    process = api.exec_create(container.id, command, user=user)["Id"]
+    answer = api.post(f"{api.base_url}/v{api.api_version}/exec/{process}/start", json={"Detach": False, "Tty": False})
+    answer.raise_for_status()
+    output, rest = b"", answer.content
+    while rest:  # frames: a head of 8 bytes, whose last four say how many follow
+        end = 8 + int.from_bytes(rest[4:8], "big")
+        output, rest = output + rest[8:end], rest[end:]
+    done = until(lambda: (found := api.exec_inspect(process)) and not found["Running"] and found, 10)
+    return int(done["ExitCode"]), output.decode()
 
 
 def until(look: Callable[[], Any], timeout_s: float, complaint: Callable[[], str] = lambda: "it never came") -> Any:
