@@ -46,6 +46,7 @@ _OF_OUTCOME = {
     Outcome.REMOVED: (Status.FAILED, Reason.INTERRUPTED),
     Outcome.OUT_OF_TIME: (Status.KILLED, Reason.WALLTIME_EXCEEDED),
     Outcome.OUT_OF_MEMORY: (Status.KILLED, Reason.MEMORY_EXCEEDED),
+    Outcome.OUT_OF_DISK: (Status.KILLED, Reason.DISK_EXCEEDED),
 }
 """A completed job by the report; the reason is used where the report has none of its own."""
 

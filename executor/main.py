@@ -30,7 +30,7 @@ from prominence.executor.broker import protocol
 from prominence.executor.ports import ContainerRuntime, RuntimeUnavailable, Stop, WorkerLost
 from prominence.executor.run import Found, run
 
-_PROCESSES = 8192
+_PROCESSES = 4096
 """Of the job's account, where the runtime cannot limit them by container."""
 
 
