@@ -6,6 +6,7 @@ ProminenceError
 ├── Forbidden              known, and not allowed
 ├── NotFound               no such thing, or none that the caller may see
 ├── Conflict               lost a compare-and-set, or the wrong state for this act
+├── TooMany                the caller asks too often, or has too much under way; says when to ask again, if known
 ├── QuotaReached           the caller's share of the space is used up; not before they delete something
 ├── Unavailable            try again; says after how long, if known
 │   └── NoRoom             not before somebody has made room on a disk of the service
@@ -64,6 +65,14 @@ class NotFound(ProminenceError):
 
 class Conflict(ProminenceError):
     """Somebody else was first, or the thing is in the wrong state for this act."""
+
+
+class TooMany(ProminenceError):
+    """More at once than one caller may have. Later is right."""
+
+    def __init__(self, message: str, retry_after_s: int | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class QuotaReached(ProminenceError):

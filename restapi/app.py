@@ -27,6 +27,7 @@ STATUS: dict[type[errors.ProminenceError], int] = {
     NoSuchKey: legacy.NO_SUCH_KEY,
     errors.Conflict: 409,
     TooLarge: 413,
+    errors.TooMany: 429,
     errors.QuotaReached: 507,
     errors.Unavailable: 503,
     errors.NoRoom: 507,
@@ -64,7 +65,7 @@ def _ours(error: errors.ProminenceError) -> ResponseReturnValue:
     headers = {}
     if isinstance(error, errors.Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, errors.Unavailable) and error.retry_after_s:
+    if isinstance(error, errors.Unavailable | errors.TooMany) and error.retry_after_s:
         headers["Retry-After"] = str(error.retry_after_s)
     status = status_of(type(error))
     if status == 500:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 import uuid
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,9 +34,11 @@ from prominence.restapi.adapters.oidc import OidcTokens
 from prominence.restapi.adapters.sandboxes import LocalSandboxes
 from prominence.restapi.app import create_app
 from prominence.restapi.objects import Reach
-from prominence.restapi.ports import Identities
+from prominence.restapi.ports import Identities, JobQueue
+from prominence.restapi.selection import Selection
 from prominence.restapi.services import Services
 from prominence.restapi.settings import RestApiSettings
+from prominence.restapi.turns import Queued, Requests
 
 if TYPE_CHECKING:
     from prominence.restapi.adapters.s3 import S3Objects
@@ -58,8 +61,9 @@ def services_of(settings: RestApiSettings) -> Services:
     objects = _objects(settings, secret)
     store = EtcdKeyValue(settings.etcd_endpoints)
     issued = IssuedTokens(secret, store)
+    queue = HTCondorQueue()
     return Services(
-        queue=HTCondorQueue(),
+        queue=queue,
         archive=SqliteArchive(settings.archive.file, settings.archive.history_file),
         sandboxes=LocalSandboxes(settings.sandboxes_dir, settings.min_free_disk_mib),
         identities=_identities(settings, [LocalTokens(secret), issued], store),
@@ -69,12 +73,18 @@ def services_of(settings: RestApiSettings) -> Services:
         new_uid=lambda: str(uuid.uuid4()),
         sign=issued.sign,
         token_limits=settings.tokens.limits(),
+        requests=Requests(settings.requests_per_s, settings.requests_at_once, time.monotonic),
+        queued=Queued(settings.jobs.max_queued, partial(_jobs_of, queue), time.monotonic),
         kv=settings.kv.limits(),
         remember_s=settings.remember_s,
         objects=objects,
         limits=settings.data.limits(),
         served=objects if isinstance(objects, LocalObjects) else None,
     )
+
+
+def _jobs_of(queue: JobQueue, user: str, most: int) -> int:
+    return queue.count(Selection(user=user), most)
 
 
 def _identities(settings: RestApiSettings, kinds: list[Identities], store: KeyValue) -> TokenChain:

@@ -27,6 +27,9 @@ class JobQueue(Protocol):
     def find(self, selection: Selection, page: Page | None = None) -> list[JobAd]:
         """Jobs in the queue that belong on this page, or all of them in no order."""
 
+    def count(self, selection: Selection, most: int) -> int:
+        """How many jobs there are in the queue; it need not count further than `most`."""
+
     def remove(self, selection: Selection, reason: str) -> int:
         """Take jobs out of the queue, ending those that run; how many. A job on its way out is not counted."""
 

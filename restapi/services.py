@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +13,7 @@ from prominence.restapi.limits import Limits
 from prominence.restapi.ports import Archive, Identities, JobQueue, ObjectStore, Sandboxes, ServedObjects
 from prominence.restapi.token_records import TokenLimits, TokenRecord
 from prominence.restapi.translate.site import Site
+from prominence.restapi.turns import Queued, Requests
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Services:
     objects: ObjectStore
     sign: Callable[[TokenRecord], str] = field(kw_only=True)
     token_limits: TokenLimits = field(default=TokenLimits(), kw_only=True)
+    requests: Requests = field(default_factory=lambda: Requests(0, 0, time.monotonic), kw_only=True)
+    queued: Queued = field(default_factory=lambda: Queued(0, lambda user, most: 0, time.monotonic), kw_only=True)
     kv: KvLimits = field(default=KvLimits(), kw_only=True)
     remember_s: int = field(default=86_400, kw_only=True)
     limits: Limits = field(default=Limits(), kw_only=True)

@@ -39,6 +39,9 @@ class JobSettings(Settings):
     overhead_s: int = Field(
         default=3600, ge=60, description="What fetching images and the like may add to a job's walltime."
     )
+    max_queued: int = Field(
+        default=50_000, ge=0, description="Jobs that one user may have in the queue; 0: any number."
+    )
     default_group: Literal["first", "none", "ask"] = Field(
         default="first",
         description="Which group is charged when a job names none: its user's first, none, or ask: the job is refused "
@@ -118,6 +121,12 @@ class RestApiSettings(Settings):
         default=86_400, ge=60, description="Seconds for which a request with an Idempotency-Key is known again."
     )
     data: DataSettings = Field(default_factory=DataSettings, description="Where objects are kept.")
+    requests_per_s: float = Field(
+        default=50, ge=0, description="Requests that a user may make in each process of the API; 0: any number."
+    )
+    requests_at_once: int = Field(
+        default=500, ge=1, description="The same, of a user who has made none for a while: all at once."
+    )
     jobs: JobSettings = Field(default_factory=JobSettings, description="What this site gives to every job.")
     oidc: OidcSettings | None = Field(
         default=None, description="An OpenID Connect provider whose users may use the API, besides the site's own."

@@ -35,9 +35,13 @@ class Claim:
 
 
 def submit(body: Any, caller: Identity, services: Services, claim: Claim | None = None) -> int:
-    """Submit the job that a request's body describes; its id. Raises Rejected with every mistake in it."""
+    """Submit the job that a request's body describes; its id. Raises Rejected with every mistake in it.
+
+    TooMany when its user has as many as they may.
+    """
     spec = parse(JobSpec, legacy.job(body))
     account = charged(caller, spec.group, services.site.default_group)
+    services.queued.take(account.user)
     claim = claim or Claim(services.new_uid())
     uid = claim.uid
     sandbox = services.sandboxes.make(

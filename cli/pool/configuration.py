@@ -46,6 +46,8 @@ def _restapi(pool: Pool, settings: PoolSettings) -> dict[str, Any]:
         "sandboxes_dir": str(pool.state / "jobs"),
         "min_free_disk_mib": MIN_FREE_DISK_MIB,
         "token_key_file": f"{SECRETS}/api.key",
+        # Its one user may have all of it.
+        "requests_per_s": 0,
         "etcd_endpoints": [ETCD],
         "log_file": str(pool.state / "log" / "restapi" / "restapi.log"),
         "data": {"directory": str(pool.state / "objects")},

@@ -45,6 +45,10 @@ class HTCondorQueue:
             ads = page.of(ads, lambda ad: order.place(plain(ad, order.attributes)))
         return [plain(ad) for ad in ads]
 
+    def count(self, selection: Selection, most: int) -> int:
+        with _translated("count jobs"):
+            return len(self._schedd().query(constraint(selection), [classads.CLUSTER_ID], limit=most))
+
     def remove(self, selection: Selection, reason: str) -> int:
         with _translated("remove a job"):
             # The reason is heeded as one of a pair only.

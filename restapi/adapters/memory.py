@@ -71,6 +71,9 @@ class MemoryQueue:
         ads = [plain(ad) for ad in self._matching(selection)]
         return ads if page is None else page.of(ads, page.order.place)
 
+    def count(self, selection: Selection, most: int) -> int:
+        return min(most, len(self.find(selection)))
+
     def remove(self, selection: Selection, reason: str) -> int:
         self._begin()
         removed = [ad for ad in self._matching(selection) if ad[classads.JOB_STATUS] != JobStatus.REMOVED]

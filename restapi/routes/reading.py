@@ -18,7 +18,7 @@ from prominence.restapi.services import Services
 def caller(services: Services, *scopes: Scope) -> Identity:
     """Whose token came with the request, if it is good for these scopes; a route that names none needs them all.
 
-    Raises Unauthenticated, Forbidden.
+    Raises Unauthenticated, Forbidden, TooMany.
     """
     found = anybody(services)
     need(found, *(scopes or Scope))
@@ -26,8 +26,10 @@ def caller(services: Services, *scopes: Scope) -> Identity:
 
 
 def anybody(services: Services) -> Identity:
-    """Whose token came with the request, whatever it is good for. Raises Unauthenticated."""
-    return services.identities.who(_token())
+    """Whose token came with the request, whatever it is good for. Raises Unauthenticated, TooMany."""
+    found = services.identities.who(_token())
+    services.requests.take(found.user)
+    return found
 
 
 def _token() -> str:

@@ -150,6 +150,13 @@ class TestJobQueue:
         users.submit(bob)
         assert ids(queue.find(Selection(user=alice.user))) == mine
 
+    def test_jobs_are_counted_as_far_as_is_asked_for(self, queue: JobQueue, users: Users) -> None:
+        alice, bob = users.called("alice"), users.called("bob")
+        for user in (alice, alice, alice, bob):
+            users.submit(user)
+        assert [queue.count(Selection(user=alice.user), most) for most in (2, 3, 100)] == [2, 3, 3]
+        assert queue.count(Selection(user=alice.user + "x"), 100) == 0
+
     def test_users_who_differ_in_case_are_two(self, queue: JobQueue, users: Users) -> None:
         upper, lower = users.called("Alice"), users.called("alice")
         job = users.submit(upper)

@@ -87,6 +87,7 @@ STATUS = [
     (errors.NotFound, 400),
     (errors.Conflict, 409),
     (errors.QuotaReached, 507),
+    (errors.TooMany, 429),
     (errors.Unavailable, 503),
     (errors.NoRoom, 507),
     (errors.CloudError, 502),
@@ -124,6 +125,8 @@ class Failing:
     [
         (errors.Unavailable("Later.", 7), 503, {"Retry-After": "7"}),
         (errors.Unavailable("Later."), 503, {}),
+        (errors.TooMany("Slower.", 3), 429, {"Retry-After": "3"}),
+        (errors.TooMany("Less."), 429, {}),
         (errors.ProminenceError("Ours."), 500, {}),
         (KeyError("secret"), 500, {}),
     ],
