@@ -9,11 +9,11 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import executor, journey
+from benchmarks import demo, executor, journey
 from benchmarks.harness import chosen
 from benchmarks.results import publish
 
-MEASUREMENTS = {**journey.MEASUREMENTS, **executor.MEASUREMENTS}
+MEASUREMENTS = {**journey.MEASUREMENTS, **executor.MEASUREMENTS, **demo.MEASUREMENTS}
 
 
 def main() -> int:

@@ -24,8 +24,8 @@ from prominence.core.keyvalue.etcd import EtcdKeyValue
 from prominence.core.machines import WorkerPhase
 from prominence.imc.records import WORKERS
 
-PAIRS = 21
-ORDERS = 7
+PAIRS = 17
+ORDERS = 5
 # Longer than a job takes to be gone from the worker, and then any time of the negotiator's cycle.
 PAUSE = (0.8, 2.8)
 # Any time of the scaler's round.
