@@ -18,6 +18,9 @@ AUDIENCE = "prominence"
 SHORTEST_KEY = 32
 """Bytes: as many as the signature has."""
 
+LAST_MOMENT = 253_402_300_799
+"""The last second of the year 9999: a later end is nobody's intention."""
+
 
 class LocalTokens:
     """Logins. They must be signed by HS256, say for whom, for us, from us and until when; groups are optional."""
@@ -55,6 +58,8 @@ def claims_of(token: str, key: SecretStr, issuer: str, *more: str) -> dict[str, 
         raise Unauthenticated("The token has expired; get a new one.") from error
     except (jwt.PyJWTError, ValueError, RecursionError) as error:
         raise Unauthenticated("The token is not one that this service gave out.") from error
+    if int(claims["exp"]) > LAST_MOMENT:
+        raise Unauthenticated("The end of the token is no moment that a calendar has.")
     return claims
 
 
