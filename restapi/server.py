@@ -38,7 +38,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         application: Any = self.wsgi  # type: ignore[has-type]
 
         def serve(environ: dict[str, Any], start_response: Any) -> Any:
-            environ["wsgi.input"] = io.BufferedReader(Body(environ["wsgi.input"]))
+            length = environ.get("CONTENT_LENGTH")
+            body = Body(environ["wsgi.input"], int(length) if length else 0)
+            environ["wsgi.input"] = io.BufferedReader(body)
             return application(environ, start_response)
 
         self.wsgi = serve
@@ -55,10 +57,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
 
 class Body(io.RawIOBase):
-    """A request's body. What cannot be read of it is Rejected, not a mistake of the application."""
+    """A request's body. What cannot be read of it is Rejected, not a mistake of the application.
 
-    def __init__(self, stream: BinaryIO) -> None:
+    length: bytes that were promised, 0 where nobody said. A body that is cut off must not pass for a whole one.
+    """
+
+    def __init__(self, stream: BinaryIO, length: int) -> None:
         self._stream = stream
+        self._missing = length
 
     def readable(self) -> bool:
         return True
@@ -68,6 +74,9 @@ class Body(io.RawIOBase):
             piece = self._stream.read(len(buffer))
         except (ParseException, NoMoreData) as error:
             raise Rejected.because("The body ends too early, or is not in chunks as its header says.") from error
+        self._missing -= len(piece)
+        if not piece and self._missing > 0:
+            raise Rejected.because(f"The body ends too early: {self._missing} bytes are missing.")
         buffer[: len(piece)] = piece
         return len(piece)
 

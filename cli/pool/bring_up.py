@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import getpass
 import json
 import os
 import socket
@@ -35,7 +34,7 @@ from prominence.cli.pool.errors import PoolError
 from prominence.cli.pool.fence import ensure_fence, fence_complaint
 from prominence.cli.pool.layout import API_PATH, FIRST_PORT, LAYOUT, Pool, PoolSettings
 from prominence.cli.pool.recipes import ensure_images
-from prominence.cli.pool.secrets import ensure_secrets, user_token, write_environment
+from prominence.cli.pool.secrets import ensure_secrets, local_user, user_token, write_environment
 from prominence.core.errors import Rejected
 from prominence.core.validation import parse
 
@@ -75,7 +74,7 @@ def bring_up(engine: docker.DockerClient, pool: Pool, wishes: Wishes, say: Say) 
         ensure_access_point(engine, pool, images["access-point"], settings, f"{told['restapi']} {told['scaler']}")
         ensure_imc(engine, pool, images["imc"], told["imc"], socket_path)
         wait_until_well(engine, pool, settings)
-        token = user_token(pool, getpass.getuser(), datetime.now(UTC))
+        token = user_token(pool, local_user(), datetime.now(UTC))
         write_environment(pool, settings.port, token)
     return settings
 

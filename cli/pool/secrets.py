@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import secrets
 from datetime import datetime, timedelta
@@ -28,6 +29,14 @@ def ensure_secrets(pool: Pool) -> None:
         path = pool.secrets / name
         if not path.exists():
             write_private(path, secrets.token_urlsafe(48))
+
+
+def local_user() -> str:
+    """Who calls: the account's name, or its number where it has none, as in a container with any uid."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # the one up to Python 3.12, the other since
+        return f"uid-{os.getuid()}"
 
 
 def user_token(pool: Pool, user: str, now: datetime) -> str:

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import jwt
+import pytest
 
 from prominence.cli.pool.layout import Pool
-from prominence.cli.pool.secrets import API_KEY, ensure_secrets, user_token, write_environment
+from prominence.cli.pool.secrets import API_KEY, ensure_secrets, local_user, user_token, write_environment
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -34,6 +35,13 @@ def test_a_token_names_its_user_and_ends(tmp_path: Path) -> None:
     claims = jwt.decode(token, (pool.secrets / API_KEY).read_text(), ["HS256"], options={"verify_signature": False})
     assert claims["sub"] == "ada"
     assert claims["exp"] - claims["iat"] == 30 * 24 * 3600
+
+
+def test_an_account_without_a_name_is_known_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 987_654_321)
+    assert local_user() == "uid-987654321"
 
 
 def test_the_environment_file_is_private_even_when_an_open_one_was_there(tmp_path: Path) -> None:

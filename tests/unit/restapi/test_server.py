@@ -101,11 +101,17 @@ class Pieces(io.RawIOBase):
 
 @pytest.mark.parametrize("error", [http.InvalidChunkSize(b"zz"), http.ChunkMissingTerminator(b"x"), http.NoMoreData()])
 def test_a_body_that_breaks_is_rejected(error: Exception) -> None:
-    body = io.BufferedReader(Body(Pieces(b'{"tasks": ', error)))
+    body = io.BufferedReader(Body(Pieces(b'{"tasks": ', error), length=0))
     with pytest.raises(Rejected, match="body"):
         body.read()
 
 
 @given(st.binary(max_size=100_000))
 def test_a_body_arrives_as_it_was_sent(sent: bytes) -> None:
-    assert io.BufferedReader(Body(io.BytesIO(sent))).read() == sent
+    for length in (0, len(sent)):
+        assert io.BufferedReader(Body(io.BytesIO(sent), length)).read() == sent
+
+
+def test_a_body_that_is_cut_off_is_rejected() -> None:
+    with pytest.raises(Rejected, match="98 bytes are missing"):
+        io.BufferedReader(Body(io.BytesIO(b"{}"), length=100)).read()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
+import builders_hostile_text as hostile_text
 import classad2
 import htcondor2
 import pytest
@@ -95,6 +97,23 @@ def test_a_hostile_user_or_group_is_a_text_to_htcondor_and_nothing_else(user: st
     assert read.expand("accounting_group_user") == classads.accounting_name(user)
     for name in ("executable", "requirements", "periodic_hold", f"My.{classads.JOB_TYPE}", f"My.{classads.JOB_UID}"):
         assert read.expand(name) == expected[name]
+
+
+@settings(max_examples=40, deadline=None)
+@given(hostile_text.names, hostile_text.labels, st.lists(hostile_text.texts, min_size=1), hostile_text.variables)
+def test_whatever_a_job_holds_it_is_one_job_with_the_attributes_of_any(
+    name: str, labels: dict[str, str], words: list[str], env: dict[str, str]
+) -> None:
+    tasks = [a_task(cmd=shlex.join(words), env=env, workdir=words[0][:1000] or None)]
+    description = submitted(name=name, labels=labels, tasks=tasks)
+    plain = submitted().commands
+    attributes = {f"My.{classads.LABEL_PREFIX}{key}": classads.text_literal(value) for key, value in labels.items()}
+    expected = {**plain, f"My.{classads.JOB_NAME}": classads.text_literal(name), **attributes}
+    assert description.commands == expected
+    read = htcondor2.Submit(description.text())
+    assert set(read.keys()) <= {*expected, "queue"}
+    for key in (f"My.{classads.JOB_NAME}", *attributes):
+        assert classads.original(classad2.ExprTree(read.expand(key)).eval()) in (name, *labels.values())
 
 
 @pytest.mark.parametrize("path", ["/a b/c", "/a#b", "/a,b/%41"])
