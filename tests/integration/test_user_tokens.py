@@ -199,7 +199,9 @@ class TestAnotherUser:
         self, private_job: int, ask: Callable[[str, str], requests.Response], query: str
     ) -> None:
         answer = ask("GET", f"/jobs{query.format(job=private_job)}")
-        assert (answer.status_code, answer.json()) == (200, [])
+        assert answer.status_code == (403 if "user=" in query else 200)
+        assert answer.status_code == 403 or answer.json() == []
+        assert "private" not in answer.text
 
     @pytest.mark.parametrize(
         ("method", "path", "status"),
