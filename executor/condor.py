@@ -17,6 +17,7 @@ _MACHINE = "machine"
 _DISK = "disk"
 _TASK_NETWORK = "prominencetasknetwork"
 _RUNTIMES = "prominenceruntimes"
+_APPTAINER = "prominenceapptainer"
 _UNDEFINED = "undefined"
 
 
@@ -25,7 +26,7 @@ class Surroundings:
     """job_id: the ClusterId, "" outside HTCondor. host: the execute point's name. network: what tasks may reach.
 
     runtimes: those that the worker is known to have, as it has told HTCondor; None: it has told nothing. disk_kib: the
-    slot's; None: it has not told that either.
+    slot's; None: it has not told that either. apptainer: the version that it has told, "" if it has not.
     """
 
     sandbox: Path
@@ -34,6 +35,7 @@ class Surroundings:
     network: str
     runtimes: Optional[Tuple[str, ...]] = None
     disk_kib: Optional[int] = None
+    apptainer: str = ""
 
 
 def surroundings(environment: Mapping[str, str], host: str) -> Surroundings:
@@ -47,6 +49,7 @@ def surroundings(environment: Mapping[str, str], host: str) -> Surroundings:
         network=machine.get(_TASK_NETWORK, "none"),
         runtimes=_names(machine.get(_RUNTIMES, _UNDEFINED)),
         disk_kib=_whole(machine.get(_DISK, _UNDEFINED)),
+        apptainer=machine.get(_APPTAINER, "").replace(_UNDEFINED, ""),
     )
 
 

@@ -17,7 +17,7 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, Iterator, List, Optional, Sequence
 
 from prominence.core import document
 from prominence.core.plan import ExecutionPlan
@@ -25,7 +25,6 @@ from prominence.core.report import FILE_NAME, ExecutionReport
 from prominence.executor import choice, condor, exits, handing_back, keyring, sandbox
 from prominence.executor.adapters.apptainer import Apptainer
 from prominence.executor.adapters.broker import Broker
-from prominence.executor.adapters.docker import DockerCommand
 from prominence.executor.broker import protocol
 from prominence.executor.ports import ContainerRuntime, RuntimeUnavailable, Stop, WorkerLost
 from prominence.executor.run import Found, run
@@ -123,14 +122,18 @@ class Machine:
         broker = runtimes.get("docker")
         return broker.workspace() if isinstance(broker, Broker) else sandbox.make_workspace(self.place.sandbox)
 
-    def _known(self, name: str) -> List[ContainerRuntime]:
+    def _known(self, name: str) -> Iterator[ContainerRuntime]:
         """The ways to have this runtime here, best first."""
         if name == "apptainer":
-            return [Apptainer(self.place.sandbox.resolve() / "apptainer", self.place.network, os.environ)]
+            directory = self.place.sandbox.resolve() / "apptainer"
+            yield Apptainer(directory, self.place.network, os.environ, self.place.apptainer)
+            return
         if name == "docker":
-            broker = Broker(self.broker_socket, self.place.sandbox, self.patience_s)
-            return [broker, DockerCommand(name, self.place.network, os.environ)]
-        return [DockerCommand(name, self.place.network, os.environ)] if name in RUNTIMES else []
+            yield Broker(self.broker_socket, self.place.sandbox, self.patience_s)
+        if name in RUNTIMES:
+            from prominence.executor.adapters.docker import DockerCommand  # rarely: each import keeps jobs waiting
+
+            yield DockerCommand(name, self.place.network, os.environ)
 
 
 def _read(file: Path) -> ExecutionPlan:

@@ -19,6 +19,7 @@ Machine = "worker-1"
 Disk = 210740
 ProminenceTaskNetwork = "outbound"
 ProminenceRuntimes = "apptainer docker"
+ProminenceApptainer = "1.4.5"
 """
 
 
@@ -35,18 +36,19 @@ def test_the_ads_in_the_sandbox_tell_where_we_are(tmp_path: Path) -> None:
     )
     assert (found.sandbox, found.job_id, found.host, found.network) == (tmp_path, "17", "worker-1", "outbound")
     assert found.runtimes == ("apptainer", "docker")
-    assert found.disk_kib == 210740
+    assert (found.disk_kib, found.apptainer) == (210740, "1.4.5")
 
 
 def test_without_htcondor_we_are_where_we_were_started_and_reach_nothing(tmp_path: Path) -> None:
     found = surroundings({"_CONDOR_JOB_AD": str(tmp_path / "missing")}, "host")
     assert (found.sandbox, found.job_id, found.host, found.network) == (Path.cwd(), "", "host", "none")
-    assert (found.runtimes, found.disk_kib) == (None, None)
+    assert (found.runtimes, found.disk_kib, found.apptainer) == (None, None, "")
 
 
 def test_a_worker_that_has_not_told_its_runtimes_yet_is_looked_at(tmp_path: Path) -> None:
-    (tmp_path / ".machine.ad").write_text("ProminenceRuntimes = undefined\n")
-    assert surroundings({"_CONDOR_MACHINE_AD": str(tmp_path / ".machine.ad")}, "host").runtimes is None
+    (tmp_path / ".machine.ad").write_text("ProminenceRuntimes = undefined\nProminenceApptainer = undefined\n")
+    found = surroundings({"_CONDOR_MACHINE_AD": str(tmp_path / ".machine.ad")}, "host")
+    assert (found.runtimes, found.apptainer) == (None, "")
 
 
 def test_names_ignore_case_and_strings_lose_their_quotes() -> None:
