@@ -46,3 +46,26 @@ def test_it_deletes_a_job(pool: RealPool, old_client: Path, tiny_image: str) -> 
     job = pool.submit({"image": tiny_image, "cmd": "true"}, resources={"cpus": 512, "memory": 1, "disk": 1})
     _run(old_client, pool, "delete", str(job))
     assert pool.finish(job)["status"] == "deleted"
+
+
+def test_it_keeps_keys_and_values(pool: RealPool, old_client: Path, tmp_path: Path) -> None:
+    (tmp_path / "value").write_text("from a file: ü\n")
+    for key, value in (("old/a", "1"), ("old/b", str(tmp_path / "value")), ("older", "2")):
+        _run(old_client, pool, "kv", "set", key, value)
+    assert _run(old_client, pool, "kv", "get", "old/a") == "1\n"
+    assert _run(old_client, pool, "kv", "get", "old/b") == "from a file: ü\n\n"
+    assert {"/old/a", "/old/b", "/older"} <= set(_run(old_client, pool, "kv", "list").split())
+    assert _run(old_client, pool, "kv", "list", "/old/").split() == ["/old/a", "/old/b"]
+    _run(old_client, pool, "kv", "delete", "/old/a")
+    assert _run(old_client, pool, "kv", "list", "old").split() == ["/old/b", "/older"]
+    _run(old_client, pool, "kv", "delete", "--prefix", "old")
+    assert _run(old_client, pool, "kv", "list", "old").split() == []
+
+
+def test_it_says_in_a_sentence_that_a_key_is_not_there_or_no_key(pool: RealPool, old_client: Path) -> None:
+    for words in (("get", "nothing"), ("get", "a//b"), ("set", "empty", "")):
+        done = subprocess.run(
+            [old_client, "kv", *words], capture_output=True, text=True, env=pool.environment(), timeout=120, check=False
+        )
+        assert (done.returncode, done.stdout[:6], done.stderr) == (1, "Error:", ""), words
+        assert "PROMINENCE URL" not in done.stdout
