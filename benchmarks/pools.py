@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import socket
 import sys
 import tarfile
 import tempfile
@@ -36,7 +37,7 @@ def tiny_image() -> str:
 def pool(*options: str) -> Iterator[RealPool]:
     """A pool that is up, and gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="prominence-bench-") as home:
-        one = new_pool(Path(home), docker.from_env(), *options)
+        one = new_pool(Path(home), docker.from_env(), "--port", str(_free_port()), *options)
         try:
             one.up()
             yield one
@@ -76,6 +77,13 @@ def warm_worker() -> Iterator[WarmWorker]:
             yield WarmWorker(one, worker, registry.host, first)
         finally:
             registry.close()
+
+
+def _free_port() -> int:
+    """Any, for where many pools are started at a time: each would take the first free one."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _trust(worker: Container, registry: str) -> None:
