@@ -25,7 +25,8 @@ STOP_TIMEOUT_S = 15
 REMOVAL_TIMEOUT_S = 60
 CONFLICT = 409
 LOGS_KEPT = LogConfig(type="json-file", config={"max-size": "10m", "max-file": "3"})
-RESTART: Any = {"Name": "unless-stopped"}  # the stubs want a count, which this policy does not have
+# Not "unless-stopped": an engine that was killed and comes back stops what outlived it, and takes that for our wish.
+RESTART: Any = {"Name": "always"}  # the stubs want a count, which this policy does not have
 
 
 def refuse_anothers(engine: docker.DockerClient, pool: Pool) -> None:
@@ -90,7 +91,7 @@ def ensure_imc(engine: docker.DockerClient, pool: Pool, image: str, configuratio
         control_alias="imc-control",
         mounts=["condor", "log", "workers"],
         readable=["config", "secrets"],
-        sockets=[socket],
+        socket=socket,
     )
 
 
@@ -107,7 +108,7 @@ def _ensure(
     mounts: Iterable[str],
     readable: Iterable[str],
     ports: dict[str, tuple[str, int]] | None = None,
-    sockets: Iterable[str] = (),
+    socket: str = "",
 ) -> None:
     name = pool.container(role)
     there = next((container for container in containers(engine, pool, role) if container.name == name), None)
@@ -118,13 +119,16 @@ def _ensure(
         stop_and_remove(there)
     volumes = {str(pool.state / path): {"bind": str(pool.state / path), "mode": "rw"} for path in mounts}
     volumes |= {str(pool.state / path): {"bind": str(pool.state / path), "mode": "ro"} for path in readable}
-    volumes |= {path: {"bind": path, "mode": "rw"} for path in sockets}
+    environment = {"PROMINENCE_STATE": str(pool.state), "PROMINENCE_COLLECTOR": "ap"}
+    if socket:
+        volumes[socket] = {"bind": socket, "mode": "rw"}
+        environment["PROMINENCE_DOCKER_SOCKET"] = socket
     container = engine.containers.create(
         image,
         name=name,
         hostname=hostname,
         labels={POOL_LABEL: pool.name, ROLE_LABEL: role, DIGEST_LABEL: digest, STATE_LABEL: str(pool.state)},
-        environment={"PROMINENCE_STATE": str(pool.state), "PROMINENCE_COLLECTOR": "ap"},
+        environment=environment,
         network=pool.network,
         networking_config={pool.network: EndpointConfig(engine.api.api_version, aliases=[alias])},
         volumes=volumes,
