@@ -111,21 +111,20 @@ def drain_a_neighbour(at: Targets) -> Any:
 
 def advertise_others(at: Targets) -> Any:
     """Any kind of ad under any name that is not its own; what was let in is seen in the collector."""
-    ads = [
-        {"Machine": machine, "Name": name, "MyType": kind, "MyAddress": at["schedd"], "TakenOver": True}
-        for kind in TYPES
-        for machine, name in (
-            (at["other"], f"slot1@{at['other']}"),
-            (at["own"], f"slot1@{at['other']}"),
-            (at["other"], f"slot1@{at['own']}"),
-            (at["own"], at["other"]),
-            (at["own"], f"slot1@{at['own']}@{at['other']}"),
-            (at["own"], f"x{at['own']}"),
-            (at["other"], at["other"]),
-            ("ap", "ap"),
-        )
-    ]
-    return _each(UPDATES, ads)
+    names = (
+        (at["other"], f"slot1@{at['other']}"),
+        (at["own"], f"slot1@{at['other']}"),
+        (at["other"], f"slot1@{at['own']}"),
+        (at["own"], at["other"]),
+        (at["own"], f"slot1@{at['own']}@{at['other']}"),
+        (at["own"], f"x{at['own']}"),
+        (at["other"], at["other"]),
+        ("ap", "ap"),
+    )
+    as_a_worker = [_ad(at, kind, *name) for kind in ("Machine", "DaemonMaster", "StartD") for name in names]
+    as_another = [_ad(at, kind, "ap", "ap") for kind in TYPES]
+    may_send = ("UPDATE_STARTD_AD", "UPDATE_MASTER_AD")
+    return _each(may_send, as_a_worker + as_another) + _each(UPDATES, as_another[:1])
 
 
 def advertise_itself(at: Targets) -> Any:
@@ -144,6 +143,10 @@ def take_away_the_neighbours_ads(at: Targets) -> Any:
     query["Requirements"] = classad2.ExprTree(f"Machine == {classad2.quote(at['other'])}")
     htcondor2.Collector().advertise([query], "INVALIDATE_STARTD_ADS", True)
     return "sent"
+
+
+def _ad(at: Targets, kind: str, machine: str, name: str) -> dict[str, Any]:
+    return {"Machine": machine, "Name": name, "MyType": kind, "MyAddress": at["schedd"], "TakenOver": True}
 
 
 def _command(at: Targets, name: str) -> Any:
@@ -196,7 +199,7 @@ DEEDS: dict[str, Callable[[Targets], Any]] = {
 def attempt(targets: str, deed: str) -> tuple[bool, str]:
     """Whether it was done, and what came of it."""
     command = [sys.executable, __file__, "--one", targets, deed]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
     return done.returncode == 0, f"{done.stdout}{done.stderr}"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from prominence.cli.pool.errors import PoolError
 from prominence.core.validation import Strict
 
 LAYOUT = 1
@@ -22,6 +23,9 @@ STATE_LABEL = "prominence.state"
 
 DEFAULT_NAME = "default"
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,30}$"
+NOT_IN_A_PATH = "$%:,\\"
+"""Characters that mean something to HTCondor's configuration, etcd or Docker in a path."""
+
 API_PATH = "/prominence/v1"
 API_PORT = 8080
 """Where the API listens inside its container."""
@@ -53,11 +57,18 @@ class Pool:
     def named(cls, name: str, environment: Mapping[str, str] = os.environ) -> Pool:
         """The pool of this name under the user's state directory (XDG Base Directory Specification).
 
-        A relative one is ignored, as the specification has it and the rest of the command does.
+        A relative one is ignored, as the specification has it and the rest of the command does. Raises PoolError for
+        one that HTCondor, etcd and Docker would not all take as it is.
         """
         named = environment.get("XDG_STATE_HOME", "")
         base = Path(named) if os.path.isabs(named) else Path.home() / ".local" / "state"
-        return cls(name, base / "prominence" / name)
+        state = base / "prominence" / name
+        if not str(state).isprintable() or any(character in str(state) for character in NOT_IN_A_PATH):
+            raise PoolError(
+                f"The pool's state cannot be in {str(state)!r}: its path must hold no line break and none of "
+                f"{' '.join(NOT_IN_A_PATH)}. Set XDG_STATE_HOME to another directory."
+            )
+        return cls(name, state)
 
     @property
     def network(self) -> str:

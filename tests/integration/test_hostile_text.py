@@ -53,7 +53,7 @@ tasks = st.fixed_dictionaries(
 
 
 @batches(2)
-@given(found=st.lists(tasks, min_size=8, max_size=8))
+@given(found=st.lists(tasks, min_size=6, max_size=6))
 def test_any_text_reaches_the_container_unchanged(pool: RealPool, tiny_image: str, found: list[dict[str, Any]]) -> None:
     arrives_unchanged(pool, tiny_image, found)
 
@@ -83,7 +83,7 @@ def test_what_is_known_to_break_things_reaches_the_container_unchanged(pool: Rea
     )
 
 
-@batches(8)
+@batches(5)
 @given(name=hostile.names, labels=hostile.labels)
 def test_names_and_labels_come_back_from_everywhere(pool: RealPool, name: str, labels: dict[str, str]) -> None:
     job = pool.submit({"image": "busybox"}, name=name, labels=labels, resources=NOWHERE)
@@ -103,7 +103,7 @@ def test_names_and_labels_come_back_from_everywhere(pool: RealPool, name: str, l
 users = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=60)
 
 
-@batches(8)
+@batches(5)
 @given(
     user=users.filter(lambda user: user == user.strip())
     | st.sampled_from(
@@ -202,9 +202,7 @@ def was_one_job_and_nothing_else(pool: RealPool, image: str, job: int) -> None:
     ads = json.loads(pool.inside("access-point", "condor_history", "-json", str(job)))
     assert len(ads) == 1
     assert not {name.lower() for name in ads[0]} & {"takenover", "tests"}
-    assert {name for name in ads[0] if name.startswith("Prominence")} == {
-        name for name in plain_ad(pool, image) if name.startswith("Prominence")
-    }
+    assert {name for name in ads[0] if name.startswith("Prominence")} <= set(plain_ad(pool, image))
     assert not Path(hostile.CANARY).exists()
     for role in ("access-point", "imc", "worker"):
         for container in pool.containers(role):
