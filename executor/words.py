@@ -27,21 +27,22 @@ _FETCH = (
 )
 _LONGEST = 300
 
-_NOT_FOUND = re.compile(
+# Not compiled before one is needed: that would take each job milliseconds.
+_NOT_FOUND = (
     r'FATAL:\s+(?:"[^"]*": executable file not found in \$PATH|stat .*: no such file or directory)'
     r"|\[FATAL tini \(\d+\)\] exec .* failed: No such file or directory"
     r"|executable file not found in \$PATH"
     r"|ERROR \(catatonit:\d+\): failed to exec pid1: No such file or directory"
     r"|crun: executable file `[^`]*` not found"
 )
-_NOT_EXECUTABLE = re.compile(
+_NOT_EXECUTABLE = (
     r"FATAL:\s+(?:is a directory|permission denied|.*exec format error|.*: permission denied$)"
     r"|\[FATAL tini \(\d+\)\] exec .* failed: (?:Permission denied|Exec format error)"
     r"|ERROR \(catatonit:\d+\): failed to exec pid1: (?:Permission denied|Exec format error)"
     r"|exec: .*: (?:permission denied|is a directory)|exec format error"
 )
-_NO_WORKDIR = re.compile(r"failed to set working directory|chdir to cwd")
-_FATAL = re.compile(r"^FATAL:\s+(.*)$", re.MULTILINE)
+_NO_WORKDIR = r"failed to set working directory|chdir to cwd"
+_FATAL = r"(?m)^FATAL:\s+(.*)$"
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
@@ -63,18 +64,18 @@ def why_not_started(program: str, workdir: str, text: str) -> Tuple[int, str]:
     """
     line = last_line(text)
     named = f'the command "{program}"' if program else "the image's own command"
-    if _NO_WORKDIR.search(line):
+    if re.search(_NO_WORKDIR, line):
         return NOT_EXECUTABLE, f'the working directory "{workdir}" cannot be entered'
-    if _NOT_FOUND.search(line):
+    if re.search(_NOT_FOUND, line):
         return NOT_FOUND, f"{named} was not found in the image"
-    if _NOT_EXECUTABLE.search(line):
+    if re.search(_NOT_EXECUTABLE, line):
         return NOT_EXECUTABLE, f"{named} cannot be executed"
     return 0, ""
 
 
 def apptainers_own_failure(text: str) -> str:
     """What Apptainer says when it failed itself, "" if it did not."""
-    found = _FATAL.findall(last_line(text))
+    found = re.findall(_FATAL, last_line(text))
     return str(found[-1])[:_LONGEST] if found else ""
 
 

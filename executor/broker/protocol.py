@@ -22,7 +22,7 @@ LONGEST_LINE = 1024 * 1024
 DESCRIPTORS = 2
 """`run` brings the stdout and the stderr of the container."""
 
-_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,510}")
+_IMAGE = r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,510}"
 _LEAST_MEMORY_MIB = 6  # Docker's own limit
 
 
@@ -124,7 +124,7 @@ def parse(text: bytes) -> Request:
 
 
 def _check(request: Request) -> None:
-    if isinstance(request, (Has, Pull, Run)) and not _IMAGE.fullmatch(request.image):
+    if isinstance(request, (Has, Pull, Run)) and not re.fullmatch(_IMAGE, request.image):
         raise BadRequest("image: not the name of an image")
     if isinstance(request, Signal) and request.name not in SIGNALS:
         raise BadRequest(f"name: there are {', '.join(SIGNALS)}")
