@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from prominence.core.errors import ProminenceError, QuotaReached
+from prominence.core.errors import ProminenceError, QuotaReached, TooMany
 from prominence.core.keyvalue.memory import MemoryKeyValue
 from prominence.core.machines import CloudStatus, Wish, Worker, WorkerPhase
 from prominence.core.validation import parse
@@ -184,7 +184,7 @@ def test_every_error_of_the_tree_has_a_status() -> None:
         return [kind, *(below for child in kind.__subclasses__() for below in tree(child))]
 
     shared = {kind for kind in tree(ProminenceError) if kind.__module__ == "prominence.core.errors"}
-    elsewhere = {QuotaReached}  # of users' files
+    elsewhere = {QuotaReached, TooMany}  # of users
     assert all(issubclass(kind, tuple(STATUS)) for kind in shared - elsewhere - {ProminenceError})
 
 
