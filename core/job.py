@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
 from prominence.core import commandline
+from prominence.core.files import Artifact, HomePath, InputFile, Several
 from prominence.core.validation import Spelling, Strict
 
 # Docker's reference grammar: [host[:port]/]path[:tag][@digest]
@@ -194,6 +195,19 @@ class JobSpec(Strict):
         description="Which of your groups the job is charged to, by its whole name; absent: the site's default.",
     )
 
+    inputs: Several[InputFile] = Field(default=(), strict=False, description="Small files that come with the job.")
+    artifacts: Several[Artifact] = Field(
+        default=(), strict=False, description="Files to fetch before the tasks start."
+    )
+    outputFiles: Several[HomePath] = Field(
+        default=(),
+        strict=False,
+        description="Files to keep, by paths in the job's home; may hold * and ?, of which the first match is kept.",
+    )
+    outputDirs: Several[HomePath] = Field(
+        default=(), strict=False, description="Directories to keep, each as a .tgz, by paths in the job's home."
+    )
+
     # Not by min_length: that would complain of an empty list, too, where the tasks in it are wrong.
     @field_validator("tasks")
     @classmethod
@@ -201,6 +215,20 @@ class JobSpec(Strict):
         if not tasks:
             raise ValueError("at least one task is needed")
         return tasks
+
+    @model_validator(mode="after")
+    def _no_file_is_two(self) -> JobSpec:
+        _check_distinct("inputs", [file.filename for file in self.inputs])
+        _check_distinct("outputs", [*self.outputFiles, *(f"{path}.tgz" for path in self.outputDirs)])
+        return self
+
+
+def _check_distinct(what: str, names: list[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(f"{what}: {name} is there twice")
+        seen.add(name)
 
 
 def _fits(what: str, texts: Iterable[str]) -> None:

@@ -11,6 +11,8 @@ from typing import Dict, Optional, Tuple  # evaluated at run time on Python 3.9
 
 VERSION = 1
 FILE_NAME = "plan.json"
+TOKEN_FILE = "job.token"
+"""Beside the plan in the job's sandbox, where no task sees it: what the executor shows to the API."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,29 @@ class PlannedTask:
 
 
 @dataclass(frozen=True)
+class PlannedInput:
+    """A small file to put into the job's home. content: in base64."""
+
+    name: str
+    content: str
+    executable: bool = False
+
+
+@dataclass(frozen=True)
+class PlannedArtifact:
+    """A file to fetch into the job's home, and to unpack if it is an archive.
+
+    source: a web address, or with is_object the name of an object, for which the API gives out an address at the
+    moment of use. file: its name in the home.
+    """
+
+    source: str
+    file: str
+    is_object: bool = False
+    executable: bool = False
+
+
+@dataclass(frozen=True)
 class ExecutionPlan:
     """The whole job.
 
@@ -38,6 +63,9 @@ class ExecutionPlan:
     cpus: cores; memory_mib: MiB, the limit put on each task's runtime.
     walltime_s: seconds for all tasks together, without the time to fetch images; None: no limit.
     grace_s: seconds between the warning signal and the kill.
+    api: the API's base address, to ask it for those of objects with the token in TOKEN_FILE; "" where the job has none.
+    disk_mib: what may be unpacked of all artifacts together. output_files: patterns of paths in the home, of which the
+    first match is kept; output_dirs: paths.
     """
 
     job: str
@@ -47,4 +75,10 @@ class ExecutionPlan:
     memory_mib: int
     walltime_s: Optional[int]
     grace_s: int = 10
+    api: str = ""
+    disk_mib: Optional[int] = None
+    inputs: Tuple[PlannedInput, ...] = ()
+    artifacts: Tuple[PlannedArtifact, ...] = ()
+    output_files: Tuple[str, ...] = ()
+    output_dirs: Tuple[str, ...] = ()
     version: int = VERSION

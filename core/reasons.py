@@ -48,6 +48,12 @@ class Reason(str, enum.Enum):
     COMMAND_NOT_FOUND = "CommandNotFound"
     IMAGE_PULL_FAILED = "ImagePullFailed"
     NO_RUNTIME = "NoRuntime"
+    ARTIFACT_NOT_FOUND = "ArtifactNotFound"
+    ARTIFACT_DOWNLOAD_FAILED = "ArtifactDownloadFailed"
+    ARTIFACT_UNPACK_FAILED = "ArtifactUnpackFailed"
+    OUTPUT_NOT_FOUND = "OutputNotFound"
+    OUTPUT_NOT_KEPT = "OutputNotKept"
+    OUTPUT_UPLOAD_FAILED = "OutputUploadFailed"
     WALLTIME_EXCEEDED = "WalltimeExceeded"
     MEMORY_EXCEEDED = "MemoryExceeded"
     DISK_EXCEEDED = "DiskExceeded"
@@ -91,6 +97,34 @@ MEANINGS = {
     ),
     Reason.NO_RUNTIME: Meaning(
         "The worker has no container runtime for this task: {detail}.", Blame.PLATFORM, "Tell the operator."
+    ),
+    Reason.ARTIFACT_NOT_FOUND: Meaning(
+        "The artifact {name} could not be fetched: {detail}.",
+        Blame.USER,
+        "Check its name or address, and that it can be read from the worker without a password.",
+    ),
+    Reason.ARTIFACT_DOWNLOAD_FAILED: Meaning(
+        "The artifact {name} could not be fetched: {detail}.",
+        Blame.PROVIDER,
+        "Try again; if it persists ask whoever runs the server.",
+    ),
+    Reason.ARTIFACT_UNPACK_FAILED: Meaning(
+        "The artifact {name} could not be unpacked: {detail}.", Blame.USER, "Look into the archive."
+    ),
+    Reason.OUTPUT_NOT_FOUND: Meaning(
+        "The output {name} could not be kept: {detail}.",
+        Blame.USER,
+        "Check outputFiles and outputDirs against what the tasks write; paths start at the job's home.",
+    ),
+    Reason.OUTPUT_NOT_KEPT: Meaning(
+        "There is no room for the output {name}: {detail}.",
+        Blame.USER,
+        "Look at your quota, and delete what is no longer needed.",
+    ),
+    Reason.OUTPUT_UPLOAD_FAILED: Meaning(
+        "The output {name} could not be stored: {detail}.",
+        Blame.PLATFORM,
+        "Try again; if it persists tell the operator.",
     ),
     Reason.WALLTIME_EXCEEDED: Meaning(
         "The job ran longer than its walltime of {limit}.", Blame.USER, "Ask for a longer resources.walltime."

@@ -56,6 +56,16 @@ class TaskReport:
 
 
 @dataclass(frozen=True)
+class TransferReport:
+    """One file that was fetched or kept. status: a word, as the API shows it. size: bytes, where known."""
+
+    name: str
+    status: str
+    seconds: float
+    size: Optional[int] = None
+
+
+@dataclass(frozen=True)
 class ExecutionReport:
     """One attempt. Times are Unix epochs in seconds.
 
@@ -70,6 +80,8 @@ class ExecutionReport:
     details: Dict[str, str] = field(default_factory=dict)
     exit_code: Optional[int] = None
     tasks: Tuple[TaskReport, ...] = ()
+    stage_in: Tuple[TransferReport, ...] = ()
+    stage_out: Tuple[TransferReport, ...] = ()
     host: str = ""
     cpu_model: str = ""
     runtime_versions: Dict[str, str] = field(default_factory=dict)

@@ -111,6 +111,8 @@ def _execution(ad: JobAd, report: ExecutionReport | None) -> dict[str, Any]:
         _add(execution, "runtimeVersion", dict(report.runtime_versions))
         peaks = [task.max_rss_kib for task in report.tasks if task.max_rss_kib is not None]
         _add(execution, "maxMemoryUsageKB", max(peaks, default=None))
+        for key, transfers in (("stageInTime", report.stage_in), ("stageOutTime", report.stage_out)):
+            _add(execution, key, _figure(sum(one.seconds for one in transfers)) if transfers else None)
         execution["tasks"] = [_task(task, report) for task in report.tasks]
     return execution
 

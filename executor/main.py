@@ -28,6 +28,7 @@ from prominence.executor.adapters.broker import Broker
 from prominence.executor.broker import protocol
 from prominence.executor.ports import ContainerRuntime, RuntimeUnavailable, Stop, WorkerLost
 from prominence.executor.run import Found, run
+from prominence.executor.staging import Staging
 
 _PROCESSES = 4096
 """Of the job's account, where the runtime cannot limit them by container."""
@@ -121,6 +122,9 @@ class Machine:
         # The broker shows its own directories to containers and no others; every other runtime can show these too.
         broker = runtimes.get("docker")
         return broker.workspace() if isinstance(broker, Broker) else sandbox.make_workspace(self.place.sandbox)
+
+    def files(self, plan: ExecutionPlan, workspace: sandbox.Workspace) -> Staging:
+        return Staging(plan, workspace, self.place.sandbox)
 
     def _known(self, name: str) -> Iterator[ContainerRuntime]:
         """The ways to have this runtime here, best first."""

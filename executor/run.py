@@ -14,6 +14,7 @@ from prominence.core.report import ExecutionReport, Outcome
 from prominence.executor import exits
 from prominence.executor.ports import ContainerRuntime, RuntimeTrouble, Stop, WorkerLost
 from prominence.executor.sandbox import Workspace
+from prominence.executor.stage_in import Progress
 from prominence.executor.tasks import Bench, Failure, handed_back, run_tasks
 
 Publish = Callable[[ExecutionReport], None]
@@ -25,6 +26,16 @@ class Found:
 
     runtimes: Dict[str, ContainerRuntime]
     versions: Dict[str, str]
+
+
+class Files(Protocol):
+    """The job's files, on their way in and out. Either tells why it did not work."""
+
+    def stage_in(self, stop: Stop, progress: Progress) -> Optional[Failure]:
+        """Before the tasks."""
+
+    def stage_out(self, stop: Stop, progress: Progress) -> Optional[Failure]:
+        """After the tasks, also when one has failed, since what they left may tell why."""
 
 
 class Worker(Protocol):
@@ -49,6 +60,9 @@ class Worker(Protocol):
     def find(self, wanted: Sequence[str]) -> Found:
         """Which of these runtimes work here. Raises WorkerLost where one does not that is known to have worked."""
 
+    def files(self, plan: ExecutionPlan, workspace: Workspace) -> Files:
+        """What the job is given and what it keeps."""
+
     def workspace(self, runtimes: Dict[str, ContainerRuntime]) -> Workspace:
         """The directories of this job, such that all of these runtimes can show them. Raises RuntimeTrouble."""
 
@@ -68,7 +82,13 @@ def run(
         found = worker.find(_wanted(plan))
         story.tell(runtime_versions=found.versions)
         bench = Bench(found.runtimes, worker.workspace(found.runtimes), worker.job_id, worker.disk_kib)
-        failure = run_tasks(plan, bench, stop, lambda tasks: story.tell(tasks=tasks))
+        files = worker.files(plan, bench.workspace)
+        failure = files.stage_in(stop, lambda done: story.tell(stage_in=done))
+        if failure is None:
+            failure = run_tasks(plan, bench, stop, lambda tasks: story.tell(tasks=tasks))
+            if _has_left_something(failure) and not stop.requested:
+                kept = files.stage_out(stop, lambda done: story.tell(stage_out=done))
+                failure = failure or kept
     except WorkerLost as error:
         failure = handed_back(error)
     except (BadDocument, RuntimeTrouble, OSError) as error:
@@ -105,6 +125,11 @@ class _Story:
             finished_at=finished_at,
         )
         return failure.exit_code
+
+
+def _has_left_something(failure: Optional[Failure]) -> bool:
+    """Of a job that is begun anew elsewhere, nothing is kept."""
+    return failure is None or failure.exit_code not in (exits.HANDED_BACK, exits.STOPPED)
 
 
 def _wanted(plan: ExecutionPlan) -> Sequence[str]:

@@ -95,7 +95,7 @@ def _run_task(
     except RuntimeTrouble as error:
         return report, _system(Reason.EXECUTOR_FAILED, detail=str(error))
     except Interrupted:
-        return report, _STOPPED
+        return report, STOPPED
 
 
 def handed_back(error: WorkerLost) -> Failure:
@@ -106,7 +106,7 @@ def handed_back(error: WorkerLost) -> Failure:
 def judge(plan: ExecutionPlan, number: int, ended: Ended, disk_kib: Optional[int] = None) -> Optional[Failure]:
     """Whether a task that has ended makes the job fail, and why."""
     if ended.cause is Cause.STOPPED:
-        return _STOPPED
+        return STOPPED
     if ended.cause is Cause.OUT_OF_TIME:
         limit = plainly(plan.walltime_s or 0)
         return Failure(Outcome.OUT_OF_TIME, Reason.WALLTIME_EXCEEDED, exits.OUT_OF_TIME, {"limit": limit})
@@ -170,4 +170,4 @@ def _system(reason: Reason, **details: str) -> Failure:
     return Failure(Outcome.SYSTEM_FAILED, reason, exits.SYSTEM_FAILED, details)
 
 
-_STOPPED = Failure(Outcome.REMOVED, Reason.INTERRUPTED, exits.STOPPED)
+STOPPED = Failure(Outcome.REMOVED, Reason.INTERRUPTED, exits.STOPPED)

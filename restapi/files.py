@@ -16,7 +16,10 @@ log = logs.get(__name__)
 Document = TypeVar("Document")
 
 SPEC_FILE = "spec.json"
-"""The job as its user described it."""
+"""The job as its user described it, without what is in its input files."""
+
+INPUTS_FILE = "inputs.json"
+"""What is in the files that come with the job, in their order: a list of texts in base64."""
 
 
 def spec_of(uid: str, sandboxes: Sandboxes) -> JobSpec | None:

@@ -41,7 +41,7 @@ class _Sum(Document):
 
 def open_record(uid: str, record: JobRecord, store: KeyValue) -> None:
     """Let the job do what the record says. Raises Unavailable, Rejected when it says too much."""
-    store.put_if(_JOBS + uid, record.model_dump_json().encode(), ABSENT)
+    store.put_if(_JOBS + uid, record.model_dump_json().encode(), expected=None)
 
 
 def close_record(uid: str, store: KeyValue) -> None:

@@ -28,6 +28,7 @@ from prominence.restapi.adapters.archive import SqliteArchive
 from prominence.restapi.adapters.chain import TokenChain
 from prominence.restapi.adapters.htcondor import HTCondorQueue
 from prominence.restapi.adapters.issued_tokens import IssuedTokens
+from prominence.restapi.adapters.job_tokens import SignedJobTokens
 from prominence.restapi.adapters.local_objects import LocalObjects
 from prominence.restapi.adapters.local_tokens import LocalTokens
 from prominence.restapi.adapters.oidc import OidcTokens
@@ -68,7 +69,7 @@ def services_of(settings: RestApiSettings) -> Services:
         sandboxes=LocalSandboxes(settings.sandboxes_dir, settings.min_free_disk_mib),
         identities=_identities(settings, [LocalTokens(secret), issued], store),
         store=store,
-        site=settings.jobs.site(),
+        site=settings.jobs.site(settings.workers_url.rstrip("/")),
         clock=lambda: datetime.now(UTC),
         new_uid=lambda: str(uuid.uuid4()),
         sign=issued.sign,
@@ -78,6 +79,7 @@ def services_of(settings: RestApiSettings) -> Services:
         kv=settings.kv.limits(),
         remember_s=settings.remember_s,
         objects=objects,
+        job_tokens=SignedJobTokens(signing.key(secret.get_secret_value(), signing.OF_JOBS), lambda: datetime.now(UTC)),
         limits=settings.data.limits(),
         served=objects if isinstance(objects, LocalObjects) else None,
     )

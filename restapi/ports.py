@@ -128,6 +128,21 @@ class ObjectStore(Protocol):
         """Take the object away; what is not there is fine."""
 
 
+READ_INPUTS, WRITE_OUTPUTS = "inputs:read", "outputs:write"
+JOB_SCOPES = (READ_INPUTS, WRITE_OUTPUTS)
+"""All that a job's token is good for, with that job's own inputs and outputs."""
+
+
+class JobTokens(Protocol):
+    """Tokens by which a job's executor is known. No user's token is one, and none of these is a user's."""
+
+    def mint(self, uid: str, user: str) -> str:
+        """A token for the job with this uid, of this user."""
+
+    def whose(self, token: str, scope: str) -> str:
+        """The uid of the job whose token it is, if it is good for this. Raises Unauthenticated for any other."""
+
+
 class ServedObjects(Protocol):
     """What stands behind the signed addresses of a store that the API serves itself."""
 

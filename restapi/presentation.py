@@ -14,10 +14,12 @@ from prominence.core.job import JobSpec
 from prominence.core.view import JobAd, JobView
 from prominence.restapi.finished import Attempt
 from prominence.restapi.identity import Account
+from prominence.restapi.outputs import Output, Outputs
 from prominence.restapi.summary import Summary
 
 ALWAYS = frozenset({"id", "name", "status", "statusReason", "statusReasonCode", "exitCode", "group", "labels"})
-DETAILS = frozenset({"resources", "priority", "execution", "attempts"})
+_FILES = frozenset({"inputs", "artifacts", "outputFiles", "outputDirs"})
+DETAILS = _FILES | {"resources", "priority", "execution", "attempts"}
 FIELDS = ALWAYS | DETAILS | {"tasks", "events"}
 """What can be told of a job, and what of it in detail only."""
 
@@ -37,6 +39,7 @@ class Job:
     spec: JobSpec | None = None
     attempts: tuple[Attempt, ...] = ()
     discreet: bool = False
+    outputs: Outputs = Outputs()
 
     @property
     def job_id(self) -> int:
@@ -84,6 +87,7 @@ def _details(job: Job) -> dict[str, Any]:
         "priority": job.ad.get(classads.PRIORITY) or None,
         "execution": job.view.execution,
         "attempts": [attempt.shown() for attempt in job.attempts],
+        **_files(job),
     }
 
 
@@ -93,6 +97,23 @@ def _tasks(job: Job, detail: bool) -> list[dict[str, Any]]:
     if detail and job.spec is not None:
         return [task.model_dump(exclude_defaults=True) for task in job.spec.tasks]
     return [dict(task) for task in job.summary.tasks]
+
+
+def _files(job: Job) -> dict[str, Any]:
+    """What the job is given, fetches and keeps. Of what was kept the address to get it from; of the rest ""."""
+    if job.spec is None or job.discreet:
+        return {}
+    kept = {"outputFiles": job.outputs.files, "outputDirs": job.outputs.directories}
+    asked: dict[str, Any] = {
+        "inputs": [file.model_dump(exclude={"content"}, exclude_defaults=True) for file in job.spec.inputs],
+        "artifacts": [artifact.model_dump(exclude_defaults=True) for artifact in job.spec.artifacts],
+        **{key: [_output(output) for output in outputs] for key, outputs in kept.items()},
+    }
+    return {key: files for key, files in asked.items() if files}
+
+
+def _output(output: Output) -> dict[str, Any]:
+    return {"name": output.name, "url": output.url, **({} if output.size is None else {"size": output.size})}
 
 
 def _resources(job: Job) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from prominence.restapi import audit, summary, waiting
 from prominence.restapi.files import report_of, spec_of
 from prominence.restapi.finished import Finished
 from prominence.restapi.identity import Act, Identity, Role, may
+from prominence.restapi.kept import with_outputs
 from prominence.restapi.listing import Listing
 from prominence.restapi.paging import Key, Order, Page, cursor
 from prominence.restapi.presentation import Job, present
@@ -57,6 +58,7 @@ def list_jobs(listing: Listing, caller: Identity, services: Services) -> Listed:
     found = wider.of(known.values(), lambda job: page.order.place(job.ad))
     shown = found if page.limit is None else found[: page.limit]
     behind = cursor(page.order, page.order.place(shown[-1].ad)) if len(found) > len(shown) else None
+    shown = [with_outputs(job, services) for job in shown] if listing.detail else shown
     return Listed([_shown(job, listing, caller) for job in shown], behind)
 
 
@@ -67,6 +69,7 @@ def describe(job_id: int, caller: Identity, services: Services) -> list[dict[str
         return []
     if role is not Role.OWNER:
         audit.record("describe job", caller, job=job_id, user=job.owner.user, role=role)
+    job = with_outputs(job, services)
     full = replace(job, attempts=services.archive.attempts(job_id), discreet=role is not Role.OWNER)
     return [present(full, detail=True)]
 

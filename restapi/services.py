@@ -5,15 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from prominence.core.keyvalue.port import KeyValue
 from prominence.restapi.kv import KvLimits
 from prominence.restapi.limits import Limits
-from prominence.restapi.ports import Archive, Identities, JobQueue, ObjectStore, Sandboxes, ServedObjects
+from prominence.restapi.ports import Archive, Identities, JobQueue, JobTokens, ObjectStore, Sandboxes, ServedObjects
+from prominence.restapi.recently import Recently
 from prominence.restapi.token_records import TokenLimits, TokenRecord
 from prominence.restapi.translate.site import Site
 from prominence.restapi.turns import Queued, Requests
+
+RUNNING_IS_GOOD_FOR = timedelta(seconds=5)
+"""For so long the token of a job that has ended may still be good."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,7 @@ class Services:
     """clock: now. new_uid: a new UUID as text. sign: the token of a record.
 
     remember_s: how long a request with a key is known again.
-    served: the object store, where the API serves its content itself.
+    served: the object store, where the API serves its content itself. running: jobs that were found to run, by uid.
     """
 
     queue: JobQueue
@@ -33,6 +37,7 @@ class Services:
     clock: Callable[[], datetime]
     new_uid: Callable[[], str]
     objects: ObjectStore
+    job_tokens: JobTokens
     sign: Callable[[TokenRecord], str] = field(kw_only=True)
     token_limits: TokenLimits = field(default=TokenLimits(), kw_only=True)
     requests: Requests = field(default_factory=lambda: Requests(0, 0, time.monotonic), kw_only=True)
@@ -41,3 +46,4 @@ class Services:
     remember_s: int = field(default=86_400, kw_only=True)
     limits: Limits = field(default=Limits(), kw_only=True)
     served: ServedObjects | None = field(default=None, kw_only=True)
+    running: Recently = field(default_factory=lambda: Recently(RUNNING_IS_GOOD_FOR), kw_only=True)

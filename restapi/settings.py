@@ -48,8 +48,8 @@ class JobSettings(Settings):
         "when its user is in several.",
     )
 
-    def site(self) -> Site:
-        """For the translation."""
+    def site(self, api: str) -> Site:
+        """For the translation. api: the API's address, as workers know it."""
         return Site(
             executor=str(self.executor_file),
             default_walltime=self.default_walltime,
@@ -58,6 +58,7 @@ class JobSettings(Settings):
             grace_s=self.grace_s,
             overhead_s=self.overhead_s,
             default_group=self.default_group,
+            api=api,
         )
 
 
@@ -114,7 +115,7 @@ class RestApiSettings(Settings):
         default=("127.0.0.1:2379",), min_length=1, description="host:port of each member of the etcd cluster."
     )
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings, description="What is kept of finished jobs.")
-    max_body: int = Field(default=1024 * 1024, ge=1024, description="Bytes that a request may bring.")
+    max_body: int = Field(default=4 * 1024 * 1024, ge=1024, description="Bytes that a request may bring.")
     log_file: Path | None = Field(default=None, description="Where the log goes; absent: to stderr.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="What to log.")
     remember_s: int = Field(

@@ -19,6 +19,7 @@ from prominence.core.errors import Forbidden
 Act = Literal["get", "put"]
 
 OF_ADDRESSES = "addresses of objects"
+OF_JOBS = "tokens of jobs"
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")

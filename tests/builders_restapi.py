@@ -22,6 +22,7 @@ from prominence.core.report import ExecutionReport, Outcome, TaskReport
 from prominence.core.scaling import Explanation, ScalingPlan
 from prominence.core.states import JobStatus
 from prominence.core.view import JobAd
+from prominence.restapi.adapters.job_tokens import SignedJobTokens
 from prominence.restapi.adapters.memory import MemoryArchive, MemoryIdentities, MemoryQueue, MemorySandboxes
 from prominence.restapi.adapters.memory_objects import MemoryObjects
 from prominence.restapi.app import BASE_PATH, create_app
@@ -154,9 +155,10 @@ def an_api(max_body: int = 1024 * 1024, **changes: Any) -> Api:
     queue, sandboxes, store = MemoryQueue(lambda: clock.now().timestamp()), MemorySandboxes(clock.now), MemoryKeyValue()
     next_uid: Callable[[], str] = uids().__next__
     objects = MemoryObjects(clock.now)
+    tokens = SignedJobTokens(b"the key of jobs' tokens in tests", clock.now)
     archive = MemoryArchive(changes.get("queue", queue), changes.get("sandboxes", sandboxes))
     usual = Services(
-        *(queue, archive, sandboxes, MemoryIdentities(TOKENS), store, SITE, clock.now, next_uid, objects),
+        *(queue, archive, sandboxes, MemoryIdentities(TOKENS), store, SITE, clock.now, next_uid, objects, tokens),
         sign=lambda record: f"token-{record.id}",
     )
     services = replace(usual, **changes)

@@ -22,6 +22,8 @@ ANY_TOKEN: Literal["any"] = "any"
 SIGNED: Literal["the address is signed"] = "the address is signed"
 """The scope of what needs no token, since its address is the permission."""
 
+A_JOBS: Literal["a job's own token"] = "a job's own token"
+"""The scope of what jobs ask for while they run; no user's token is good for it."""
 
 GROUP = "s3cret-group"
 OBJECT = "s3cret-object"
@@ -38,7 +40,7 @@ class Endpoint:
 
     method: str
     rule: str
-    scope: Scope | Literal["any", "the address is signed"] | None
+    scope: Scope | Literal["any", "the address is signed", "a job's own token"] | None
     stranger: int
     query: str = ""
     body: object = None
@@ -70,6 +72,8 @@ ENDPOINTS = [
     Endpoint("GET", "/data/<path>", Scope.DATA_READ, stranger=403),
     Endpoint("DELETE", "/data/<name>", Scope.DATA_WRITE, stranger=403),
     Endpoint("GET", "/quota", Scope.DATA_READ, stranger=200),
+    Endpoint("POST", "/data/input", A_JOBS, stranger=401, body={"name": OBJECT}),
+    Endpoint("POST", "/data/output", A_JOBS, stranger=401, body={"name": OBJECT}),
     Endpoint("GET", "/objects/<name>", SIGNED, stranger=400),
     Endpoint("PUT", "/objects/<name>", SIGNED, stranger=400, body="content"),
     Endpoint("POST", "/tokens", Scope.TOKENS, stranger=201, body={}),

@@ -1,4 +1,4 @@
-"""Data: where to upload, what there is, delete; and how much of it one may have."""
+"""Data: where to upload, what there is, delete; how much of it one may have; and what jobs get and leave."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import asdict
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from prominence.restapi import data, legacy, space
+from prominence.restapi import data, grants, legacy, space
 from prominence.restapi.identity import Scope
 from prominence.restapi.objects import Form
-from prominence.restapi.routes.reading import body, caller, parameters
+from prominence.restapi.routes.reading import body, caller, parameters, token
 from prominence.restapi.services import Services
 
 
@@ -42,5 +42,15 @@ def blueprint(services: Services) -> Blueprint:
     def quota() -> ResponseReturnValue:
         user = caller(services, Scope.DATA_READ)
         return space.told(user, services)
+
+    @routes.post("/data/input")
+    def job_input() -> ResponseReturnValue:
+        found = grants.input_address(token(), body(), services)
+        return {name: value for name, value in asdict(found).items() if value is not None}, 201
+
+    @routes.post("/data/output")
+    def job_output() -> ResponseReturnValue:
+        allowed = grants.output_address(token(), body(), services)
+        return {"url": allowed.url, **({"headers": dict(allowed.headers)} if allowed.headers else {})}, 201
 
     return routes

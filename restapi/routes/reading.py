@@ -27,12 +27,12 @@ def caller(services: Services, *scopes: Scope) -> Identity:
 
 def anybody(services: Services) -> Identity:
     """Whose token came with the request, whatever it is good for. Raises Unauthenticated, TooMany."""
-    found = services.identities.who(_token())
+    found = services.identities.who(token())
     services.requests.take(found.user)
     return found
 
 
-def _token() -> str:
+def token() -> str:
     """The token that came with the request. Raises Unauthenticated."""
     found = legacy.token(request.headers.get("Authorization", ""))
     if not found:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import posixpath
 
 from prominence.core import commandline, units
+from prominence.core.files import Artifact, file_name, is_web_address
 from prominence.core.job import JobSpec, Runtime, Task
-from prominence.core.plan import ExecutionPlan, PlannedTask
+from prominence.core.plan import ExecutionPlan, PlannedArtifact, PlannedInput, PlannedTask
 from prominence.restapi.translate.site import Site
 
 HOME = "/home/user"
@@ -37,7 +38,24 @@ def plan(spec: JobSpec, uid: str, site: Site) -> ExecutionPlan:
         memory_mib=units.memory_mib(spec.resources.memory),
         walltime_s=site.walltime_s(spec),
         grace_s=site.grace_s,
+        api=site.api if uses_objects(spec) else "",
+        disk_mib=units.mib_needed(units.disk_kib(spec.resources.disk)),
+        inputs=tuple(PlannedInput(file.filename, file.content, file.executable) for file in spec.inputs),
+        artifacts=tuple(_artifact(artifact) for artifact in spec.artifacts),
+        output_files=spec.outputFiles,
+        output_dirs=spec.outputDirs,
     )
+
+
+def uses_objects(spec: JobSpec) -> bool:
+    """Whether the job reads or writes objects, and so needs a token."""
+    reads = any(not is_web_address(artifact.url) for artifact in spec.artifacts)
+    return reads or bool(spec.outputFiles or spec.outputDirs)
+
+
+def _artifact(artifact: Artifact) -> PlannedArtifact:
+    is_object = not is_web_address(artifact.url)
+    return PlannedArtifact(artifact.url, file_name(artifact.url), is_object, artifact.executable)
 
 
 def _task(task: Task) -> PlannedTask:

@@ -15,6 +15,7 @@ class Site:
     max_attempts: how often a job may be started before it is held. job_lease_s: how long HTCondor waits for a worker
     that has fallen silent. grace_s: between the warning and the end of a task. overhead_s: what fetching images and
     the like may add to a job's walltime. vacate_margin_s: what the executor needs on top of the grace to clean up.
+    api: its address, as workers know it.
     default_group: which of a user's groups is charged when a job names none: first, none or ask.
     """
 
@@ -26,6 +27,7 @@ class Site:
     overhead_s: int = 3600
     vacate_margin_s: int = 20
     default_group: str = "first"
+    api: str = ""
 
     def walltime_s(self, spec: JobSpec) -> int:
         """How long the job's tasks may run."""

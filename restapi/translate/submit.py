@@ -14,6 +14,7 @@ from prominence.core.errors import Mistake, Rejected
 from prominence.core.job import JobSpec
 from prominence.restapi import summary
 from prominence.restapi.identity import Account
+from prominence.restapi.translate.plan import uses_objects
 from prominence.restapi.translate.site import Site
 
 STDOUT, STDERR = "stdout", "stderr"
@@ -40,7 +41,7 @@ def describe(spec: JobSpec, uid: str, account: Account, sandbox: str, site: Site
     """How to submit this job, whose files are in the directory `sandbox`, on this account. Raises Rejected."""
     return SubmitDescription(
         {
-            **_program(sandbox, site),
+            **_program(spec, sandbox, site),
             **_needs(spec),
             **_policy(spec, site),
             **_accounting(account),
@@ -49,7 +50,7 @@ def describe(spec: JobSpec, uid: str, account: Account, sandbox: str, site: Site
     )
 
 
-def _program(sandbox: str, site: Site) -> dict[str, str]:
+def _program(spec: JobSpec, sandbox: str, site: Site) -> dict[str, str]:
     """What runs, and which files travel. The executor comes from here, so that it understands our plan."""
     return {
         "universe": "vanilla",
@@ -59,7 +60,7 @@ def _program(sandbox: str, site: Site) -> dict[str, str]:
         "initialdir": _path(sandbox),
         "should_transfer_files": "YES",
         "when_to_transfer_output": "ON_EXIT",
-        "transfer_input_files": plan.FILE_NAME,
+        "transfer_input_files": ",".join([plan.FILE_NAME, *([plan.TOKEN_FILE] if uses_objects(spec) else [])]),
         "transfer_output_files": report.FILE_NAME,
         # As they are written, so that a user can watch.
         "output": STDOUT,

@@ -8,11 +8,35 @@ from builders_executor import PretendedRuntime, a_plan, a_planned_task
 from prominence.core.document import BadDocument
 from prominence.core.plan import ExecutionPlan
 from prominence.core.reasons import Reason
-from prominence.core.report import ExecutionReport, Outcome
+from prominence.core.report import ExecutionReport, Outcome, TransferReport
 from prominence.executor import exits
 from prominence.executor.ports import Cause, ContainerRuntime, Ended, RuntimeFailed, Stop, WorkerLost
 from prominence.executor.run import Found, run
 from prominence.executor.sandbox import Workspace
+from prominence.executor.stage_in import Progress
+from prominence.executor.tasks import Failure
+
+
+class PretendedFiles:
+    """Of a job: why they did not come, or could not be kept; and what was done with them."""
+
+    def __init__(self, *names: str, missing: Failure | None = None, lost: Failure | None = None) -> None:
+        self._names, self._missing, self._lost = names, missing, lost
+        self.done: list[str] = []
+
+    def stage_in(self, stop: Stop, progress: Progress) -> Failure | None:
+        self.done.append("in")
+        self._tell(progress)
+        return self._missing
+
+    def stage_out(self, stop: Stop, progress: Progress) -> Failure | None:
+        self.done.append("out")
+        self._tell(progress)
+        return self._lost
+
+    def _tell(self, progress: Progress) -> None:
+        if self._names:
+            progress(tuple(TransferReport(name, "success", 1.0) for name in self._names))
 
 
 class PretendedWorker:
@@ -25,6 +49,7 @@ class PretendedWorker:
         self._runtimes = runtimes
         self._refuses = refuses
         self.asked_for: Sequence[str] = ()
+        self.staging = PretendedFiles()
 
     def find(self, wanted: Sequence[str]) -> Found:
         self.asked_for = wanted
@@ -35,6 +60,9 @@ class PretendedWorker:
         if self._refuses:
             raise RuntimeFailed(self._refuses)
         return Workspace(Path("/nowhere/home"), Path("/nowhere/tmp"))
+
+    def files(self, plan: ExecutionPlan, workspace: Workspace) -> PretendedFiles:
+        return self.staging
 
 
 def attempt(
@@ -119,3 +147,44 @@ def test_a_worker_without_a_runtime_that_it_promised_does_not_fail_the_job() -> 
 
     exit_code, reports = attempt(a_plan(), Forgetful())
     assert (exit_code, reports[-1].reason) == (exits.HANDED_BACK, Reason.EXECUTOR_FAILED)
+
+
+MISSING = Failure(Outcome.SYSTEM_FAILED, Reason.ARTIFACT_NOT_FOUND, 250, {"name": "data", "detail": "lost"})
+LOST = Failure(Outcome.SYSTEM_FAILED, Reason.OUTPUT_NOT_FOUND, 250, {"name": "out", "detail": "lost"})
+
+
+def with_files(files: PretendedFiles, *ends: Ended) -> tuple[PretendedFiles, ExecutionReport, PretendedRuntime]:
+    runtime = PretendedRuntime(ends=list(ends))
+    worker = PretendedWorker(runtime)
+    worker.staging = files
+    return files, attempt(a_plan(), worker)[1][-1], runtime
+
+
+def test_files_come_before_the_tasks_and_are_kept_after_them() -> None:
+    files, last, _ = with_files(PretendedFiles("a", "b"))
+    assert files.done == ["in", "out"]
+    assert last.outcome is Outcome.SUCCESS
+    assert ([one.name for one in last.stage_in], [one.name for one in last.stage_out]) == (["a", "b"], ["a", "b"])
+
+
+def test_without_its_files_no_task_runs() -> None:
+    files, last, runtime = with_files(PretendedFiles(missing=MISSING))
+    assert (files.done, runtime.ran) == (["in"], [])
+    assert last.reason is Reason.ARTIFACT_NOT_FOUND
+
+
+def test_what_a_failed_task_left_is_kept_and_the_task_stays_the_reason() -> None:
+    files, last, _ = with_files(PretendedFiles(lost=LOST), Ended(Cause.EXITED, 3))
+    assert files.done == ["in", "out"]
+    assert (last.reason, last.exit_code) == (Reason.TASK_FAILED, 3)
+
+
+def test_a_job_whose_outputs_are_lost_has_failed() -> None:
+    _, last, _ = with_files(PretendedFiles(lost=LOST))
+    assert (last.outcome, last.reason, last.exit_code) == (Outcome.SYSTEM_FAILED, Reason.OUTPUT_NOT_FOUND, 250)
+
+
+def test_a_job_that_was_stopped_keeps_nothing() -> None:
+    files, last, _ = with_files(PretendedFiles(), Ended(Cause.STOPPED, 143))
+    assert files.done == ["in"]
+    assert last.reason is Reason.INTERRUPTED

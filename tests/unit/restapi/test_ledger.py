@@ -48,11 +48,6 @@ def test_a_job_without_a_record_is_not_counted(store: MemoryKeyValue) -> None:
     assert ledger.find("uid-3", store) is None
 
 
-def test_a_record_is_not_made_twice(store: MemoryKeyValue) -> None:
-    with pytest.raises(Conflict):
-        ledger.open_record("uid-1", RECORD, store)
-
-
 class Crowded(MemoryKeyValue):
     """Others are faster so often."""
 

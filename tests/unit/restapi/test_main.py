@@ -68,7 +68,7 @@ def test_what_is_set_for_jobs_reaches_the_translation() -> None:
         "PROMINENCE_RESTAPI_JOBS__OVERHEAD_S": "120",
     }
     settings = load(RestApiSettings, "restapi", environment=environment)
-    assert settings.jobs.site() == Site("/x/executor.pyz", 60, 2, 90, 5, 120)
+    assert settings.jobs.site("") == Site("/x/executor.pyz", 60, 2, 90, 5, 120)
 
 
 @pytest.mark.parametrize("path", ["jobs", "/jobs/$(HOME)", "/jobs\nqueue 9"])

@@ -47,6 +47,7 @@ def test_a_whole_plan() -> None:
         memory_mib=1500,
         walltime_s=1800,
         grace_s=10,
+        disk_mib=10240,
     )
 
 

@@ -1,0 +1,276 @@
+"""Files on their way in and out: what is tried again, what is told, and who is to blame."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import os
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders_executor import Clock, a_plan
+
+from prominence.core.plan import PlannedArtifact, PlannedInput
+from prominence.core.reasons import MEANINGS, Blame, Reason
+from prominence.core.report import TransferReport
+from prominence.executor.ports import Interrupted, Stop
+from prominence.executor.stage_in import stage_in
+from prominence.executor.stage_out import stage_out
+from prominence.executor.tasks import Failure
+from prominence.executor.transfer import PATIENCE_S, Address, QuotaReached, Refused, TransferFailed, patiently
+
+
+@dataclass
+class PretendedWeb:
+    """Web and Objects in memory. failing: what is raised for a name."""
+
+    contents: dict[str, bytes] = field(default_factory=dict)
+    failing: dict[str, Exception] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def get(self, address: Address, file: Path, most: int | None, stop: Stop) -> None:
+        self._begin(address.url)
+        if address.url not in self.contents:
+            raise Refused("the server says 404 Not Found")
+        file.write_bytes(self.contents[address.url])
+
+    def put(self, address: Address, file: Path, stop: Stop) -> None:
+        self._begin(address.url)
+        content = file.read_bytes()
+        assert (len(content), hashlib.sha256(content).hexdigest()) == (address.size, address.sha256)
+        self.contents[address.url] = content
+
+    def to_get(self, name: str) -> Address:
+        return Address(f"store:{name}")
+
+    def to_put(self, name: str, size: int, sha256: str) -> Address:
+        return Address(f"store:{name}", size=size, sha256=sha256)
+
+    def _begin(self, url: str) -> None:
+        self.asked.append(url)
+        if url in self.failing:
+            raise self.failing[url]
+
+
+@pytest.fixture
+def web() -> PretendedWeb:
+    return PretendedWeb()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "home").mkdir()
+    return tmp_path / "home"
+
+
+def artifact(source: str, **changes: Any) -> PlannedArtifact:
+    is_object = "://" not in source
+    return PlannedArtifact(**{"source": source, "file": source.rpartition("/")[2], "is_object": is_object, **changes})
+
+
+def fetch(home: Path, web: PretendedWeb, *artifacts: PlannedArtifact, **changes: Any) -> Told:
+    told = Told()
+    told.failure = stage_in(a_plan(artifacts=artifacts, **changes), home, web, web, told.stop, told.tell)
+    return told
+
+
+def keep(home: Path, web: PretendedWeb, files: tuple[str, ...] = (), dirs: tuple[str, ...] = ()) -> Told:
+    told, plan = Told(), a_plan(output_files=files, output_dirs=dirs)
+    scratch = home.parent / "scratch"
+    scratch.mkdir(exist_ok=True)
+    told.failure = stage_out(plan, home, scratch, web, web, told.stop, told.tell)
+    assert list(scratch.iterdir()) == []
+    return told
+
+
+@dataclass
+class Told:
+    failure: Failure | None = None
+    reports: tuple[TransferReport, ...] = ()
+    stop: Stop = field(default_factory=Stop)
+
+    def tell(self, reports: tuple[TransferReport, ...]) -> None:
+        self.reports = reports
+
+    def words(self) -> list[tuple[str, str]]:
+        return [(report.name, report.status) for report in self.reports]
+
+    def reason(self) -> Reason:
+        assert self.failure is not None
+        return self.failure.reason
+
+
+def a_tgz(*names: str) -> bytes:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w:gz") as archive:
+        for name in names:
+            entry = tarfile.TarInfo(name)
+            entry.size = 5
+            archive.addfile(entry, io.BytesIO(b"hello"))
+    return made.getvalue()
+
+
+class TestIn:
+    def test_inputs_are_put_into_the_home(self, home: Path, web: PretendedWeb) -> None:
+        run = PlannedInput("run.sh", base64.b64encode(b"#!/bin/sh\n").decode(), executable=True)
+        fetch(home, web, inputs=(run, PlannedInput("data", "")))
+        assert (home / "run.sh").read_bytes() == b"#!/bin/sh\n"
+        assert os.access(home / "run.sh", os.X_OK)
+        assert (home / "data").read_bytes() == b""
+        assert not os.access(home / "data", os.X_OK)
+
+    def test_artifacts_are_fetched_by_name_and_by_address(self, home: Path, web: PretendedWeb) -> None:
+        web.contents = {"store:physics/a.bin": b"one", "https://example.org/b": b"two"}
+        told = fetch(home, web, artifact("physics/a.bin", executable=True), artifact("https://example.org/b"))
+        assert told.failure is None
+        assert ((home / "a.bin").read_bytes(), (home / "b").read_bytes()) == (b"one", b"two")
+        assert os.access(home / "a.bin", os.X_OK)
+        assert told.words() == [("physics/a.bin", "success"), ("https://example.org/b", "success")]
+        assert [report.size for report in told.reports] == [3, 3]
+
+    def test_an_archive_is_unpacked_and_goes(self, home: Path, web: PretendedWeb) -> None:
+        web.contents = {"store:a.tgz": a_tgz("deep/x", "y")}
+        assert fetch(home, web, artifact("a.tgz")).failure is None
+        assert sorted(path.name for path in home.iterdir()) == ["deep", "y"]
+
+    def test_what_is_not_there_is_the_users_mistake_and_ends_the_job(self, home: Path, web: PretendedWeb) -> None:
+        web.contents = {"https://example.org/b": b""}
+        told = fetch(home, web, artifact("https://example.org/a"), artifact("https://example.org/b"))
+        assert told.reason() is Reason.ARTIFACT_NOT_FOUND
+        assert MEANINGS[told.reason()].blame is Blame.USER
+        assert told.words() == [("https://example.org/a", "failedDownload")]
+        assert "https://example.org/b" not in web.asked
+
+    def test_an_archive_that_is_none_is_told_as_such(self, home: Path, web: PretendedWeb) -> None:
+        web.contents = {"store:a.tgz": b"no archive"}
+        told = fetch(home, web, artifact("a.tgz"))
+        assert told.reason() is Reason.ARTIFACT_UNPACK_FAILED
+        assert told.words() == [("a.tgz", "failedUncompress")]
+
+    def test_all_artifacts_together_have_the_jobs_disk(self, home: Path, web: PretendedWeb) -> None:
+        web.contents = {"store:a.tgz": a_tgz(*map(str, range(9)))}
+        assert fetch(home, web, artifact("a.tgz"), disk_mib=1).failure is None
+        told = fetch(home, web, artifact("a.tgz"), disk_mib=0)
+        assert told.reason() is Reason.ARTIFACT_UNPACK_FAILED
+
+
+class TestOut:
+    def test_the_first_file_of_a_pattern_is_kept_under_its_own_name(self, home: Path, web: PretendedWeb) -> None:
+        for name in ("out2.txt", "out1.txt"):
+            (home / name).write_text(name)
+        told = keep(home, web, files=("out*.txt",))
+        assert web.contents == {"store:out1.txt": b"out1.txt"}
+        assert told.words() == [("out*.txt", "success")]
+        assert told.reports[0].size == 8
+
+    def test_a_directory_is_kept_as_an_archive(self, home: Path, web: PretendedWeb) -> None:
+        (home / "run" / "results").mkdir(parents=True)
+        (home / "run" / "results" / "a").write_text("a")
+        assert keep(home, web, dirs=("run/results",)).failure is None
+        with tarfile.open(fileobj=io.BytesIO(web.contents["store:run/results.tgz"])) as archive:
+            assert archive.getnames() == ["run/results", "run/results/a"]
+
+    def test_what_is_missing_is_told_and_the_rest_is_kept(self, home: Path, web: PretendedWeb) -> None:
+        (home / "there").write_text("x")
+        (home / "file").write_text("x")
+        told = keep(home, web, files=("lost", "there"), dirs=("gone", "file"))
+        assert told.reason() is Reason.OUTPUT_NOT_FOUND
+        assert told.failure is not None
+        assert told.failure.details == {"name": "lost", "detail": "there is no such file"}
+        assert told.words() == [
+            ("lost", "failedNoSuchFile"),
+            ("there", "success"),
+            ("gone", "failedNoSuchFile"),
+            ("file", "failedTarCreation"),
+        ]
+        assert set(web.contents) == {"store:there"}
+
+    @pytest.mark.parametrize(
+        ("error", "reason", "blame"),
+        [
+            (QuotaReached("the quota is used up"), Reason.OUTPUT_NOT_KEPT, Blame.USER),
+            (Refused("it is not an output"), Reason.OUTPUT_UPLOAD_FAILED, Blame.PLATFORM),
+        ],
+    )
+    def test_what_the_store_refuses_is_told(
+        self, home: Path, web: PretendedWeb, error: Exception, reason: Reason, blame: Blame
+    ) -> None:
+        (home / "out").write_text("x")
+        web.failing = {"store:out": error}
+        told = keep(home, web, files=("out",))
+        assert (told.reason(), MEANINGS[told.reason()].blame) == (reason, blame)
+        assert told.words() == [("out", "failedUpload")]
+
+    def test_nothing_outside_of_the_home_is_kept(self, home: Path, web: PretendedWeb) -> None:
+        (home.parent / "job.token").write_text("secret")
+        (home / "out").symlink_to("../job.token")
+        (home / "dir").symlink_to("..")
+        told = keep(home, web, files=("out",), dirs=("dir",))
+        assert web.contents == {}
+        assert told.reason() is Reason.OUTPUT_NOT_FOUND
+
+
+class TestPatience:
+    @pytest.fixture
+    def clock(self) -> Clock:
+        return Clock()
+
+    def attempt(self, clock: Clock, act: Callable[[], Any], progress: Callable[[], int] = lambda: 0) -> Any:
+        return patiently(act, progress, Stop(), clock, clock.advance)
+
+    def test_what_fails_is_tried_again(self, clock: Clock) -> None:
+        failures = [TransferFailed("no"), TransferFailed("no")]
+
+        def act() -> str:
+            if failures:
+                raise failures.pop()
+            return "done"
+
+        assert self.attempt(clock, act) == "done"
+
+    def test_what_is_refused_is_not(self, clock: Clock) -> None:
+        tries: list[int] = []
+
+        def act() -> None:
+            tries.append(1)
+            raise Refused("never")
+
+        with pytest.raises(Refused):
+            self.attempt(clock, act)
+        assert tries == [1]
+
+    def test_patience_ends_when_nothing_goes_on(self, clock: Clock) -> None:
+        began = clock.now
+
+        def act() -> None:
+            raise TransferFailed("no")
+
+        with pytest.raises(TransferFailed):
+            self.attempt(clock, act)
+        assert PATIENCE_S / 2 < clock.now - began <= PATIENCE_S
+
+    def test_what_goes_on_is_waited_for_as_long_as_it_takes(self, clock: Clock) -> None:
+        arrived = [0]
+
+        def act() -> int:
+            arrived[0] += 1
+            if arrived[0] < 200:
+                raise TransferFailed("the connection broke")
+            return arrived[0]
+
+        assert self.attempt(clock, act, lambda: arrived[0]) == 200
+
+    def test_to_stop_is_heeded_between_attempts(self, clock: Clock) -> None:
+        stop = Stop()
+
+        def act() -> None:
+            stop.request()
+            raise TransferFailed("no")
+
+        with pytest.raises(Interrupted):
+            patiently(act, lambda: 0, stop, clock, clock.advance)
