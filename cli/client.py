@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -13,6 +14,7 @@ from urllib3.exceptions import HTTPError
 
 from prominence.cli.errors import ClientError, NoSuchJob
 from prominence.cli.keys import Keys
+from prominence.cli.listing import QUEUED, Wanted
 from prominence.cli.tokens import Tokens
 from prominence.cli.transport import IDEMPOTENCY_KEY, Token, Transport
 from prominence.cli.view import Job
@@ -21,6 +23,7 @@ Stream = Literal["stdout", "stderr"]
 Sink = Callable[[bytes], object]
 
 _PIECE = 64 * 1024
+_PER_PAGE = 1000
 
 
 class ProminenceClient:
@@ -57,32 +60,21 @@ class ProminenceClient:
         except (TypeError, ValueError, RecursionError) as error:
             raise ClientError(f"The job cannot be written as JSON: {error}.") from error
         key = idempotency_key or str(uuid.uuid4())
-        answer = self._api.call("POST", "/jobs", body=body, headers={IDEMPOTENCY_KEY: key})
-        match answer:
-            case {"id": int(job_id)}:
-                return job_id
-        raise self._api.strange()
+        return self._id(self._api.call("POST", "/jobs", body=body, headers={IDEMPOTENCY_KEY: key}))
 
-    def jobs(
-        self,
-        *,
-        completed: bool = False,
-        everything: bool = False,
-        status: str | None = None,
-        name: str | None = None,
-        constraints: Iterable[tuple[str, str]] = (),
-        num: int | None = None,
-    ) -> list[Job]:
-        """Jobs in the queue; with `completed` the newest `num` that have ended; with `everything` both.
+    def jobs(self, wanted: Wanted = QUEUED) -> list[Job]:
+        """The jobs that are wanted: if nobody says, those in the queue."""
+        return self._page(wanted)[0]
 
-        constraints: labels that a job must have, all of them.
-        """
-        query = [("constraint", f"{key}={value}") for key, value in constraints]
-        query += [("completed", "true")] if completed else []
-        query += [("all", "true")] if everything else []
-        query += [(key, value) for key, value in (("status", status), ("name", name)) if value is not None]
-        query += [("num", str(num))] if num is not None else []
-        return self._documents(self._api.call("GET", "/jobs", query=query))
+    def iterate(self, wanted: Wanted = QUEUED) -> Iterator[Job]:
+        """The same, however many there are, asked for page by page: the newest first, if `sort` says nothing else."""
+        page = replace(wanted, limit=wanted.limit or _PER_PAGE)
+        while True:
+            jobs, cursor = self._page(page)
+            yield from jobs
+            if cursor is None:
+                return
+            page = replace(page, cursor=cursor)
 
     def job(self, job_id: int) -> Job:
         """One job with all that is known of it. Raises NoSuchJob."""
@@ -90,6 +82,27 @@ class ProminenceClient:
         if not found:
             raise NoSuchJob(job_id)
         return found[0]
+
+    def hold_job(self, job_id: int) -> None:
+        """Let a job not start; one that runs is ended, and begins anew when it is released."""
+        self._api.send("PUT", f"/jobs/{job_id}/hold")
+
+    def release_job(self, job_id: int) -> None:
+        """Let a job on hold start again."""
+        self._api.send("PUT", f"/jobs/{job_id}/release")
+
+    def edit_job(self, job_id: int, change: Mapping[str, Any]) -> None:
+        """Change the parts of a waiting job that `change` has: labels, resources.walltime, policies."""
+        body = json.dumps(change).encode()
+        self._api.send("PATCH", f"/jobs/{job_id}", body=body, headers={"Content-Type": "application/json"})
+
+    def clone_job(self, job_id: int) -> int:
+        """Submit a job once more; the new one's id."""
+        return self._id(self._api.call("PUT", f"/jobs/{job_id}/clone"))
+
+    def remove_job(self, job_id: int) -> None:
+        """Take a job out of the queue that has ended and stayed there."""
+        self._api.send("PUT", f"/jobs/{job_id}/remove")
 
     def delete_job(self, job_id: int) -> None:
         """Take a job out of the queue, ending it if it runs."""
@@ -109,6 +122,17 @@ class ProminenceClient:
                 raise self._api.unreachable(error) from error
         said = response.headers.get("X-Prominence-Offset", "")
         return int(said) if said.isascii() and said.isdigit() else None
+
+    def _page(self, wanted: Wanted) -> tuple[list[Job], str | None]:
+        """Jobs, and where to go on."""
+        with self._api.send("GET", "/jobs", query=wanted.parameters()) as response:
+            return self._documents(self._api.read(response)), response.headers.get("X-Prominence-Cursor")
+
+    def _id(self, answer: Any) -> int:
+        match answer:
+            case {"id": int(job_id)}:
+                return job_id
+        raise self._api.strange()
 
     def _documents(self, answer: Any) -> list[Job]:
         if not isinstance(answer, list) or not all(isinstance(document, dict) for document in answer):

@@ -50,6 +50,13 @@ def job(
     return _said(document)
 
 
+def change(
+    labels: Mapping[str, str | None], resources: Mapping[str, Any], policies: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A change to a job: what was not said is left out; a label that is None is taken away."""
+    return _said({"labels": dict(labels), "resources": _said(resources), "policies": _said(policies)})
+
+
 def _said(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _whole(value) for key, value in fields.items() if value is not None and value != {}}
 

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from prominence.cli import exit_codes, surroundings
-from prominence.cli.commands import jobs, kv, login, tokens
+from prominence.cli.commands import acts, jobs, kv, login, tokens
 from prominence.cli.errors import ClientError
 from prominence.cli.lazy import Lazy, LazyGroup
 from prominence.cli.render import clean
@@ -103,7 +103,8 @@ command_line.params.append(
     )
 )
 for _command in (
-    *(jobs.create, jobs.run, jobs.list_jobs, jobs.describe, jobs.stdout, jobs.stderr, jobs.delete),
+    *(jobs.create, jobs.run, jobs.list_jobs, jobs.describe, jobs.stdout, jobs.stderr),
+    *(acts.hold, acts.release, acts.edit, acts.clone, acts.remove, acts.delete),
     *(kv.kv, login.login, login.register, login.logout, tokens.whoami, tokens.token),
 ):
     command_line.add_command(_command)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import yaml
 from rich.cells import cell_len, set_cell_size
 
 from prominence.cli import view
@@ -19,6 +20,20 @@ from prominence.cli import view
 LONGEST_COMMAND = 100
 WIDEST_COLUMN = 40
 JOB_COLUMNS = ("ID", "NAME", "CREATED", "STATUS", "ELAPSED", "IMAGE", "CMD")
+WIDE_COLUMNS = (
+    "ID",
+    "NAME",
+    "CREATED",
+    "STATUS",
+    "ELAPSED",
+    "ENDED",
+    "EXIT",
+    "GROUP",
+    "LABELS",
+    "IMAGE",
+    "CMD",
+    "REASON",
+)
 
 _DESCRIBED = frozenset(
     {"id", "name", "status", "statusReason", "exitCode", "events", "resources", "labels", "tasks", "execution"}
@@ -47,9 +62,17 @@ def as_json(document: Any) -> str:
     return "".join(c if c == "\n" or c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
-def job_rows(jobs: Iterable[view.Job], now: float) -> list[tuple[str, ...]]:
-    """A row of JOB_COLUMNS per job, by id."""
-    return [_row(job, now) for job in sorted(jobs, key=_id)]
+def document(content: Any, form: str) -> str:
+    """The API's own document, as "json" or "yaml"."""
+    if form == "json":
+        return as_json(content)
+    text: str = yaml.safe_dump(content, allow_unicode=True, sort_keys=False, default_flow_style=False)
+    return text.rstrip("\n")
+
+
+def by_id(jobs: Iterable[view.Job]) -> list[view.Job]:
+    """The jobs in the order of their ids."""
+    return sorted(jobs, key=_id)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], width: int | None = None) -> str:
@@ -99,6 +122,15 @@ def elapsed(job: view.Job, now: float) -> str:
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
     return f"{days}+{hours:02}:{minutes:02}:{seconds:02}"
+
+
+def _wide_row(job: view.Job, now: float) -> tuple[str, ...]:
+    number, name, created, status, length, *what = _row(job, now)
+    code, labels = _plain(view.exit_code(job)), _pairs(view.mapping(job, "labels"))
+    return (
+        *(number, name, created, status, length, utc(view.moment(job, "endTime")), code),
+        *(clean(view.text(job, "group")), labels, *what, clean(view.reason(job))),
+    )
 
 
 def _row(job: view.Job, now: float) -> tuple[str, ...]:
@@ -168,3 +200,8 @@ def _plain(value: Any) -> str:
     if value is None:
         return ""
     return clean(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+USUAL = (JOB_COLUMNS, _row)
+WIDE = (WIDE_COLUMNS, _wide_row)
+"""The columns of a list of jobs, and what makes a row of them."""

@@ -52,7 +52,10 @@ class Transport:
         headers: Mapping[str, str] | None = None,
     ) -> Any:
         """The JSON that a request is answered with."""
-        response = self.send(method, path, query, body, headers)
+        return self.read(self.send(method, path, query, body, headers))
+
+    def read(self, response: requests.Response) -> Any:
+        """The JSON in an answer."""
         try:
             return response.json()
         except (ValueError, RecursionError) as error:

@@ -5,7 +5,8 @@
 | idle | the scaler's reason | idle, deploying or waiting |
 | running, transferring output, suspended | | running |
 | completed, or removed after it had | the executor's report, where HTCondor agrees | completed, failed, killed |
-| removed | who removed it | deleted, or failed where nobody meant to |
+| removed | it was held, and not by hand | failed or killed, as it was |
+| removed | who removed it | deleted |
 | held | by hand | waiting: it goes on when it is released |
 | held | HTCondor's code | failed or killed: it will not run again |
 """
@@ -56,6 +57,13 @@ _OF_REMOVAL = {
     "": (Status.DELETED, Reason.INTERRUPTED),
 }
 """A removed job by the beginning of HTCondor's reason."""
+
+_HOLD_BEFORE = {
+    classads.HOLD_REASON: classads.LAST_HOLD_REASON,
+    classads.HOLD_REASON_CODE: classads.LAST_HOLD_REASON_CODE,
+    classads.HOLD_REASON_SUBCODE: classads.LAST_HOLD_REASON_SUBCODE,
+}
+"""Where HTCondor keeps why it held a job that it holds no more."""
 
 _OF_HOLD = {
     HoldCode.OUT_OF_RESOURCES: (Status.KILLED, Reason.MEMORY_EXCEEDED),
@@ -135,6 +143,9 @@ def _untold(ad: JobAd, exit_code: int | None) -> Verdict:
 
 
 def _removed(ad: JobAd) -> Verdict:
+    by_hand = ad.get(classads.LAST_HOLD_REASON_CODE) == HoldCode.BY_HAND
+    if ad.get(classads.LAST_STATUS) == JobStatus.HELD and not by_hand:
+        return _held({**ad, **{now: ad[then] for now, then in _HOLD_BEFORE.items() if then in ad}})
     said = str(ad.get(classads.REMOVE_REASON, ""))
     status, reason = next(found for beginning, found in _OF_REMOVAL.items() if said.startswith(beginning))
     return Verdict(status, reason)

@@ -33,6 +33,15 @@ class JobQueue(Protocol):
     def remove(self, selection: Selection, reason: str) -> int:
         """Take jobs out of the queue, ending those that run; how many. A job on its way out is not counted."""
 
+    def hold(self, selection: Selection, reason: str, subcode: int) -> int:
+        """Let jobs not start, ending the attempts of those that run; how many. subcode: states.HELD_BY_..."""
+
+    def release(self, selection: Selection) -> int:
+        """Let jobs that are held start again; how many."""
+
+    def edit(self, selection: Selection, attributes: Mapping[str, str]) -> int:
+        """Give jobs other attributes, by name, each an expression of ClassAds; how many. May be repeated."""
+
     def silent(self) -> tuple[str, ...]:
         """The daemons that do not answer; never raises."""
 
@@ -71,6 +80,9 @@ class Sandboxes(Protocol):
 
         Raises NoRoom when the disk is full, or so nearly full that what is left is kept for the jobs there are.
         """
+
+    def replace(self, uid: str, name: str, text: str) -> None:
+        """Write a file anew, whole or not at all. Raises Unavailable, also where there is no such directory."""
 
     def discard(self, uid: str) -> None:
         """Remove it with all it holds. What is not there is fine."""

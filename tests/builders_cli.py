@@ -86,7 +86,11 @@ class FakeApi(BaseAdapter):
                 offset = int(dict(parse_qsl(parts.query))["offset"])
                 written = self._written[stream][: offset + self.chunk]
                 return answer(request, 200, written[offset:], {"X-Prominence-Offset": str(len(written))})
-            case "DELETE", ["jobs", "12"]:
+            case "PUT", ["jobs", "12", "clone"]:
+                return answer(request, 201, {"id": 13})
+            case "DELETE" | "PATCH", ["jobs", "12"]:
+                return answer(request, 200, {})
+            case "PUT", ["jobs", "12", _]:
                 return answer(request, 200, {})
         return answer(request, 400, {"error": "No such job."})
 

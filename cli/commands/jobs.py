@@ -1,7 +1,8 @@
-"""`prominence create, run, list, describe, stdout, stderr, delete`."""
+"""`prominence create, run, list, describe, stdout, stderr`."""
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import sys
 from collections.abc import Mapping
@@ -14,8 +15,11 @@ from prominence.cli import documents, render
 from prominence.cli.client import Stream
 from prominence.cli.commands import options
 from prominence.cli.commands.staying import pass_output_on, stay_with
-from prominence.cli.errors import ApiError
+from prominence.cli.listing import Wanted
 from prominence.cli.surroundings import Surroundings
+
+_USUAL = 20
+"""How many completed jobs are listed when nobody says."""
 
 RUNTIMES = ("apptainer", "singularity", "docker", "podman", "udocker")
 
@@ -80,45 +84,48 @@ def run(surroundings: Surroundings, /, file: Path, **said: Any) -> None:
 
 @click.command("list")
 @click.argument("kind", metavar="[jobs]", type=click.Choice(["jobs"]), default="jobs")
+@click.argument("workflow", type=int, metavar="[WORKFLOW]", required=False)
 @click.option("--completed", is_flag=True, help="Jobs that have ended, in place of those in the queue.")
 @click.option("-a", "--all", "everything", is_flag=True, help="Jobs in all states.")
-@click.option("--status", help="Jobs with this status only: idle, running, ...")
+@click.option("--status", help="Jobs with this status only: idle, running, ... Several with commas between them.")
 @click.option("--name", help="Jobs with this name only.")
 @click.option("--constraint", type=options.Pair(), multiple=True, help="Jobs with this label only. May be repeated.")
+@click.option("--group", help="Jobs that are charged to this group.")
+@options.moments
+@click.option("--user", help="Jobs of this user, if you may see them.")
+@click.option("--everyone", is_flag=True, help="Jobs of all users that you may see.")
+@click.option("--sort", metavar="KEY", help="id, createTime, name, or endTime of completed jobs; -KEY: the other way.")
 @click.option(
     "-n",
     "--num",
     type=click.IntRange(min=1),
-    default=20,
-    show_default=True,
-    help="With --completed: how many, counted from the newest.",
+    help="At most so many, the newest. Default: 20 with --completed, else all.",
 )
-@options.as_json
+@options.document
 @click.pass_obj
 def list_jobs(surroundings: Surroundings, /, **said: Any) -> None:
-    """List jobs.
+    """List jobs, or those of one workflow.
 
-    Without options those in the queue are listed, waiting or running. Times are in UTC.
+    Without options those in the queue are listed, waiting or running. Times are in UTC, in options as 2026-05-01,
+    2026-05-01T12:00 or seconds since 1970.
     """
+    said.pop("kind")
+    output, num = said.pop("output"), said.pop("num")
+    wanted = Wanted(constraints=said.pop("constraint"), **said)
     with surroundings.client() as client:
-        jobs = client.jobs(
-            completed=said["completed"],
-            everything=said["everything"],
-            status=said["status"],
-            name=said["name"],
-            constraints=said["constraint"],
-            num=said["num"] if said["completed"] else None,
-        )
-    if said["output"] == "json":
-        click.echo(render.as_json(jobs))
+        newest = itertools.islice(client.iterate(wanted), num if num or not wanted.completed else _USUAL)
+        jobs = list(newest) if wanted.sort else render.by_id(newest)
+    if output in options.DOCUMENTS:
+        click.echo(render.document(jobs, output))
         return
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    click.echo(render.table(render.JOB_COLUMNS, render.job_rows(jobs, surroundings.today()), width))
+    columns, row = render.WIDE if output == "wide" else render.USUAL
+    click.echo(render.table(columns, [row(job, surroundings.today()) for job in jobs], width))
 
 
 @click.command()
 @options.job_ids(several=False)
-@options.as_json
+@options.document
 @click.pass_obj
 def describe(surroundings: Surroundings, /, job_id: int, output: str) -> None:
     """Tell all that is known of a job.
@@ -127,7 +134,10 @@ def describe(surroundings: Surroundings, /, job_id: int, output: str) -> None:
     """
     with surroundings.client() as client:
         job = client.job(job_id)
-    click.echo(render.as_json(job) if output == "json" else render.description(job, surroundings.today()))
+    if output in options.DOCUMENTS:
+        click.echo(render.document(job, output))
+    else:
+        click.echo(render.description(job, surroundings.today()))
 
 
 @click.command()
@@ -152,26 +162,6 @@ def stderr(surroundings: Surroundings, /, job_id: int, follow: bool) -> None:
     It is printed on standard output, also while the job runs: what there is of it.
     """
     _print_output(surroundings, job_id, "stderr", follow)
-
-
-@click.command()
-@options.job_ids(several=True)
-@click.pass_obj
-def delete(surroundings: Surroundings, /, job_ids: list[int]) -> None:
-    """Delete jobs.
-
-    Waiting ones leave the queue, running ones are ended.
-    """
-    code = 0
-    with surroundings.client() as client:
-        for job_id in job_ids:
-            try:
-                client.delete_job(job_id)
-                click.echo(f"Job {job_id} deleted")
-            except ApiError as error:
-                click.echo(f"prominence: Job {job_id}: {render.clean(str(error))}", err=True)
-                code = error.exit_code
-    raise click.exceptions.Exit(code)
 
 
 def _waiting(said: Mapping[str, Any]) -> options.Waiting:

@@ -58,6 +58,31 @@ def as_json(command: Command) -> Command:
     return option(command)
 
 
+DOCUMENTS = ("json", "yaml")
+
+
+def document(command: Command) -> Command:
+    """-o table, wide, json, yaml."""
+    option = click.option(
+        "-o",
+        "--output",
+        type=click.Choice(["table", "wide", *DOCUMENTS]),
+        default="table",
+        show_default=True,
+        help="For people, in few or many columns, or the API's own documents.",
+    )
+    return option(command)
+
+
+def moments(command: Command) -> Command:
+    """--created-after and the like."""
+    for event in ("ended", "started", "created"):
+        for side, words in (("before", "before this moment"), ("after", "at this moment or later")):
+            name = f"--{event}-{side}"
+            command = click.option(name, metavar="MOMENT", help=f"{event.capitalize()} {words}.")(command)
+    return command
+
+
 def waiting(command: Command) -> Command:
     """--wait, --follow, --progress, -q."""
     for option in (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -50,10 +50,31 @@ class HTCondorQueue:
             return len(self._schedd().query(constraint(selection), [classads.CLUSTER_ID], limit=most))
 
     def remove(self, selection: Selection, reason: str) -> int:
+        why = (_literal(reason), 0)  # the reason is heeded as one of a pair only
         with _translated("remove a job"):
-            # The reason is heeded as one of a pair only.
-            done = self._schedd().act(htcondor2.JobAction.Remove, constraint(selection), (reason, 0))
+            done = self._schedd().act(htcondor2.JobAction.Remove, constraint(selection), why)
         return int(done["TotalSuccess"])
+
+    def hold(self, selection: Selection, reason: str, subcode: int) -> int:
+        why = (_literal(reason), subcode)
+        with _translated("hold a job"):
+            done = self._schedd().act(htcondor2.JobAction.Hold, constraint(selection), why)
+        return int(done["TotalSuccess"])
+
+    def release(self, selection: Selection) -> int:
+        with _translated("release a job"):
+            done = self._schedd().act(htcondor2.JobAction.Release, constraint(selection))
+        return int(done["TotalSuccess"])
+
+    def edit(self, selection: Selection, attributes: Mapping[str, str]) -> int:
+        edited = 0
+        with _translated("edit a job"):
+            schedd = self._schedd()
+            if not schedd.query(constraint=constraint(selection), projection=[classads.CLUSTER_ID], limit=1):
+                return 0  # to edit nothing is an error like any other to the library
+            for name, expression in attributes.items():
+                edited = int(schedd.edit(constraint(selection), name, expression))
+        return edited
 
     def silent(self) -> tuple[str, ...]:
         return tuple(self._silent())
@@ -73,6 +94,13 @@ class HTCondorQueue:
 
     def _schedd(self) -> Any:
         return htcondor2.Schedd()
+
+
+def _literal(reason: str) -> str:
+    """The library puts it between quotation marks as it is: reasons are ours, never a user's."""
+    if classads.portable(reason) != reason:
+        raise ValueError(f"{reason!r} cannot be a reason")
+    return reason
 
 
 def _probe(schedd: Any) -> None:

@@ -16,7 +16,7 @@ import classad2
 
 from prominence.core import classads
 from prominence.core.errors import NoRoom, Unauthenticated, Unavailable
-from prominence.core.states import JobStatus, Status
+from prominence.core.states import HoldCode, JobStatus, Status
 from prominence.core.view import JobAd
 from prominence.restapi.archive.records import labels
 from prominence.restapi.files import files_of
@@ -36,6 +36,8 @@ _ATTRIBUTE_OF = {
     "request_memory": classads.REQUEST_MEMORY,
     "request_disk": classads.REQUEST_DISK,
 }
+
+_NOT_TO_BE_HELD = (JobStatus.HELD, JobStatus.COMPLETED, JobStatus.REMOVED)
 
 
 class MemoryQueue:
@@ -80,6 +82,29 @@ class MemoryQueue:
         for ad in removed:
             self.leave(ad[classads.CLUSTER_ID], JobStatus.REMOVED, RemoveReason=reason)
         return len(removed)
+
+    def hold(self, selection: Selection, reason: str, subcode: int) -> int:
+        self._begin()
+        held = [ad for ad in self._matching(selection) if ad[classads.JOB_STATUS] not in _NOT_TO_BE_HELD]
+        for ad in held:
+            why: dict[str, Value] = {classads.HOLD_REASON: reason, classads.HOLD_REASON_SUBCODE: subcode}
+            self.change(ad[classads.CLUSTER_ID], JobStatus.HELD, HoldReasonCode=int(HoldCode.BY_HAND), **why)
+        return len(held)
+
+    def release(self, selection: Selection) -> int:
+        self._begin()
+        held = [ad for ad in self._matching(selection) if ad[classads.JOB_STATUS] == JobStatus.HELD]
+        for ad in held:
+            self.change(ad[classads.CLUSTER_ID], JobStatus.IDLE)
+        return len(held)
+
+    def edit(self, selection: Selection, attributes: Mapping[str, str]) -> int:
+        self._begin()
+        edited = self._matching(selection)
+        for ad in edited:
+            for name, expression in attributes.items():
+                ad[name] = classad2.ExprTree(expression)
+        return len(edited)
 
     def silent(self) -> tuple[str, ...]:
         return ("HTCONDOR_SCHEDD",) if self.unavailable else ()
@@ -146,6 +171,11 @@ class MemorySandboxes:
         self.files[uid] = {name: text.encode() for name, text in files.items()}
         self._made_at[uid] = self._now()
         return f"/sandboxes/{uid}"
+
+    def replace(self, uid: str, name: str, text: str) -> None:
+        if self.full or uid not in self.files:
+            raise Unavailable("The job's files cannot be changed.")
+        self.files[uid][name] = text.encode()
 
     def discard(self, uid: str) -> None:
         self.files.pop(uid, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import secrets
 import shutil
 import stat
 from collections.abc import Mapping
@@ -48,6 +49,16 @@ class LocalSandboxes:
             self.discard(uid)
             raise _not_made(uid, error) from error
         return str(directory)
+
+    def replace(self, uid: str, name: str, text: str) -> None:
+        directory = self._directory(uid)
+        new = f".{name}.{secrets.token_hex(8)}"
+        try:
+            _write(directory / new, text)
+            os.replace(directory / new, directory / name)
+        except OSError as error:
+            (directory / new).unlink(missing_ok=True)
+            raise _not_made(uid, error) from error
 
     def discard(self, uid: str) -> None:
         shutil.rmtree(self._directory(uid), ignore_errors=True)

@@ -20,7 +20,7 @@ from builders import a_job
 from prominence.core import classads
 from prominence.core.errors import Unavailable
 from prominence.core.reasons import Reason
-from prominence.core.states import JobStatus
+from prominence.core.states import HELD_BY_USER, HoldCode, JobStatus
 from prominence.core.view import JobAd
 from prominence.restapi.adapters.memory import MemoryArchive, MemoryQueue, MemorySandboxes
 from prominence.restapi.identity import Account
@@ -246,6 +246,33 @@ class TestJobQueue:
         assert queue.remove(Selection(user=alice.user, ids=(*mine, other)), "deleted by the user") == 2
         assert ids(queue.find(Selection(user=bob.user))) == [other]
 
+    def test_a_job_that_is_held_waits_until_it_is_released(self, queue: JobQueue, users: Users) -> None:
+        alice = users.called("alice")
+        job = users.submit(alice)
+        only = Selection(user=alice.user, ids=(job,))
+        assert queue.release(only) == 0
+        assert queue.hold(only, "held by the user", HELD_BY_USER) == 1
+        [ad] = queue.find(only)
+        assert ad[classads.JOB_STATUS] == JobStatus.HELD
+        assert ad[classads.HOLD_REASON_CODE] == HoldCode.BY_HAND
+        assert ad[classads.HOLD_REASON_SUBCODE] == HELD_BY_USER
+        assert str(ad[classads.HOLD_REASON]).startswith("held by the user")
+        assert queue.hold(only, "held by the user", HELD_BY_USER) == 0
+        assert queue.release(only) == 1
+        assert queue.find(only)[0][classads.JOB_STATUS] == JobStatus.IDLE
+
+    def test_a_job_is_given_other_attributes(self, queue: JobQueue, users: Users) -> None:
+        alice = users.called("alice")
+        job, other = users.submit(alice, labels={"old": "1"}), users.submit(alice)
+        only = Selection(user=alice.user, ids=(job,))
+        new = {classads.label("new"): classads.text_literal("2"), classads.label("old"): "undefined"}
+        assert queue.edit(only, {**new, classads.WALLTIME: "60", "PeriodicHold": "false && NumJobStarts > 3"}) == 1
+        assert ids(queue.find(Selection(user=alice.user, labels=(("new", "2"),)))) == [job]
+        assert queue.find(Selection(user=alice.user, labels=(("old", "1"),))) == []
+        assert queue.find(only)[0][classads.WALLTIME] == 60
+        assert queue.find(Selection(ids=(other,)))[0][classads.WALLTIME] != 60
+        assert queue.edit(Selection(user=alice.user, ids=()), {classads.WALLTIME: "1"}) == 0
+
     def test_nobody_is_silent(self, queue: JobQueue) -> None:
         assert queue.silent() == ()
 
@@ -256,6 +283,12 @@ def test_a_queue_that_does_not_answer_says_so() -> None:
     queue.unavailable = "gone"
     with pytest.raises(Unavailable, match="gone"):
         queue.find(Selection())
-    with pytest.raises(Unavailable):
-        queue.remove(Selection(), "")
+    for verb in (
+        lambda: queue.remove(Selection(), ""),
+        lambda: queue.hold(Selection(), "", 1),
+        lambda: queue.release(Selection()),
+        lambda: queue.edit(Selection(), {}),
+    ):
+        with pytest.raises(Unavailable):
+            verb()
     assert queue.silent() == ("HTCONDOR_SCHEDD",)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from prominence.core.errors import NoRoom
+from prominence.core.errors import NoRoom, Unavailable
 from prominence.restapi.adapters.memory import MemorySandboxes
 from prominence.restapi.adapters.sandboxes import LocalSandboxes
 from prominence.restapi.ports import Sandboxes
@@ -65,6 +65,15 @@ class TestSandboxes:
         assert not sandboxes.exists(UID)
         assert sandboxes.read(UID, "a.json") is None
         assert sandboxes.exists(OTHER)
+
+    def test_a_file_is_written_anew_as_a_whole(self, sandboxes: Sandboxes) -> None:
+        sandboxes.make(UID, {"a.json": "{}", "b.json": "1"})
+        sandboxes.replace(UID, "a.json", "hällo")
+        assert sandboxes.read(UID, "a.json") == "hällo".encode()
+        assert sandboxes.read(UID, "b.json") == b"1"
+        with pytest.raises(Unavailable):
+            sandboxes.replace(OTHER, "a.json", "{}")
+        assert not sandboxes.exists(OTHER)
 
     def test_without_room_no_more_are_made_and_the_others_are_as_before(self, full: Sandboxes) -> None:
         with pytest.raises(NoRoom):

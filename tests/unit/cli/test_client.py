@@ -18,6 +18,7 @@ from urllib3.util.retry import Retry
 
 from prominence.cli.client import ProminenceClient
 from prominence.cli.errors import ApiError, ClientError, NoSuchJob, TokenRefused, Unreachable
+from prominence.cli.listing import Wanted
 from prominence.cli.transport import patience
 
 
@@ -65,10 +66,40 @@ def test_the_token_is_not_carried_to_another_host_by_a_redirect() -> None:
 def test_all_filters_of_a_list_are_sent() -> None:
     api = FakeApi()
     constraints = [("a", "b=c"), ("d", "e")]
-    a_client(api).jobs(completed=True, everything=True, status="idle", name="x y", constraints=constraints, num=3)
+    a_client(api).jobs(
+        Wanted(completed=True, everything=True, status="idle", name="x y", constraints=constraints, num=3)
+    )
+    a_client(api).jobs(Wanted(workflow=7, created_after="2026-05-01", everyone=True, sort="-id", limit=2))
     assert api.paths == [
-        "GET /jobs?constraint=a%3Db%3Dc&constraint=d%3De&completed=true&all=true&status=idle&name=x+y&num=3"
+        "GET /jobs?constraint=a%3Db%3Dc&constraint=d%3De&completed=true&all=true&status=idle&name=x+y&num=3",
+        "GET /jobs?workflow=7&everyone=true&createdAfter=2026-05-01&sort=-id&limit=2",
     ]
+
+
+def test_all_pages_of_a_list_are_asked_for() -> None:
+    api = FakeApi()
+    api.instead.append(refusing(200, [{"id": 3}, {"id": 2}], **{"X-Prominence-Cursor": "abc"}))
+    api.instead.append(refusing(200, [{"id": 1}]))
+    assert [job["id"] for job in a_client(api).iterate(Wanted(limit=2))] == [3, 2, 1]
+    assert api.paths == ["GET /jobs?limit=2", "GET /jobs?limit=2&cursor=abc"]
+
+
+def test_acts_on_jobs_are_sent() -> None:
+    api = FakeApi()
+    client = a_client(api)
+    client.hold_job(12)
+    client.release_job(12)
+    client.remove_job(12)
+    client.edit_job(12, {"labels": {"a": None}})
+    assert client.clone_job(12) == 13
+    assert api.paths == [
+        "PUT /jobs/12/hold",
+        "PUT /jobs/12/release",
+        "PUT /jobs/12/remove",
+        "PATCH /jobs/12",
+        "PUT /jobs/12/clone",
+    ]
+    assert api.asked[3].body == b'{"labels": {"a": null}}'
 
 
 def test_a_job_that_is_not_there_is_said() -> None:

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 import requests
+import yaml
 from builders_cli import NOON, URL, FakeApi, PretendClock, Turn, a_described_job, failing, refusing, run_command
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from prominence.cli import render
 
 DEPLOYING = a_described_job(status="deploying", statusReason="Worker w-1 (small) is starting for it.")
 RUNNING = a_described_job(status="running")
@@ -160,7 +163,7 @@ def test_a_token_refused_while_waiting_says_that_the_job_goes_on() -> None:
 def test_list_shows_a_table_or_the_documents() -> None:
     jobs = [a_described_job(12), a_described_job(7, name="\x1b[2Jevil")]
     assert "7    \\x1b[2Jevil   2023-11-14 22:11:50   running" in run_command(FakeApi(listed=jobs), "list").stdout
-    assert json.loads(run_command(FakeApi(listed=jobs), "list", "jobs", "-o", "json").stdout) == jobs
+    assert json.loads(run_command(FakeApi(listed=jobs), "list", "jobs", "-o", "json").stdout) == jobs[::-1]
 
 
 def test_list_asks_for_what_was_said() -> None:
@@ -168,11 +171,71 @@ def test_list_asks_for_what_was_said() -> None:
     run_command(api, "list", "--completed", "--constraint", "a=b", "--constraint", "c=d=e", "--name", "x")
     run_command(api, "list", "-a", "--status", "idle")
     run_command(api, "list", "--completed", "-n", "3")
+    run_command(api, "list", "jobs", "7")
+    run_command(api, "list", "--group", "g", "--user", "u", "--started-before", "1", "--sort", "name")
     assert api.paths == [
-        "GET /jobs?constraint=a%3Db&constraint=c%3Dd%3De&completed=true&name=x&num=20",
-        "GET /jobs?all=true&status=idle",
-        "GET /jobs?completed=true&num=3",
+        "GET /jobs?constraint=a%3Db&constraint=c%3Dd%3De&completed=true&name=x&limit=1000",
+        "GET /jobs?all=true&status=idle&limit=1000",
+        "GET /jobs?completed=true&limit=1000",
+        "GET /jobs?workflow=7&limit=1000",
+        "GET /jobs?group=g&user=u&startedBefore=1&sort=name&limit=1000",
     ]
+
+
+def test_list_shows_the_newest_and_asks_for_no_more_than_it_shows() -> None:
+    api = FakeApi()
+    api.instead.append(refusing(200, [a_described_job(number) for number in (9, 8, 7)], **{"X-Prominence-Cursor": "x"}))
+    lines = run_command(api, "list", "-n", "2").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["ID", "8", "9"]
+    assert len(api.asked) == 1
+
+
+def test_list_shows_more_when_asked_to() -> None:
+    job = a_described_job(status="failed", exitCode=3, group="physics", labels={"a": "b"}, statusReason="It is broken.")
+    header, line = run_command(FakeApi(listed=[job]), "list", "-o", "wide").stdout.splitlines()
+    assert tuple(header.split()) == render.WIDE_COLUMNS
+    for told in ("failed", "3", "physics", "a=b", "It is broken."):
+        assert told in line
+
+
+@pytest.mark.parametrize("command", [("list",), ("describe", "12")])
+def test_documents_can_be_had_as_yaml(command: tuple[str, ...]) -> None:
+    job = a_described_job(name="\x1b[2Jevil: [ü]")
+    result = run_command(FakeApi(listed=[job], turns=[Turn(job)]), *command, "-o", "yaml")
+    assert yaml.safe_load(result.stdout) == ([job] if command == ("list",) else job)
+    assert "\x1b" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("act", "done"), [("hold", "is on hold"), ("release", "released"), ("remove", "removed from the queue")]
+)
+def test_acts_are_done_to_one_job_after_the_other(act: str, done: str) -> None:
+    result = run_command(FakeApi(), act, "12", "13", "12")
+    assert result.exit_code == 125
+    assert result.stdout == f"Job 12 {done}\nJob 12 {done}\n"
+    assert result.stderr == "prominence: Job 13: No such job\n"
+
+
+def test_clone_tells_the_id_of_the_new_job() -> None:
+    assert run_command(FakeApi(), "clone", "job", "12").stdout == "Job created with id 13\n"
+    assert json.loads(run_command(FakeApi(), "clone", "12", "-o", "json").stdout) == {"id": 13}
+
+
+def test_edit_sends_what_was_said() -> None:
+    api = FakeApi()
+    options = ["--priority", "0", "--walltime", "9", "--label", "a=b", "--remove-label", "c", "--no-leave-in-queue"]
+    assert run_command(api, "edit", "12", *options).stdout == "Job 12 changed\n"
+    assert json.loads(api.asked[0].body or b"") == {
+        "labels": {"c": None, "a": "b"},
+        "resources": {"walltime": 9},
+        "policies": {"priority": 0, "leaveInQueue": False},
+    }
+
+
+def test_an_edit_of_nothing_is_refused() -> None:
+    api = FakeApi()
+    assert run_command(api, "edit", "12").exit_code == 125
+    assert api.asked == []
 
 
 @pytest.mark.parametrize("words", [("12",), ("job", "12")])

@@ -32,6 +32,12 @@ JOB = st.fixed_dictionaries(
 )
 
 
+def a_table(jobs: list[Any], width: int | None = None) -> str:
+    """As `list` prints it."""
+    columns, row = render.USUAL
+    return render.table(columns, [row(job, NOON) for job in render.by_id(jobs)], width)
+
+
 def shown(text: str) -> bool:
     return all(line.isprintable() for line in text.split("\n"))
 
@@ -39,7 +45,7 @@ def shown(text: str) -> bool:
 @settings(max_examples=40, deadline=None)
 @given(st.lists(JOB, max_size=3), st.none() | st.integers(20, 200))
 def test_no_document_can_break_or_steer_the_table(jobs: list[dict[str, Any]], width: int | None) -> None:
-    text = render.table(render.JOB_COLUMNS, render.job_rows(jobs, NOON), width)
+    text = a_table(jobs, width)
     assert shown(text)
     assert len(text.split("\n")) == len(jobs) + 1
     if width is not None:
@@ -74,7 +80,7 @@ def test_letters_of_any_script_stay_as_they_are() -> None:
 def test_the_table_has_the_columns_of_the_published_client() -> None:
     events = {"createTime": NOON, "startTime": NOON + 60, "endTime": NOON + 60 + 86400 + 7205}
     jobs = [a_described_job(12, "completed", events=events), a_described_job(7, "idle", name="")]
-    assert render.table(render.JOB_COLUMNS, render.job_rows(jobs, NOON)).splitlines() == [
+    assert a_table(jobs).splitlines() == [
         "ID   NAME    CREATED               STATUS      ELAPSED      IMAGE         CMD",
         "7            2023-11-14 22:11:50   idle                     python:3.12   python -c 'print(1)'",
         "12   hello   2023-11-14 22:13:20   completed   1+02:00:05   python:3.12   python -c 'print(1)'",
@@ -99,7 +105,7 @@ def test_long_commands_are_cut_and_columns_stay_in_line_with_wide_letters() -> N
         a_described_job(1, name="東京", tasks=[{"image": "a", "cmd": "x" * 500}]),
         a_described_job(2, name="abcd", tasks=[{"image": "b", "cmd": "y"}]),
     ]
-    _, first, second = render.table(render.JOB_COLUMNS, render.job_rows(jobs, NOON)).splitlines()
+    _, first, second = a_table(jobs).splitlines()
     assert first.endswith("x" * 99 + "…")
     assert cell_len(first[: first.index("2023")]) == cell_len(second[: second.index("2023")])
 

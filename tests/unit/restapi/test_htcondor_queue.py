@@ -26,6 +26,9 @@ VERBS: list[Callable[[HTCondorQueue], Any]] = [
     lambda queue: queue.submit(SubmitDescription({"executable": "/bin/true"})),
     lambda queue: queue.find(Selection()),
     lambda queue: queue.remove(Selection(), "why"),
+    lambda queue: queue.hold(Selection(), "why", 1),
+    lambda queue: queue.release(Selection()),
+    lambda queue: queue.edit(Selection(), {"JobPrio": "1"}),
 ]
 
 
@@ -46,7 +49,7 @@ class Silent:
 
 
 @pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
-@pytest.mark.parametrize("verb", VERBS, ids=["submit", "find", "remove"])
+@pytest.mark.parametrize("verb", VERBS, ids=["submit", "find", "remove", "hold", "release", "edit"])
 def test_whatever_the_library_raises_the_queue_is_unavailable(
     verb: Callable[[HTCondorQueue], Any], error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,6 +74,15 @@ def test_a_description_that_htcondor_does_not_understand_is_a_mistake_of_ours(mo
     with pytest.raises(ProminenceError, match="no universe") as caught:
         HTCondorQueue().submit(SubmitDescription({"executable": "/bin/true"}))
     assert not isinstance(caught.value, Unavailable)
+
+
+def test_a_reason_that_the_library_would_take_for_more_than_a_text_is_refused() -> None:
+    for verb in (
+        lambda reason: HTCondorQueue().remove(Selection(), reason),
+        lambda r: HTCondorQueue().hold(Selection(), r, 1),
+    ):
+        with pytest.raises(ValueError, match="cannot be a reason"):
+            verb('by "eve"')
 
 
 def test_each_silent_daemon_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,102 @@
+"""`prominence hold, release, edit, clone, remove, delete`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from prominence.cli import documents, render
+from prominence.cli.client import ProminenceClient
+from prominence.cli.commands import options
+from prominence.cli.errors import ApiError
+from prominence.cli.surroundings import Surroundings
+
+
+@click.command()
+@options.job_ids(several=True)
+@click.pass_obj
+def hold(surroundings: Surroundings, /, job_ids: list[int]) -> None:
+    """Put jobs on hold.
+
+    They do not start until they are released. Running ones are ended, and begin anew then.
+    """
+    _each(surroundings, job_ids, ProminenceClient.hold_job, "is on hold")
+
+
+@click.command()
+@options.job_ids(several=True)
+@click.pass_obj
+def release(surroundings: Surroundings, /, job_ids: list[int]) -> None:
+    """Let jobs start again that are on hold."""
+    _each(surroundings, job_ids, ProminenceClient.release_job, "released")
+
+
+@click.command()
+@options.job_ids(several=True)
+@click.option("--priority", type=click.IntRange(min=0), help="Of your own jobs, larger ones start first.")
+@click.option("--walltime", type=click.IntRange(min=1), help="Minutes that the job may run.")
+@click.option("--label", type=options.Pair(), multiple=True, help="Set a label. May be repeated.")
+@click.option("--remove-label", multiple=True, metavar="NAME", help="Take a label away. May be repeated.")
+@click.option("--leave-in-queue/--no-leave-in-queue", default=None, help="Whether it stays in the queue after its end.")
+@click.pass_obj
+def edit(surroundings: Surroundings, /, job_ids: list[int], **said: Any) -> None:
+    """Change jobs that wait.
+
+    What a job runs and how large it is cannot change: clone it, or create another.
+    """
+    change = documents.change(
+        labels={**dict.fromkeys(said["remove_label"]), **dict(said["label"])},
+        resources={"walltime": said["walltime"]},
+        policies={"priority": said["priority"], "leaveInQueue": said["leave_in_queue"]},
+    )
+    if not change:
+        raise click.UsageError("Say what is to change.")
+    _each(surroundings, job_ids, lambda client, job_id: client.edit_job(job_id, change), "changed")
+
+
+@click.command()
+@options.job_ids(several=False)
+@options.as_json
+@click.pass_obj
+def clone(surroundings: Surroundings, /, job_id: int, output: str) -> None:
+    """Create the same job once more, whether it has ended or not."""
+    with surroundings.client() as client:
+        new = client.clone_job(job_id)
+    click.echo(render.as_json({"id": new}) if output == "json" else f"Job created with id {new}")
+
+
+@click.command()
+@options.job_ids(several=True)
+@click.pass_obj
+def remove(surroundings: Surroundings, /, job_ids: list[int]) -> None:
+    """Take jobs out of the queue that have ended and stayed there."""
+    _each(surroundings, job_ids, ProminenceClient.remove_job, "removed from the queue")
+
+
+@click.command()
+@options.job_ids(several=True)
+@click.pass_obj
+def delete(surroundings: Surroundings, /, job_ids: list[int]) -> None:
+    """Delete jobs.
+
+    Waiting ones leave the queue, running ones are ended.
+    """
+    _each(surroundings, job_ids, ProminenceClient.delete_job, "deleted")
+
+
+def _each(
+    surroundings: Surroundings, job_ids: list[int], act: Callable[[ProminenceClient, int], None], done: str
+) -> None:
+    """Do it to one after the other; what is refused is told and does not stop the others."""
+    code = 0
+    with surroundings.client() as client:
+        for job_id in job_ids:
+            try:
+                act(client, job_id)
+                click.echo(f"Job {job_id} {done}")
+            except ApiError as error:
+                click.echo(f"prominence: Job {job_id}: {render.clean(str(error))}", err=True)
+                code = error.exit_code
+    raise click.exceptions.Exit(code)
