@@ -196,9 +196,7 @@ class JobSpec(Strict):
     )
 
     inputs: Several[InputFile] = Field(default=(), strict=False, description="Small files that come with the job.")
-    artifacts: Several[Artifact] = Field(
-        default=(), strict=False, description="Files to fetch before the tasks start."
-    )
+    artifacts: Several[Artifact] = Field(default=(), strict=False, description="Files to fetch before the tasks start.")
     outputFiles: Several[HomePath] = Field(
         default=(),
         strict=False,

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from prominence.core import classads
 from prominence.core.errors import Rejected
 from prominence.core.states import JobStatus
+from prominence.restapi import summary
 from prominence.restapi.identity import Account
 from prominence.restapi.translate.site import Site
 from prominence.restapi.translate.submit import SubmitDescription, describe
@@ -109,9 +110,13 @@ def test_whatever_a_job_holds_it_is_one_job_with_the_attributes_of_any(
     plain = submitted().commands
     attributes = {f"My.{classads.LABEL_PREFIX}{key}": classads.text_literal(value) for key, value in labels.items()}
     expected = {**plain, f"My.{classads.JOB_NAME}": classads.text_literal(name), **attributes}
-    assert description.commands == expected
+    short = f"My.{classads.SUMMARY}"
+    assert {**description.commands, short: ""} == {**expected, short: ""}
     read = htcondor2.Submit(description.text())
     assert set(read.keys()) <= {*expected, "queue"}
+    if short in description.commands:
+        told = classads.original(classad2.ExprTree(read.expand(short)).eval())
+        assert summary.read(told) == summary.Summary(labels, ({"image": "python:3.12", "cmd": shlex.join(words)},))
     for key in (f"My.{classads.JOB_NAME}", *attributes):
         assert classads.original(classad2.ExprTree(read.expand(key)).eval()) in (name, *labels.values())
 
