@@ -39,6 +39,7 @@ def _serve_until_told(settings: Settings) -> None:
     told = threading.Event()
     for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
         signal.signal(number, lambda *_: told.set())
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # condor_reconfig: our settings are those of the start
     engine = Engine(settings.docker_socket)
     sessions = server.Sessions(settings.sessions_per_uid)
     janitor.sweep(engine, settings, sessions.going_on)
