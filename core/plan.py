@@ -62,6 +62,7 @@ class ExecutionPlan:
     job: the job's unique identifier (a UUID; the ClusterId is known only after this is written).
     cpus: cores; memory_mib: MiB, the limit put on each task's runtime.
     walltime_s: seconds for all tasks together, without the time to fetch images; None: no limit.
+    pull_limit_s: seconds that the images of all tasks together may take to be fetched; None: no limit.
     grace_s: seconds between the warning signal and the kill.
     api: the API's base address, to ask it for those of objects with the token in TOKEN_FILE; "" where the job has none.
     disk_mib: what may be unpacked of all artifacts together. output_files: patterns of paths in the home, of which the
@@ -81,4 +82,5 @@ class ExecutionPlan:
     artifacts: Tuple[PlannedArtifact, ...] = ()
     output_files: Tuple[str, ...] = ()
     output_dirs: Tuple[str, ...] = ()
+    pull_limit_s: Optional[int] = None
     version: int = VERSION

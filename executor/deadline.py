@@ -1,6 +1,6 @@
-"""Wall time: what is left for whom, and how something that runs is ended when its time is up.
+"""Limits of time: what is left for whom, and how something that runs is ended when its time is up.
 
-The job's wall time is spent by tasks only: fetching an image counts for nobody.
+The job's wall time is spent by tasks only: fetching their images has a limit of its own.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from typing import Callable, Iterable, Optional, Protocol
 
-from prominence.core.report import TaskReport
 from prominence.executor.ports import Cause, Limits, RuntimeFailed, Stop
 
 TICK_S = 0.25
@@ -34,11 +33,11 @@ class Running(Protocol):
         """OUT_OF_MEMORY or OUT_OF_DISK, if it has been seen to use more than it may."""
 
 
-def left_s(walltime_s: float | None, tasks: Iterable[TaskReport]) -> float | None:
-    """Seconds left for further tasks, never below 0; None: no limit."""
-    if walltime_s is None:
+def left_s(limit_s: float | None, spent_s: Iterable[Optional[float]]) -> float | None:
+    """Seconds left of a limit, never below 0; None: no limit. spent_s: None where nothing was."""
+    if limit_s is None:
         return None
-    return max(0.0, walltime_s - sum(task.wall_s or 0.0 for task in tasks))
+    return max(0.0, limit_s - sum(one or 0.0 for one in spent_s))
 
 
 def supervise(running: Running, limits: Limits, stop: Stop, clock: Callable[[], float] = time.monotonic) -> Cause:

@@ -84,6 +84,10 @@ class FetchFailed(RuntimeTrouble):
     """The image cannot be had. The text says why in a few words, without the image's name."""
 
 
+class FetchTimedOut(FetchFailed):
+    """The image was not there in time."""
+
+
 class RuntimeFailed(RuntimeTrouble):
     """A container could not be run to its end."""
 
@@ -116,8 +120,11 @@ class ContainerRuntime(Protocol):
     def has(self, image: str) -> bool:
         """Whether the image can be run without fetching it. Raises RuntimeTrouble."""
 
-    def fetch(self, image: str, stop: Stop) -> None:
-        """Get the image; fetching what is there already is fine. Raises FetchFailed, Interrupted, WorkerLost."""
+    def fetch(self, image: str, timeout_s: float | None, stop: Stop) -> None:
+        """Get the image; fetching what is there already is fine. timeout_s: None for no limit.
+
+        Raises FetchTimedOut, FetchFailed, Interrupted, WorkerLost.
+        """
 
     def run(self, container: Container, limits: Limits, stop: Stop) -> Ended:
         """Run a container of a fetched image to its end; nothing of it is left running when this returns.

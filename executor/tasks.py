@@ -18,6 +18,7 @@ from prominence.executor.ports import (
     ContainerRuntime,
     Ended,
     FetchFailed,
+    FetchTimedOut,
     Interrupted,
     Limits,
     RuntimeTrouble,
@@ -56,7 +57,11 @@ def run_tasks(plan: ExecutionPlan, bench: Bench, stop: Stop, progress: Progress)
     """Run them; why they did not all succeed. `progress` hears of each task that has ended."""
     done: Tuple[TaskReport, ...] = ()
     for number in range(len(plan.tasks)):
-        report, failure = _run_task(plan, number, bench, left_s(plan.walltime_s, done), stop)
+        left = _Left(
+            run_s=left_s(plan.walltime_s, (one.wall_s for one in done)),
+            pull_s=left_s(plan.pull_limit_s, (one.pull_s for one in done)),
+        )
+        report, failure = _run_task(plan, number, bench, left, stop)
         done += (report,)
         progress(done)
         if failure:
@@ -64,18 +69,26 @@ def run_tasks(plan: ExecutionPlan, bench: Bench, stop: Stop, progress: Progress)
     return None
 
 
+@dataclass(frozen=True)
+class _Left:
+    """Seconds for what is still to be done; None: no limit."""
+
+    run_s: Optional[float]
+    pull_s: Optional[float]
+
+
 def _run_task(
-    plan: ExecutionPlan, number: int, bench: Bench, time_left_s: Optional[float], stop: Stop
+    plan: ExecutionPlan, number: int, bench: Bench, left: _Left, stop: Stop
 ) -> Tuple[TaskReport, Optional[Failure]]:
     task = plan.tasks[number]
     report = TaskReport(image=task.image)
     try:
-        runtime, pull_s = _with_image(task, bench, stop)
+        runtime, pull_s = _with_image(task, bench, left.pull_s, stop)
         report = replace(report, runtime=runtime.name, pull_s=pull_s)
         if stop.requested:
             raise Interrupted
         started = bench.clock()
-        ended = runtime.run(_container(plan, number, runtime.name, bench), Limits(time_left_s, plan.grace_s), stop)
+        ended = runtime.run(_container(plan, number, runtime.name, bench), Limits(left.run_s, plan.grace_s), stop)
         report = replace(
             report,
             exit_code=None if ended.cause is Cause.NOT_STARTED else ended.exit_code,
@@ -88,6 +101,9 @@ def _run_task(
         return report, judge(plan, number, ended, bench.disk_kib)
     except _NoRuntime as error:
         return report, _system(Reason.NO_RUNTIME, detail=str(error))
+    except FetchTimedOut:
+        detail = f"it took longer than {plainly(plan.pull_limit_s or 0)}"
+        return report, _system(Reason.IMAGE_PULL_FAILED, image=task.image, detail=detail)
     except FetchFailed as error:
         return report, _system(Reason.IMAGE_PULL_FAILED, image=task.image, detail=str(error))
     except WorkerLost as error:
@@ -125,20 +141,24 @@ def judge(plan: ExecutionPlan, number: int, ended: Ended, disk_kib: Optional[int
     return None
 
 
-def _with_image(task: PlannedTask, bench: Bench, stop: Stop) -> Tuple[ContainerRuntime, Optional[float]]:
+def _with_image(
+    task: PlannedTask, bench: Bench, limit_s: Optional[float], stop: Stop
+) -> Tuple[ContainerRuntime, Optional[float]]:
     """A runtime that holds the task's image, and the seconds it took to fetch it."""
     names = choice.candidates(task.runtimes, bench.runtimes)
     if not names:
         raise _NoRuntime(choice.why_none(task.runtimes, bench.runtimes))
     holding = [name for name in names if bench.runtimes[name].has(task.image)]
     refusals: Dict[str, str] = {}
+    started = bench.clock()
     for name in choice.in_order(names, holding):
         runtime = bench.runtimes[name]
         if name in holding:
             return runtime, None
-        started = bench.clock()
         try:
-            runtime.fetch(task.image, stop)
+            runtime.fetch(task.image, left_s(limit_s, [bench.clock() - started]), stop)
+        except FetchTimedOut:
+            raise  # the others have no time left
         except FetchFailed as error:
             refusals[name] = str(error)
             continue

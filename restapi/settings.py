@@ -36,8 +36,11 @@ class JobSettings(Settings):
     max_attempts: int = Field(default=5, ge=1, description="How often a job may be started before it is held.")
     lease_s: int = Field(default=60, ge=10, description="For so long a job waits for a worker that has gone silent.")
     grace_s: int = Field(default=10, ge=1, description="Between the warning to a task and its end.")
+    pull_limit_s: int = Field(
+        default=3600, ge=1, description="How long fetching a job's images may take. Its walltime does not begin before."
+    )
     overhead_s: int = Field(
-        default=3600, ge=60, description="What fetching images and the like may add to a job's walltime."
+        default=3600, ge=60, description="What else, as files that travel with it, may add to a job's walltime."
     )
     max_queued: int = Field(
         default=50_000, ge=0, description="Jobs that one user may have in the queue; 0: any number."
@@ -56,6 +59,7 @@ class JobSettings(Settings):
             max_attempts=self.max_attempts,
             job_lease_s=self.lease_s,
             grace_s=self.grace_s,
+            pull_limit_s=self.pull_limit_s,
             overhead_s=self.overhead_s,
             default_group=self.default_group,
             api=api,

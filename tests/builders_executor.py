@@ -10,7 +10,7 @@ from typing import Any
 
 from prominence.core.plan import ExecutionPlan, PlannedTask
 from prominence.executor.broker.protocol import Run
-from prominence.executor.ports import Cause, Container, Ended, FetchFailed, Interrupted, Limits, Stop
+from prominence.executor.ports import Cause, Container, Ended, FetchFailed, FetchTimedOut, Interrupted, Limits, Stop
 
 
 def a_planned_task(**changes: Any) -> PlannedTask:
@@ -59,6 +59,10 @@ def a_run(**changes: Any) -> Run:
     return Run(**{**defaults, **changes})
 
 
+TOO_LONG = "too long"
+"""Why an image of the pretended runtime cannot be had: its time is up."""
+
+
 @dataclass
 class PretendedRuntime:
     """ContainerRuntime in memory. ends: what each run gives, in order; afterwards all succeed.
@@ -74,6 +78,7 @@ class PretendedRuntime:
     on_run: Callable[[], None] = lambda: None
     ran: list[tuple[Container, Limits]] = field(default_factory=list)
     fetched: list[str] = field(default_factory=list)
+    given_s: list[float | None] = field(default_factory=list)
 
     def version(self) -> str:
         return f"{self.name} 1"
@@ -81,10 +86,13 @@ class PretendedRuntime:
     def has(self, image: str) -> bool:
         return image in self.held or image in self.fetched
 
-    def fetch(self, image: str, stop: Stop) -> None:
+    def fetch(self, image: str, timeout_s: float | None, stop: Stop) -> None:
         self.on_fetch()
+        self.given_s.append(timeout_s)
         if stop.requested:
             raise Interrupted
+        if self.fetching.get(image) == TOO_LONG:
+            raise FetchTimedOut
         if image in self.fetching:
             raise FetchFailed(self.fetching[image])
         self.fetched.append(image)

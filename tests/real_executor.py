@@ -82,6 +82,7 @@ class Registry:
             "config": {"Cmd": ["sh", "-c", "echo the image\\'s own"], "Env": ["PATH=/bin", "FROM_IMAGE=yes"]},
             "rootfs": {"type": "layers", "diff_ids": [_digest(layer)]},
         }
+        self.requests: list[str] = []
         self.blobs: dict[str, bytes] = {}
         kind = "application/vnd.docker.container.image.v1+json"
         layer_kind = "application/vnd.docker.image.rootfs.diff.tar.gzip"
@@ -172,6 +173,7 @@ def _handler(registry: Registry) -> type[BaseHTTPRequestHandler]:
 
         def _content(self) -> tuple[int, str, bytes]:
             what = self.path.rpartition("/")[2]
+            registry.requests.append(self.path)
             if self.path == "/v2/":
                 return 200, "application/json", b"{}"
             if "/locked/" in self.path:

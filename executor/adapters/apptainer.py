@@ -21,6 +21,7 @@ from prominence.executor.ports import (
     Container,
     Ended,
     FetchFailed,
+    FetchTimedOut,
     Interrupted,
     Limits,
     RuntimeFailed,
@@ -31,7 +32,7 @@ from prominence.executor.ports import (
 _SILENT = ["apptainer", "--silent"]  # only its last words, as its stderr is the task's
 _OWN_EXIT_CODE = 255
 _SHORT = Limits(timeout_s=30, grace_s=1)
-_FETCH = Limits(timeout_s=4 * 3600, grace_s=10)
+_GRACE_OF_FETCH_S = 10
 _NEEDED_BY_IMAGES = ("dev", "proc", "sys", "tmp", "var/tmp", "etc", "home", "root")
 _INJECTING = ("APPTAINERENV_", "SINGULARITYENV_")
 _SHELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -89,14 +90,16 @@ class Apptainer:
     def has(self, image: str) -> bool:
         return self._file(image).is_file()
 
-    def fetch(self, image: str, stop: Stop) -> None:
+    def fetch(self, image: str, timeout_s: float | None, stop: Stop) -> None:
         self._make_directories()
         partial = self._file(image).with_suffix(".part")
-        done = process.run(pull_command(image, partial), self._env(), _FETCH, stop, capture=True)
+        done = process.run(
+            pull_command(image, partial), self._env(), Limits(timeout_s, _GRACE_OF_FETCH_S), stop, capture=True
+        )
         if done.cause is Cause.STOPPED:
             raise Interrupted
         if done.cause is Cause.OUT_OF_TIME:
-            raise FetchFailed("the registry takes too long")
+            raise FetchTimedOut("the registry takes too long")
         if done.exit_code != 0:
             raise FetchFailed(words.why_not_fetched(done.stderr))
         partial.rename(self._file(image))

@@ -18,6 +18,7 @@ from prominence.executor.ports import (
     Container,
     Ended,
     FetchFailed,
+    FetchTimedOut,
     Interrupted,
     Limits,
     RuntimeFailed,
@@ -62,14 +63,15 @@ class Broker:
     def has(self, image: str) -> bool:
         return bool(self._ask("has", image=image)["has"])
 
-    def fetch(self, image: str, stop: Stop) -> None:
+    def fetch(self, image: str, timeout_s: float | None, stop: Stop) -> None:
+        give_up_at = time.monotonic() + (float("inf") if timeout_s is None else timeout_s)
         self._send(protocol.line("pull", image=image))
-        while True:
+        # Who gives up hangs up soon, and the broker with him.
+        while (answer := self.receive(max(0.0, min(TICK_S, give_up_at - time.monotonic())))) is None:
             if stop.requested:
                 raise Interrupted
-            answer = self.receive(TICK_S)
-            if answer is not None:
-                break
+            if time.monotonic() >= give_up_at:
+                raise FetchTimedOut("the registry takes too long")
         _check_engine(answer)
         if not answer["ok"]:
             raise FetchFailed(words.why_not_fetched(answer["message"]))

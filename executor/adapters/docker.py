@@ -23,6 +23,7 @@ from prominence.executor.ports import (
     Container,
     Ended,
     FetchFailed,
+    FetchTimedOut,
     Interrupted,
     Limits,
     RuntimeFailed,
@@ -31,7 +32,7 @@ from prominence.executor.ports import (
 )
 
 _SHORT = Limits(timeout_s=120, grace_s=1)
-_FETCH = Limits(timeout_s=4 * 3600, grace_s=10)
+_GRACE_OF_FETCH_S = 10
 _PIDS = 4096
 _NO_STOP = Stop()
 
@@ -61,13 +62,13 @@ class DockerCommand:
         command = [self._program, "image", "inspect", reference(self._program, image)]
         return process.run(command, self._env, _SHORT, _NO_STOP, capture=True).exit_code == 0
 
-    def fetch(self, image: str, stop: Stop) -> None:
+    def fetch(self, image: str, timeout_s: float | None, stop: Stop) -> None:
         command = [self._program, "pull", "--quiet", reference(self._program, image)]
-        done = process.run(command, self._env, _FETCH, stop, capture=True)
+        done = process.run(command, self._env, Limits(timeout_s, _GRACE_OF_FETCH_S), stop, capture=True)
         if done.cause is Cause.STOPPED:
             raise Interrupted
         if done.cause is Cause.OUT_OF_TIME:
-            raise FetchFailed("the registry takes too long")
+            raise FetchTimedOut("the registry takes too long")
         if done.exit_code != 0:
             raise FetchFailed(words.why_not_fetched(done.stderr))
 

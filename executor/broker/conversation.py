@@ -12,6 +12,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 from prominence.executor.broker import log, protocol, spec
 from prominence.executor.broker.engine import Engine, EngineRefused, EngineUnavailable, NotThere
 from prominence.executor.broker.protocol import BadRequest, Has, Pull, Request, Run, Signal, Version
+from prominence.executor.broker.pulls import Pulls
 from prominence.executor.broker.session import Output, Session
 from prominence.executor.broker.settings import Settings
 from prominence.executor.broker.slots import NoSlot
@@ -23,14 +24,18 @@ _AT_ONCE = 64 * 1024
 class Conversation:
     """With one job, or with somebody who only asks for the version."""
 
-    def __init__(self, connection: socket.socket, peer: Peer, key: str, engine: Engine, settings: Settings) -> None:
+    def __init__(
+        self, connection: socket.socket, peer: Peer, key: str, engine: Engine, pulls: Pulls, settings: Settings
+    ) -> None:
         self._connection = connection
         self._peer = peer
         self._engine = engine
+        self._pulls = pulls
         self._settings = settings
         self._session = Session(key, peer, engine, settings)
         self._begun = False
         self._running: Optional[threading.Thread] = None
+        self._enough = threading.Event()
         self._sending = threading.Lock()
 
     def hold(self) -> None:
@@ -41,11 +46,12 @@ class Conversation:
         except BadRequest as error:
             self.refuse(str(error))
         finally:
+            self._enough.set()
             if self._begun:
                 self._session.end()
 
     def wait(self) -> None:
-        """Until the last container is gone. Where the engine does not answer, that takes the janitor."""
+        """Until the last container is gone, or the pull. Where the engine does not answer, that takes the janitor."""
         running = self._running
         if running:
             running.join()
@@ -66,8 +72,10 @@ class Conversation:
         if isinstance(request, Signal):
             self._session.signal(request.name)
         elif isinstance(request, Run):
-            self._running = threading.Thread(target=self._run, args=(request, descriptors), daemon=True)
-            self._running.start()
+            self._begin(lambda: self._run(request, descriptors))
+        elif isinstance(request, Pull):
+            self._enough.clear()
+            self._begin(lambda: self._pull(request))
         else:
             self._send(_attempt(lambda: self._do(request)))
 
@@ -81,8 +89,13 @@ class Conversation:
             raise BadRequest("the session has begun already")
         if isinstance(request, Run) and not self._begun:
             raise BadRequest("the session has not begun")
-        if isinstance(request, Run) and self._running and self._running.is_alive():
-            raise BadRequest("a container is running")
+        if isinstance(request, (Run, Pull)) and self._running and self._running.is_alive():
+            raise BadRequest("a container is running or an image is being fetched")
+
+    def _begin(self, act: Callable[[], None]) -> None:
+        """What takes long is done beside the conversation, so that it is noticed when the other side hangs up."""
+        self._running = threading.Thread(target=act, daemon=True)
+        self._running.start()
 
     def _run(self, request: Run, descriptors: List[int]) -> None:
         try:
@@ -95,13 +108,20 @@ class Conversation:
         self._running = None
         self._send(answer)
 
+    def _pull(self, request: Pull) -> None:
+        answer = _attempt(lambda: self._fetched(request.image))
+        self._running = None
+        self._send(answer)
+
+    def _fetched(self, image: str) -> Dict[str, Any]:
+        self._pulls.fetch(image, self._enough)
+        return {}
+
     def _do(self, request: Request) -> Dict[str, Any]:
         if isinstance(request, Version):
             return {"version": self._engine.version()}
         if isinstance(request, Has):
             return {"has": self._has(request.image)}
-        if isinstance(request, Pull):
-            self._engine.pull(request.image)
         if isinstance(request, protocol.Session):
             directories = self._session.begin(request.sandbox)
             self._begun = True

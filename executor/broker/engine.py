@@ -9,7 +9,8 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-from contextlib import contextmanager
+import threading
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Dict, Iterator, Mapping, Protocol, Tuple
 from urllib.parse import quote, urlencode
@@ -53,6 +54,32 @@ class Reader(Protocol):
         """So many bytes, fewer at the end only."""
 
 
+class HangUp:
+    """With this another thread ends a request that waits for the engine."""
+
+    def __init__(self) -> None:
+        self._connection: socket.socket | None = None
+        self._now = False
+        self._lock = threading.Lock()
+
+    def now(self) -> None:
+        """End it. That it has not begun, or has ended, is fine."""
+        with self._lock:
+            self._now = True
+            self._shut_down()
+
+    def watch(self, connection: socket.socket) -> None:
+        """This is the request's connection."""
+        with self._lock:
+            self._connection = connection
+            self._shut_down()
+
+    def _shut_down(self) -> None:
+        if self._now and self._connection is not None:
+            with suppress(OSError):  # it has ended just now
+                self._connection.shutdown(socket.SHUT_RDWR)
+
+
 class Engine:
     """The engine behind a socket. Every verb raises EngineUnavailable, and EngineRefused where it may be refused."""
 
@@ -76,14 +103,17 @@ class Engine:
         digests = found.get("RepoDigests") or [found["Id"]]
         return str(digests[0]).rpartition("@")[2]
 
-    def pull(self, image: str) -> None:
-        """Fetch an image, if it is not here or the registry has a newer one under its name."""
+    def pull(self, image: str, hang_up: HangUp) -> None:
+        """Fetch an image, if it is not here or the registry has a newer one under its name.
+
+        hang_up: when it is called the engine gives up, and this raises EngineUnavailable.
+        """
         name, tag = split_reference(plain(image))
         query = urlencode({"fromImage": name, "tag": tag})
-        with self._answer("POST", f"/images/create?{query}", timeout_s=_PULL_TIMEOUT_S) as answer:
+        with self._answer("POST", f"/images/create?{query}", timeout_s=_PULL_TIMEOUT_S, hang_up=hang_up) as answer:
             for text in answer:
                 # The status was sent before it was known how it would end.
-                line = json.loads(text)
+                line = self._parsed(text)
                 if "error" in line:
                     raise EngineRefused(str(line["error"]))
 
@@ -137,20 +167,31 @@ class Engine:
     ) -> Any:
         with self._answer(verb, path, body, timeout_s) as answer:
             text = answer.read()
+        return self._parsed(text) if text.strip() else None
+
+    def _parsed(self, text: bytes) -> Any:
         try:
-            return json.loads(text) if text.strip() else None
+            return json.loads(text)
         except ValueError as error:
             raise EngineUnavailable(f"what answers on {self._socket_path} is no Docker engine") from error
 
     @contextmanager
     def _answer(
-        self, verb: str, path: str, body: Mapping[str, Any] | None = None, timeout_s: float | None = _TIMEOUT_S
+        self,
+        verb: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        timeout_s: float | None = _TIMEOUT_S,
+        hang_up: HangUp | None = None,
     ) -> Iterator[http.client.HTTPResponse]:
         if not self._socket_path:
             raise EngineUnavailable("this worker has no Docker engine for jobs")
         connection = _Connection(self._socket_path, timeout_s)
         response: http.client.HTTPResponse | None = None
         try:
+            connection.connect()
+            if hang_up is not None:
+                hang_up.watch(connection.sock)
             connection.request(verb, path, *_encoded(body))
             response = connection.getresponse()
             if response.status >= 400:

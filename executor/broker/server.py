@@ -14,6 +14,7 @@ from typing import Dict, Set
 from prominence.executor.broker import log
 from prominence.executor.broker.conversation import Conversation
 from prominence.executor.broker.engine import Engine
+from prominence.executor.broker.pulls import Pulls
 from prominence.executor.broker.settings import Settings
 from prominence.executor.broker.spec import Peer
 
@@ -75,16 +76,17 @@ def listen(path: str) -> socket.socket:
 
 def serve(listener: socket.socket, engine: Engine, settings: Settings, sessions: Sessions) -> None:
     """Talk to everybody who connects, until the listener is closed."""
+    pulls = Pulls(engine)
     while True:
         connection, _ = listener.accept()
-        threading.Thread(target=_talk, args=(connection, engine, settings, sessions), daemon=True).start()
+        threading.Thread(target=_talk, args=(connection, engine, pulls, settings, sessions), daemon=True).start()
 
 
-def _talk(connection: socket.socket, engine: Engine, settings: Settings, sessions: Sessions) -> None:
+def _talk(connection: socket.socket, engine: Engine, pulls: Pulls, settings: Settings, sessions: Sessions) -> None:
     with connection:
         peer = _peer(connection)
         key = uuid.uuid4().hex
-        conversation = Conversation(connection, peer, key, engine, settings)
+        conversation = Conversation(connection, peer, key, engine, pulls, settings)
         if not sessions.enter(key, peer.uid, connection):
             conversation.refuse("too many sessions of one user")
             return

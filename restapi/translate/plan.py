@@ -44,6 +44,7 @@ def plan(spec: JobSpec, uid: str, site: Site) -> ExecutionPlan:
         artifacts=tuple(_artifact(artifact) for artifact in spec.artifacts),
         output_files=spec.outputFiles,
         output_dirs=spec.outputDirs,
+        pull_limit_s=site.pull_limit_s,
     )
 
 

@@ -13,8 +13,9 @@ class Site:
     """executor: path of the program that travels with each job. default_walltime: minutes, for jobs that name none.
 
     max_attempts: how often a job may be started before it is held. job_lease_s: how long HTCondor waits for a worker
-    that has fallen silent. grace_s: between the warning and the end of a task. overhead_s: what fetching images and
-    the like may add to a job's walltime. vacate_margin_s: what the executor needs on top of the grace to clean up.
+    that has fallen silent. grace_s: between the warning and the end of a task. pull_limit_s: what fetching its images
+    may add to a job's walltime; overhead_s: what all else may. vacate_margin_s: what the executor needs on top of the
+    grace to clean up.
     api: its address, as workers know it.
     default_group: which of a user's groups is charged when a job names none: first, none or ask.
     """
@@ -24,6 +25,7 @@ class Site:
     max_attempts: int = 5
     job_lease_s: int = 60
     grace_s: int = 10
+    pull_limit_s: int = 3600
     overhead_s: int = 3600
     vacate_margin_s: int = 20
     default_group: str = "first"

@@ -82,7 +82,7 @@ def _needs(spec: JobSpec) -> dict[str, str]:
 
 
 def _policy(spec: JobSpec, site: Site) -> dict[str, str]:
-    allowed_s = site.walltime_s(spec) + site.overhead_s
+    allowed_s = site.walltime_s(spec) + site.pull_limit_s + site.overhead_s
     waits = f"{classads.JOB_STATUS} == {states.JobStatus.IDLE:d}"
     handed_back = f"{classads.EXIT_BY_SIGNAL} && {classads.EXIT_SIGNAL} == {report.HANDED_BACK_BY}"
     return {

@@ -20,6 +20,7 @@ from real_executor import (
     SLOT_UID,
     Bench,
     BrokerProcess,
+    HeldRegistry,
     Registry,
     open_directory,
     processes_with,
@@ -256,7 +257,7 @@ class TestWhat:
         client.send(a_run(bench, "sleep", marker), 1, 2)
         until(lambda: processes_with(marker))
         client.send(a_run(bench, "true"), 1, 2)
-        assert client.receive()["message"] == "a container is running"
+        assert client.receive()["message"].startswith("a container is running")
         client.send(protocol.line("signal", name="KILL"))
         assert client.receive()["exit_code"] == 137
 
@@ -400,6 +401,73 @@ class TestNothingIsLeft:
         assert processes_with(marker)
         job.signal(signal.SIGTERM)
         job.finish()
+
+
+class TestPulls:
+    @pytest.fixture
+    def stalling(self, engine: docker.DockerClient) -> Iterator[HeldRegistry]:
+        """A registry that sends no image before it is told to, and has one that no engine has seen."""
+        registry = HeldRegistry(mark=uuid.uuid4().hex)
+        yield registry
+        registry.close()
+        for image in engine.images.list(name=f"{registry.host}/tiny"):
+            engine.images.remove(image.tags[0], force=True)
+
+    def test_a_job_that_is_stopped_while_its_image_is_fetched_ends_and_leaves_nothing(
+        self, broker: BrokerProcess, stalling: HeldRegistry, engine: docker.DockerClient
+    ) -> None:
+        job = a_bench(broker, stalling).job("true").start()
+        assert stalling.asked.wait(20)
+        job.signal(signal.SIGTERM)
+        done = job.finish(timeout_s=10)
+        assert (done.exit_code, done.report.reason) == (exits.STOPPED, Reason.INTERRUPTED)
+        until(lambda: not broker.sessions() and "pull given up" in broker.log.read_text())
+        stalling.release()
+        assert not engine.images.list(name=f"{stalling.host}/tiny"), "the engine has given it up, too"
+
+    def test_an_executor_that_is_killed_meanwhile_leaves_nothing_either(
+        self, broker: BrokerProcess, stalling: HeldRegistry
+    ) -> None:
+        job = a_bench(broker, stalling).job("true").start()
+        assert stalling.asked.wait(20)
+        job.signal(signal.SIGKILL)
+        assert job.finish().report.outcome is Outcome.UNFINISHED
+        until(lambda: not broker.sessions() and "pull given up" in broker.log.read_text())
+
+    def test_jobs_that_need_the_same_image_share_one_pull(self, broker: BrokerProcess, stalling: HeldRegistry) -> None:
+        bench = a_bench(broker, stalling)
+        jobs = [bench.job("echo on").start()]
+        assert stalling.asked.wait(20)
+        of_one = _manifests(stalling)
+        jobs += [bench.job("echo on").start() for _ in range(2)]
+        until(lambda: '"by": 3' in broker.log.read_text())
+        jobs[0].signal(signal.SIGTERM)
+        assert jobs[0].finish().exit_code == exits.STOPPED
+        stalling.release()
+        assert [job.finish().stdout for job in jobs[1:]] == ["on\n", "on\n"]
+        assert "pull given up" not in broker.log.read_text()
+        assert _manifests(stalling) == of_one
+
+    def test_an_image_that_does_not_come_in_time_is_named_with_the_limit(
+        self, broker: BrokerProcess, stalling: HeldRegistry
+    ) -> None:
+        done = a_bench(broker, stalling).run("true", pull_limit_s=1, walltime_s=1)
+        assert done.report.reason is Reason.IMAGE_PULL_FAILED
+        assert "tiny:1 could not be fetched: it took longer than 1 s." in done.sentence
+        until(lambda: "pull given up" in broker.log.read_text())
+
+    def test_who_waits_for_an_image_may_not_ask_for_another(
+        self, broker: BrokerProcess, stalling: HeldRegistry, connect: Any
+    ) -> None:
+        client = connect()
+        client.send(protocol.line("pull", image=f"{stalling.host}/tiny:1"))
+        assert stalling.asked.wait(20)
+        assert client.ask("pull", image="other")["error"] == "refused"
+        assert client.ask("version")["ok"]
+
+
+def _manifests(registry: Registry) -> int:
+    return sum("/manifests/1" in path for path in registry.requests)
 
 
 class TestAbsence:

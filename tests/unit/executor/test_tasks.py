@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders_executor import Clock, PretendedRuntime, a_plan, a_planned_task
+from builders_executor import TOO_LONG, Clock, PretendedRuntime, a_plan, a_planned_task
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -99,6 +99,25 @@ def test_tasks_share_the_walltime_and_fetching_does_not_spend_it() -> None:
     assert [limits.timeout_s for _, limits in runtime.ran] == [60, 20]
     assert [limits.grace_s for _, limits in runtime.ran] == [3, 3]
     assert [task.wall_s for task in tasks] == [40, 40]
+
+
+def test_images_have_a_limit_of_their_own_which_all_of_them_share() -> None:
+    clock = Clock()
+    runtime = PretendedRuntime(on_fetch=lambda: clock.advance(50), fetching={"late": TOO_LONG})
+    plan = a_plan(a_planned_task(), a_planned_task(image="late"), walltime_s=60, pull_limit_s=90)
+    failure, tasks = run(plan, runtime, PretendedRuntime("docker"), clock=clock)
+    assert runtime.given_s == [90, 40]
+    assert failure and failure.reason is Reason.IMAGE_PULL_FAILED
+    assert sentence(failure).startswith("The image late could not be fetched: it took longer than 90 s.")
+    assert tasks[1].runtime == "", "nobody else is asked: no time is left"
+
+
+def test_who_is_asked_second_for_an_image_has_what_the_first_has_left() -> None:
+    clock = Clock()
+    first = PretendedRuntime(on_fetch=lambda: clock.advance(50), fetching={"busybox:1": "no"})
+    second = PretendedRuntime("docker")
+    run(a_plan(pull_limit_s=90), first, second, clock=clock)
+    assert (first.given_s, second.given_s) == ([90], [40])
 
 
 def test_a_stop_during_the_fetch_starts_nothing() -> None:

@@ -65,10 +65,11 @@ def test_what_is_set_for_jobs_reaches_the_translation() -> None:
         "PROMINENCE_RESTAPI_JOBS__MAX_ATTEMPTS": "2",
         "PROMINENCE_RESTAPI_JOBS__LEASE_S": "90",
         "PROMINENCE_RESTAPI_JOBS__GRACE_S": "5",
+        "PROMINENCE_RESTAPI_JOBS__PULL_LIMIT_S": "900",
         "PROMINENCE_RESTAPI_JOBS__OVERHEAD_S": "120",
     }
     settings = load(RestApiSettings, "restapi", environment=environment)
-    assert settings.jobs.site("") == Site("/x/executor.pyz", 60, 2, 90, 5, 120)
+    assert settings.jobs.site("") == Site("/x/executor.pyz", 60, 2, 90, 5, 900, 120)
 
 
 @pytest.mark.parametrize("path", ["jobs", "/jobs/$(HOME)", "/jobs\nqueue 9"])

@@ -48,6 +48,7 @@ def test_a_whole_plan() -> None:
         walltime_s=1800,
         grace_s=10,
         disk_mib=10240,
+        pull_limit_s=3600,
     )
 
 

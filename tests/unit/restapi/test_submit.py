@@ -61,7 +61,7 @@ def test_a_user_without_a_group_is_charged_alone() -> None:
 def test_a_job_that_names_no_walltime_gets_the_sites() -> None:
     commands = submitted().commands
     assert commands[f"My.{classads.WALLTIME}"] == str(720 * 60)
-    assert commands["allowed_job_duration"] == str(720 * 60 + SITE.overhead_s)
+    assert commands["allowed_job_duration"] == str(720 * 60 + SITE.pull_limit_s + SITE.overhead_s)
 
 
 @pytest.mark.parametrize(
