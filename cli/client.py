@@ -15,6 +15,7 @@ from urllib3.exceptions import HTTPError
 from prominence.cli.errors import ClientError, NoSuchJob
 from prominence.cli.keys import Keys
 from prominence.cli.listing import QUEUED, Wanted
+from prominence.cli.objects import Objects
 from prominence.cli.tokens import Tokens
 from prominence.cli.transport import IDEMPOTENCY_KEY, Token, Transport
 from prominence.cli.view import Job
@@ -32,6 +33,7 @@ class ProminenceClient:
     def __init__(self, url: str, token: Token, session: requests.Session | None = None) -> None:
         self._api = Transport(url, token, session)
         self.kv = Keys(self._api)
+        self.objects = Objects(self._api)
         self.tokens = Tokens(self._api)
 
     def __enter__(self) -> Self:

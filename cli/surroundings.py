@@ -17,6 +17,7 @@ from prominence.cli.follow import Clock
 from prominence.cli.identity_provider import Client, IdentityProvider
 from prominence.cli.render import clean
 from prominence.cli.saved_login import Files, SavedLogin
+from prominence.cli.transport import is_here
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,12 @@ class Surroundings:
             self.environment, self.directory, self.home, self.user_id, _warn, self.saved_login()
         )
         return ProminenceClient(service.url, service.token, self.session)
+
+    def web(self, url: str) -> requests.Session:
+        """For an address that says all by itself: nothing of ours goes with a request."""
+        session = self.session or requests.Session()
+        session.trust_env = not is_here(url)
+        return session
 
     def saved_login(self) -> SavedLogin:
         """The login that is kept here, if there is one."""

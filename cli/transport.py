@@ -118,7 +118,7 @@ class Transport:
         sentence = f"The API at {self._url} does not answer: {_why(error)}."
         if sent:
             sentence += " It may have done all the same what it was asked: look before you try again."
-        elif _is_here(self._url):
+        elif is_here(self._url):
             sentence += " If it is your personal pool, `prominence pool status` says what is wrong."
         return Unreachable(sentence)
 
@@ -195,11 +195,11 @@ def _session(url: str) -> requests.Session:
         session.mount(scheme, _Patient())
     session.headers["User-Agent"] = "prominence-htc"
     # A proxy in the environment is for the world outside; what listens on this machine is not reachable through it.
-    session.trust_env = not _is_here(url)
+    session.trust_env = not is_here(url)
     return session
 
 
-def _is_here(url: str) -> bool:
+def is_here(url: str) -> bool:
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback

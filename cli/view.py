@@ -64,6 +64,11 @@ def mapping(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
+def mappings(document: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    """The objects in the list under `key`; none when there is no list."""
+    return _mappings(document.get(key))
+
+
 def text(document: Mapping[str, Any], key: str) -> str:
     """The string under `key`; "" when there is none. Not yet fit for a terminal."""
     value = document.get(key)

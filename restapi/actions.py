@@ -11,7 +11,7 @@ from prominence.core.errors import Conflict, NotFound
 from prominence.core.states import ENDED, HELD_BY_OPERATOR, HELD_BY_USER, JobStatus
 from prominence.core.verdict import DELETED_BY_OPERATOR, DELETED_BY_USER
 from prominence.restapi import audit, changes, submission
-from prominence.restapi.files import SPEC_FILE, spec_of
+from prominence.restapi.files import SPEC_FILE, spec_of, whole
 from prominence.restapi.identity import Act, Identity, Role, may
 from prominence.restapi.presentation import Job
 from prominence.restapi.query import find, look_at
@@ -90,7 +90,8 @@ def edit(job_id: int, body: Any, caller: Identity, services: Services) -> None:
     waits = Selection(ids=(job_id,), statuses=(JobStatus.IDLE, JobStatus.HELD))
     if job.view.status in ENDED or not services.queue.find(waits):
         raise Conflict(f"Job {job_id} cannot be changed any more: it is {_state(job)}.")
-    services.sandboxes.replace(job.uid, plan.FILE_NAME, document.dumps(plan_of(new, job.uid, services.site)))
+    orders = plan_of(whole(new, job.uid, services.sandboxes), job.uid, services.site)
+    services.sandboxes.replace(job.uid, plan.FILE_NAME, document.dumps(orders))
     services.sandboxes.replace(job.uid, SPEC_FILE, new.model_dump_json(exclude_none=True))
     services.queue.edit(waits, attributes)
     log.info("job edited", job=job_id, user=caller.user, attributes=sorted(attributes))
@@ -103,7 +104,8 @@ def clone(job_id: int, caller: Identity, services: Services) -> int:
         raise NotFound(f"There is no job {job_id}.")
     if job.spec is None:
         raise NotFound(f"The description of job {job_id} is no longer kept.")
-    return submission.submit(json.loads(job.spec.model_dump_json(exclude_none=True)), caller, services)
+    spec = whole(job.spec, job.uid, services.sandboxes)
+    return submission.submit(json.loads(spec.model_dump_json(exclude_none=True)), caller, services)
 
 
 def _queued(job_id: int, act: Act, word: str, caller: Identity, services: Services) -> tuple[Job, Role]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import TypeVar
 
 from prominence.core import logs, report
+from prominence.core.errors import NotFound
 from prominence.core.job import JobSpec
 from prominence.core.report import ExecutionReport
 from prominence.restapi.finished import read_report, read_spec
@@ -25,6 +27,19 @@ INPUTS_FILE = "inputs.json"
 def spec_of(uid: str, sandboxes: Sandboxes) -> JobSpec | None:
     """The job as its user described it; None when that cannot be read."""
     return _read(uid, SPEC_FILE, read_spec, sandboxes)
+
+
+def whole(spec: JobSpec, uid: str, sandboxes: Sandboxes) -> JobSpec:
+    """The description with what is in its input files. Raises NotFound when that is no longer kept."""
+    if not spec.inputs:
+        return spec
+    file = sandboxes.open(uid, INPUTS_FILE)
+    if file is None:
+        raise NotFound("What is in the job's input files is no longer kept.")
+    with file:
+        contents = json.loads(file.read())
+    filled = (one.model_copy(update={"content": text}) for one, text in zip(spec.inputs, contents, strict=True))
+    return spec.model_copy(update={"inputs": tuple(filled)})
 
 
 def report_of(uid: str, sandboxes: Sandboxes) -> ExecutionReport | None:

@@ -65,9 +65,7 @@ def submit(body: Any, caller: Identity, services: Services, claim: Claim | None 
     except PerhapsQueued:
         raise  # a job without its files would be worse than files without a job; so they stay after a crash, too
     except ProminenceError:
-        services.sandboxes.discard(
-            uid
-        )  # its record stays until the next sweep: it permits a job that never runs nothing
+        services.sandboxes.discard(uid)  # what it may do with objects is forgotten later: no job, no use
         raise
     log.info("job submitted", job=job_id, uid=uid, user=account.user, group=account.group)
     return job_id

@@ -22,6 +22,8 @@ from prominence.cli.surroundings import Surroundings
 URL = "http://api.test/prominence/v1"
 TOKEN = "a.b.c"
 NOON = 1_700_000_000
+NOWHERE = Path("/nowhere")
+"""Where commands run."""
 
 
 def a_described_job(job_id: int = 12, status: str = "running", **changes: Any) -> dict[str, Any]:
@@ -173,7 +175,7 @@ def run_command(
     """`prominence WORDS` against the pretend API. stderr of a test is no terminal."""
     surroundings = Surroundings(
         environment={"PROMINENCE_URL": URL, "PROMINENCE_TOKEN": TOKEN} if environment is None else environment,
-        directory=Path("/nowhere"),
+        directory=NOWHERE,
         home=Path("/nowhere"),
         user_id=0,
         clock=(clock or PretendClock()).clock,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import http.server
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from breaking_server import CONTENT, Breaking, breaking
 from object_servers import LocalServer, served_objects
 
 from prominence.executor.adapters.http import HttpWeb, may_be_fetched_from
@@ -17,7 +15,6 @@ from prominence.executor.ports import Interrupted, Stop
 from prominence.executor.transfer import Address, QuotaReached, Refused, TransferFailed
 from prominence.restapi.objects import Reach, Terms
 
-CONTENT = bytes(range(256)) * 16384  # 4 MiB
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 WEB = HttpWeb(checks=False)
 
@@ -72,50 +69,6 @@ def test_nothing_but_the_web_is_read(tmp_path: Path, url: str) -> None:
     with pytest.raises(TransferFailed):
         get(url, tmp_path / "in")
     assert not (tmp_path / "in").exists()
-
-
-class Breaking(http.server.BaseHTTPRequestHandler):
-    """Serves CONTENT in ranges, but no more than a megabyte at a time; then the connection breaks."""
-
-    protocol_version = "HTTP/1.1"
-    tag = '"one"'
-    asked: list[str | None] = []
-
-    def do_GET(self) -> None:
-        wanted = self.headers.get("Range")
-        type(self).asked.append(wanted)
-        if self.path == "/away":
-            self.send_response(302)
-            self.send_header("Location", "file:///etc/passwd")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        begin = int(wanted[6:-1]) if wanted and self.headers.get("If-Range") == self.tag else 0
-        self.send_response(206 if begin else 200)
-        self.send_header("ETag", self.tag)
-        if begin:
-            self.send_header("Content-Range", f"bytes {begin}-{len(CONTENT) - 1}/{len(CONTENT)}")
-        self.send_header("Content-Length", str(len(CONTENT) - begin))
-        self.end_headers()
-        self.wfile.write(CONTENT[begin : begin + 1_100_000])
-        self.close_connection = True
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@contextmanager
-def breaking() -> Iterator[str]:
-    Breaking.asked, Breaking.tag = [], '"one"'
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Breaking)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def test_a_download_goes_on_where_it_broke_off(tmp_path: Path) -> None:

@@ -235,3 +235,36 @@ def test_a_job_is_described_without_its_outputs_when_their_store_is_away(api: Ap
 )  # fmt: skip
 def test_a_pattern_matches_part_by_part(name: str, pattern: str, fits: bool) -> None:
     assert matches(name, pattern) == fits
+
+
+INPUT = {"filename": "run.sh", "content": base64.b64encode(b"secret words").decode()}
+
+
+def test_a_clone_has_the_same_inputs_and_objects_of_its_own(api: Api) -> None:
+    job = submit(api, inputs=[INPUT])
+    answer = api.call("PUT", f"/jobs/{job}/clone")
+    assert answer.status_code == 201, answer.text
+    assert answer.json is not None
+    copy = int(answer.json["id"])
+    planned = json.loads(api.sandboxes.files[api.uid(copy)][plan.FILE_NAME])
+    assert planned["inputs"] == [{"name": "run.sh", "content": INPUT["content"], "executable": False}]
+    api.run(copy)
+    assert trade(api, token_of(api, copy), "input", name="data.tgz").status_code == 201
+
+
+def test_a_job_that_is_edited_keeps_its_inputs(api: Api) -> None:
+    job = submit(api, inputs=[INPUT])
+    answer = api.call("PATCH", f"/jobs/{job}", json={"resources": {"walltime": 7}})
+    assert answer.status_code in (200, 204), answer.text
+    planned = json.loads(api.sandboxes.files[api.uid(job)][plan.FILE_NAME])
+    assert planned["inputs"][0]["content"] == INPUT["content"]
+    assert INPUT["content"].encode() not in api.sandboxes.files[api.uid(job)]["spec.json"]
+
+
+def test_a_job_whose_input_files_are_gone_is_not_cloned_without_them(api: Api) -> None:
+    job = submit(api, inputs=[INPUT])
+    del api.sandboxes.files[api.uid(job)]["inputs.json"]
+    answer = api.call("PUT", f"/jobs/{job}/clone")
+    assert answer.status_code == 400
+    assert answer.json is not None
+    assert "no longer kept" in answer.json["error"]
