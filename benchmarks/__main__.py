@@ -10,8 +10,8 @@ import argparse
 import sys
 
 from benchmarks import demo, executor, journey
-from benchmarks.harness import chosen
-from benchmarks.results import publish
+from benchmarks.harness import Row, chosen
+from benchmarks.results import keep, table
 
 MEASUREMENTS = {**journey.MEASUREMENTS, **executor.MEASUREMENTS, **demo.MEASUREMENTS}
 
@@ -25,11 +25,15 @@ def main() -> int:
     if not names:
         print(f"there is no {only}; there are {', '.join(MEASUREMENTS)}", file=sys.stderr)
         return 2
-    rows = []
-    for name in names:
-        print(f"==> {name}", file=sys.stderr, flush=True)
-        rows += MEASUREMENTS[name]()
-    publish(rows, whole=only is None)
+    rows: list[Row] = []
+    try:
+        for name in names:
+            print(f"==> {name}", file=sys.stderr, flush=True)
+            rows += MEASUREMENTS[name]()
+            keep(rows, whole=False)  # whatever becomes of the next
+        keep(rows, whole=only is None)
+    finally:
+        print(table(rows))
     return 0
 
 

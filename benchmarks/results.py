@@ -34,9 +34,8 @@ def merged(before: Document | None, rows: Sequence[Row], machine: str, whole: bo
     return {"machine": machine, "rows": [row for _, row in sorted({**kept, **new}.items())]}
 
 
-def publish(rows: Sequence[Row], whole: bool) -> None:
-    """Print the table and write the file."""
-    print(table(rows))
+def keep(rows: Sequence[Row], whole: bool) -> None:
+    """Write them into the file."""
     before = json.loads(FILE.read_text()) if FILE.exists() else None
     document = merged(before, rows, f"{platform.platform()}, {os.cpu_count()} cores", whole)
     FILE.write_text(json.dumps(document, indent=1) + "\n")
