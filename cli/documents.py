@@ -43,11 +43,15 @@ def command_line(words: Sequence[str]) -> str | None:
 
 
 def job(
-    task: Mapping[str, Any], resources: Mapping[str, Any], name: str | None, labels: Iterable[tuple[str, str]]
+    task: Mapping[str, Any],
+    resources: Mapping[str, Any],
+    name: str | None,
+    labels: Iterable[tuple[str, str]],
+    policies: Mapping[str, Any],
 ) -> dict[str, Any]:
     """A job of one task. What was not said is left out, for the API to fill in."""
     document = {"name": name, "labels": dict(labels), "tasks": [_said(task)], "resources": _said(resources)}
-    return _said(document)
+    return _said({**document, "policies": _said(policies)})
 
 
 def change(

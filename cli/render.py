@@ -38,7 +38,16 @@ WIDE_COLUMNS = (
 _DESCRIBED = frozenset(
     {"id", "name", "status", "statusReason", "exitCode", "events", "resources", "labels", "tasks", "execution"}
 )
-_DESCRIBED_RESOURCES = (("nodes", ""), ("cpus", ""), ("memory", " GB"), ("disk", " GB"), ("walltime", " min"))
+_DESCRIBED_RESOURCES = (
+    ("nodes", ""),
+    ("cpus", ""),
+    ("cpusRange", ""),
+    ("cpusOptions", ""),
+    ("memory", " GB"),
+    ("memoryPerCpu", " GB"),
+    ("disk", " GB"),
+    ("walltime", " min"),
+)
 _DESCRIBED_TASK = (("image", "Image"), ("cmd", "Command"), ("runtime", "Runtime"), ("workdir", "Directory"))
 _DESCRIBED_RUN = (
     ("exitCode", "Exit code", ""),

@@ -14,6 +14,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 
 from prominence.core import commandline
 from prominence.core.files import Artifact, HomePath, InputFile, Several
+from prominence.core.policies import Policies
+from prominence.core.resources import Resources
 from prominence.core.validation import Spelling, Strict
 
 # Docker's reference grammar: [host[:port]/]path[:tag][@digest]
@@ -23,13 +25,6 @@ _REFERENCE = re.compile(
     rf"(?:docker://)?(?:{_HOST}/)?{_COMPONENT}(?:/{_COMPONENT})*"
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
 )
-
-# HTCondor keeps cores and MiB in 32 bits, and so do we seconds. Far above any machine: a job that fits none of the
-# pool's is accepted and told so.
-_MOST_CPUS = 2**31 - 1
-_MOST_GB = 2_000_000
-_MOST_MINUTES = 35_000_000
-
 
 MOST_TASKS = 1000
 MOST_LABELS = 100
@@ -166,21 +161,6 @@ class Task(Strict):
         return self
 
 
-class Resources(Strict):
-    """What the job needs, per node."""
-
-    nodes: int = Field(default=1, ge=1, le=1, description="Number of nodes.")
-    cpus: int = Field(default=1, ge=1, le=_MOST_CPUS, description="Cores.")
-    memory: float = Field(default=1, gt=0, le=_MOST_GB, allow_inf_nan=False, description="Memory in GB.")
-    disk: float = Field(default=10, gt=0, le=_MOST_GB, allow_inf_nan=False, description="Scratch disk in GB.")
-    walltime: int | None = Field(
-        default=None,
-        ge=1,
-        le=_MOST_MINUTES,
-        description="Minutes that all tasks together may run; absent: the site's default.",
-    )
-
-
 class JobSpec(Strict):
     """A job: tasks run one after the other on one worker, in one scratch directory."""
 
@@ -190,6 +170,7 @@ class JobSpec(Strict):
         strict=False, description="Container runs, in order.", json_schema_extra={"minItems": 1}
     )
     resources: Resources = Field(description="What it needs.")
+    policies: Policies = Field(default_factory=Policies, description="How it is treated.")
     group: Group | None = Field(
         default=None,
         description="Which of your groups the job is charged to, by its whole name; absent: the site's default.",

@@ -60,7 +60,11 @@ class ExecutionPlan:
     """The whole job.
 
     job: the job's unique identifier (a UUID; the ClusterId is known only after this is written).
-    cpus: cores; memory_mib: MiB, the limit put on each task's runtime.
+    cpus: cores; memory_mib: MiB, the limit put on each task's runtime. Where it takes what its slot has: the least.
+    most_cpus: the most cores that it takes of its slot; None: it takes `cpus`. memory_mib_per_cpu: MiB for each core;
+    None: the same for any number.
+    task_retries: how often a task that fails is run again. goes_on: with the tasks behind one that has failed.
+    forgives: the job counts as a success although tasks of it have failed.
     walltime_s: seconds for all tasks together, without the time to fetch images; None: no limit.
     pull_limit_s: seconds that the images of all tasks together may take to be fetched; None: no limit.
     grace_s: seconds between the warning signal and the kill.
@@ -76,6 +80,11 @@ class ExecutionPlan:
     memory_mib: int
     walltime_s: Optional[int]
     grace_s: int = 10
+    most_cpus: Optional[int] = None
+    memory_mib_per_cpu: Optional[int] = None
+    task_retries: int = 0
+    goes_on: bool = False
+    forgives: bool = False
     api: str = ""
     disk_mib: Optional[int] = None
     inputs: Tuple[PlannedInput, ...] = ()

@@ -57,6 +57,7 @@ class Reason(str, enum.Enum):
     WALLTIME_EXCEEDED = "WalltimeExceeded"
     MEMORY_EXCEEDED = "MemoryExceeded"
     DISK_EXCEEDED = "DiskExceeded"
+    QUEUE_TIME_EXCEEDED = "QueueTimeExceeded"
     DELETED_BY_USER = "DeletedByUser"
     DELETED_BY_OPERATOR = "DeletedByOperator"
     INTERRUPTED = "Interrupted"
@@ -134,6 +135,11 @@ MEANINGS = {
     ),
     Reason.DISK_EXCEEDED: Meaning(
         "The job kept more than its disk of {limit} on the worker.", Blame.USER, "Ask for more resources.disk."
+    ),
+    Reason.QUEUE_TIME_EXCEEDED: Meaning(
+        "The job waited longer than its policies.maximumTimeInQueue for a worker.",
+        Blame.USER,
+        "Let it wait longer, or ask for less.",
     ),
     Reason.DELETED_BY_USER: Meaning("The job was deleted by the user.", Blame.USER),
     Reason.DELETED_BY_OPERATOR: Meaning("The job was deleted by an operator.", Blame.PLATFORM, "Ask the operator why."),

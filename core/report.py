@@ -40,7 +40,8 @@ class TaskReport:
     """One task that was started, or whose image could not be had.
 
     exit_code: as the command gave it, 128 + signal when a signal ended it; None: never started.
-    pull_s: seconds to fetch the image, None when it was there already. cpu_s: user and system seconds.
+    retries: how often it was run again because it had failed; the exit code is that of the last run, the times are
+    those of all. pull_s: seconds to fetch the image, None when it was there already. cpu_s: user and system seconds.
     max_rss_kib: peak resident size in KiB. Unknown figures are None, not 0.
     """
 
@@ -53,6 +54,7 @@ class TaskReport:
     wall_s: Optional[float] = None
     cpu_s: Optional[float] = None
     max_rss_kib: Optional[int] = None
+    retries: int = 0
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,9 @@ DELETED_BY_USER = "deleted by the user"
 DELETED_BY_OPERATOR = "deleted by an operator"
 """What RemoveReason begins with when the API removed the job."""
 
+TOO_LONG_IN_QUEUE = "the job waited longer than it may"
+"""The same when its own policy removed it."""
+
 _LONGEST_SENTENCE = 1000
 
 _OF_WAITING = {
@@ -54,6 +57,7 @@ _OF_OUTCOME = {
 _OF_REMOVAL = {
     DELETED_BY_USER: (Status.DELETED, Reason.DELETED_BY_USER),
     DELETED_BY_OPERATOR: (Status.DELETED, Reason.DELETED_BY_OPERATOR),
+    TOO_LONG_IN_QUEUE: (Status.KILLED, Reason.QUEUE_TIME_EXCEEDED),
     "": (Status.DELETED, Reason.INTERRUPTED),
 }
 """A removed job by the beginning of HTCondor's reason."""
@@ -171,5 +175,5 @@ def _limit(ad: JobAd, reason: Reason) -> str:
     if reason is Reason.WALLTIME_EXCEEDED:
         seconds = number(ad, classads.WALLTIME)
         return "unknown length" if seconds is None else units.plainly(seconds)
-    mib = number(ad, classads.REQUEST_MEMORY)
+    mib = number(ad, classads.MEMORY_PROVISIONED) or number(ad, classads.REQUEST_MEMORY)
     return "unknown size" if mib is None else f"{units.memory_gb(mib):g} GB"

@@ -131,7 +131,7 @@ def _provisioned(ad: JobAd) -> dict[str, float]:
 
 
 def _task(task: TaskReport, report: ExecutionReport) -> dict[str, Any]:
-    shown: dict[str, Any] = {"retries": 0}
+    shown: dict[str, Any] = {"retries": task.retries}
     _add(shown, "exitCode", task.exit_code)
     if task.pull_s is not None:
         _add(shown, "imagePullStatus", "completed")

@@ -15,6 +15,7 @@ from typing import Dict, Mapping, Optional, Tuple
 _CLUSTER_ID = "clusterid"
 _MACHINE = "machine"
 _DISK = "disk"
+_CPUS = "cpus"
 _TASK_NETWORK = "prominencetasknetwork"
 _RUNTIMES = "prominenceruntimes"
 _APPTAINER = "prominenceapptainer"
@@ -25,8 +26,8 @@ _UNDEFINED = "undefined"
 class Surroundings:
     """job_id: the ClusterId, "" outside HTCondor. host: the execute point's name. network: what tasks may reach.
 
-    runtimes: those that the worker is known to have, as it has told HTCondor; None: it has told nothing. disk_kib: the
-    slot's; None: it has not told that either. apptainer: the version that it has told, "" if it has not.
+    runtimes: those that the worker is known to have, as it has told HTCondor; None: it has told nothing. disk_kib,
+    cpus: the slot's; None: it has not told them either. apptainer: the version that it has told, "" if it has not.
     """
 
     sandbox: Path
@@ -36,6 +37,7 @@ class Surroundings:
     runtimes: Optional[Tuple[str, ...]] = None
     disk_kib: Optional[int] = None
     apptainer: str = ""
+    cpus: Optional[int] = None
 
 
 def surroundings(environment: Mapping[str, str], host: str) -> Surroundings:
@@ -50,6 +52,7 @@ def surroundings(environment: Mapping[str, str], host: str) -> Surroundings:
         runtimes=_names(machine.get(_RUNTIMES, _UNDEFINED)),
         disk_kib=_whole(machine.get(_DISK, _UNDEFINED)),
         apptainer=machine.get(_APPTAINER, "").replace(_UNDEFINED, ""),
+        cpus=_whole(machine.get(_CPUS, _UNDEFINED)),
     )
 
 

@@ -92,6 +92,10 @@ class Machine:
     def disk_kib(self) -> Optional[int]:
         return self.place.disk_kib
 
+    @property
+    def cpus(self) -> Optional[int]:
+        return self.place.cpus
+
     def works(self) -> List[str]:
         """The runtimes that this worker can promise, each tried out."""
         found = self.find(RUNTIMES).runtimes

@@ -57,6 +57,10 @@ class Worker(Protocol):
     def disk_kib(self) -> Optional[int]:
         """What the job may keep on its disk; None: nobody knows."""
 
+    @property
+    def cpus(self) -> Optional[int]:
+        """The cores of the job's slot; None: nobody knows."""
+
     def find(self, wanted: Sequence[str]) -> Found:
         """Which of these runtimes work here. Raises WorkerLost where one does not that is known to have worked."""
 
@@ -78,7 +82,7 @@ def run(
     story = _Story(worker, publish, now())
     failure: Optional[Failure] = None
     try:
-        plan = read_plan()
+        plan = fitted(read_plan(), worker.cpus)
         found = worker.find(_wanted(plan))
         story.tell(runtime_versions=found.versions)
         bench = Bench(found.runtimes, worker.workspace(found.runtimes), worker.job_id, worker.disk_kib)
@@ -97,6 +101,15 @@ def run(
         traceback.print_exc()
         failure = _failed(f"{type(error).__name__}: {error}")
     return story.end(failure, now())
+
+
+def fitted(plan: ExecutionPlan, cpus: Optional[int]) -> ExecutionPlan:
+    """The plan with the cores, and the memory that goes with them, that the job has got of a slot of so many."""
+    if plan.most_cpus is None or cpus is None:
+        return plan
+    got = max(plan.cpus, min(cpus, plan.most_cpus))
+    per_cpu = plan.memory_mib_per_cpu
+    return replace(plan, cpus=got, memory_mib=plan.memory_mib if per_cpu is None else got * per_cpu)
 
 
 class _Story:

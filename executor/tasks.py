@@ -1,4 +1,4 @@
-"""The job's tasks, one after the other, up to the first that fails."""
+"""The job's tasks, one after the other, up to the first that fails, if the plan does not say otherwise."""
 
 from __future__ import annotations
 
@@ -54,19 +54,46 @@ class Bench:
 
 
 def run_tasks(plan: ExecutionPlan, bench: Bench, stop: Stop, progress: Progress) -> Optional[Failure]:
-    """Run them; why they did not all succeed. `progress` hears of each task that has ended."""
+    """Run them; why the job did not succeed. `progress` hears of each task that has ended."""
     done: Tuple[TaskReport, ...] = ()
+    first: Optional[Failure] = None
     for number in range(len(plan.tasks)):
-        left = _Left(
-            run_s=left_s(plan.walltime_s, (one.wall_s for one in done)),
-            pull_s=left_s(plan.pull_limit_s, (one.pull_s for one in done)),
-        )
-        report, failure = _run_task(plan, number, bench, left, stop)
+        report, failure = _run_until_it_succeeds(plan, number, bench, done, stop)
         done += (report,)
         progress(done)
-        if failure:
+        if failure and failure.outcome not in _OF_A_TASK:
             return failure
-    return None
+        first = first or failure
+        if failure and not plan.goes_on:
+            break
+    return None if plan.forgives else first
+
+
+_OF_A_TASK = (Outcome.TASK_FAILED, Outcome.OUT_OF_MEMORY)
+"""A task's own failures: any other ends the job, whatever its policies are."""
+
+
+def _run_until_it_succeeds(
+    plan: ExecutionPlan, number: int, bench: Bench, done: Tuple[TaskReport, ...], stop: Stop
+) -> Tuple[TaskReport, Optional[Failure]]:
+    report, failure = _run_task(plan, number, bench, _left(plan, done), stop)
+    while failure and failure.reason is Reason.TASK_FAILED and report.retries < plan.task_retries:
+        again, failure = _run_task(plan, number, bench, _left(plan, (*done, report)), stop)
+        report = _together(report, again)
+    return report, failure
+
+
+def _together(before: TaskReport, again: TaskReport) -> TaskReport:
+    """One report of several runs of a task. Of what one of them does not know the whole is not known."""
+    cpu, rss = (before.cpu_s, again.cpu_s), (before.max_rss_kib, again.max_rss_kib)
+    return replace(
+        again,
+        pull_s=before.pull_s,
+        wall_s=round((before.wall_s or 0) + (again.wall_s or 0), 3),
+        cpu_s=None if None in cpu else sum(value or 0 for value in cpu),
+        max_rss_kib=None if None in rss else max(value or 0 for value in rss),
+        retries=before.retries + 1,
+    )
 
 
 @dataclass(frozen=True)
@@ -75,6 +102,13 @@ class _Left:
 
     run_s: Optional[float]
     pull_s: Optional[float]
+
+
+def _left(plan: ExecutionPlan, done: Tuple[TaskReport, ...]) -> _Left:
+    return _Left(
+        run_s=left_s(plan.walltime_s, (one.wall_s for one in done)),
+        pull_s=left_s(plan.pull_limit_s, (one.pull_s for one in done)),
+    )
 
 
 def _run_task(

@@ -45,7 +45,7 @@ _ATTRIBUTE_OF = {
 }
 """What the submit language's commands are called in a job's ad, as far as a change can touch them."""
 
-_UNSAID = {"priority": "0"}
+_UNSAID = {"priority": "0", "periodic_remove": "false"}
 """What a command that is not given means, where that is a value of its own."""
 
 
@@ -61,7 +61,9 @@ def edits(old: JobSpec, new: JobSpec, uid: str, account: Account, site: Site) ->
     """What becomes of the job's ad: expressions by attribute."""
     before, after = (describe(spec, uid, account, "/", site).commands for spec in (old, new))
     commands = {
-        name: after.get(name, "undefined") for name in {**before, **after} if before.get(name) != after.get(name)
+        name: after.get(name, _UNSAID.get(name, "undefined"))
+        for name in {**before, **after}
+        if before.get(name) != after.get(name)
     }
     return {_attribute(name): expression for name, expression in commands.items()}
 

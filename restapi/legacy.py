@@ -35,11 +35,37 @@ def token(authorization: str) -> str:
     return words[1] if len(words) == 2 else ""
 
 
+_SPELLED_OTHERWISE = {"ignoreTaskTailures": "ignoreTaskFailures"}
+"""As the published client's library writes a policy."""
+
+_AS_WITHOUT_IT: Mapping[str, Any] = {
+    "autoScalingType": (None, "none"),
+    "maximumIdleTimePerResource": (0,),
+    "preemptible": (False,),
+    "runSerialTasksOnAllNodes": (False,),
+}
+"""Policies that do not exist here, with the values that ask for what happens anyway: jobs in files hold them."""
+
+
 def job(body: Any) -> Any:
     """A job as old clients and files spell it, in our spelling. What is no job at all is left as it is."""
     if not isinstance(body, dict):
         return body
-    return {key: value for key, value in body.items() if not _says_nothing(key, value)}
+    said = {key: value for key, value in body.items() if not _says_nothing(key, value)}
+    if isinstance(said.get("policies"), dict):
+        said["policies"] = _policies(said["policies"])
+    return said
+
+
+def _policies(written: Mapping[str, Any]) -> dict[str, Any]:
+    """The right spelling counts where both are there."""
+    said = {key: value for key, value in written.items() if not _asks_for_nothing(key, value)}
+    others = {right: said.pop(wrong) for wrong, right in _SPELLED_OTHERWISE.items() if wrong in said}
+    return {**others, **said}
+
+
+def _asks_for_nothing(policy: str, value: Any) -> bool:
+    return any(type(value) is type(nothing) and value == nothing for nothing in _AS_WITHOUT_IT.get(policy, ()))
 
 
 def upload(parameters: Mapping[str, list[str]]) -> dict[str, str]:

@@ -19,11 +19,14 @@ from prominence.restapi.summary import Summary
 
 ALWAYS = frozenset({"id", "name", "status", "statusReason", "statusReasonCode", "exitCode", "group", "labels"})
 _FILES = frozenset({"inputs", "artifacts", "outputFiles", "outputDirs"})
-DETAILS = _FILES | {"resources", "priority", "execution", "attempts"}
+DETAILS = _FILES | {"resources", "policies", "priority", "execution", "attempts"}
 FIELDS = ALWAYS | DETAILS | {"tasks", "events"}
 """What can be told of a job, and what of it in detail only."""
 
 _OF_OTHERS = {"image", "runtime"}
+
+_IN_PLACE_OF = {"cpusRange": ("cpus",), "cpusOptions": ("cpus",), "memoryPerCpu": ("memory",)}
+"""Of resources those that stand for another."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ def _is_told(name: str, value: Any) -> bool:
 def _details(job: Job) -> dict[str, Any]:
     return {
         "resources": _resources(job),
+        "policies": job.spec.policies.model_dump(exclude_defaults=True) if job.spec is not None else None,
         "priority": job.ad.get(classads.PRIORITY) or None,
         "execution": job.view.execution,
         "attempts": [attempt.shown() for attempt in job.attempts],
@@ -117,12 +121,18 @@ def _output(output: Output) -> dict[str, Any]:
 
 
 def _resources(job: Job) -> dict[str, Any]:
-    if job.spec is not None:
-        asked = job.spec.resources.model_dump(exclude_none=True)
-    else:
-        asked = {
-            "cpus": job.ad.get(classads.REQUEST_CPUS, 0),
-            "memory": units.memory_gb(int(job.ad.get(classads.REQUEST_MEMORY, 0))),
-            "disk": units.disk_gb(int(job.ad.get(classads.REQUEST_DISK, 0))),
-        }
-    return {name: int(value) if value == int(value) else value for name, value in asked.items()}
+    """As the job asks, and what the site has given it where it says nothing."""
+    given = {
+        "cpus": job.ad.get(classads.REQUEST_CPUS, 0),
+        "memory": units.memory_gb(int(job.ad.get(classads.REQUEST_MEMORY, 0))),
+        "disk": units.disk_gb(int(job.ad.get(classads.REQUEST_DISK, 0))),
+    }
+    asked = job.spec.resources.model_dump(exclude_none=True) if job.spec is not None else {}
+    said = {name for field in asked for name in _IN_PLACE_OF.get(field, (field,))}
+    shown = {**{name: value for name, value in given.items() if name not in said}, **asked}
+    return {name: _short(value) for name, value in shown.items()}
+
+
+def _short(value: Any) -> Any:
+    """Whole numbers without a point, as old clients expect them."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value

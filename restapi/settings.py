@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from prominence.core.keyvalue.port import LARGEST_VALUE
 from prominence.core.settings import Settings
@@ -33,6 +33,13 @@ class JobSettings(Settings):
         default=Path("/opt/prominence/executor.pyz"), description="The program that travels with each job."
     )
     default_walltime: int = Field(default=720, ge=1, description="Minutes, for jobs that ask for none.")
+    default_cpus: int = Field(default=1, ge=1, description="Cores, for jobs that ask for none.")
+    default_memory: float = Field(default=1, gt=0, description="GB, for jobs that ask for none.")
+    default_disk: float = Field(default=10, gt=0, description="GB, for jobs that ask for none.")
+    max_walltime: int | None = Field(default=None, ge=1, description="Minutes that a job may ask for; absent: any.")
+    max_cpus: int | None = Field(default=None, ge=1, description="Cores that a job may ask for; absent: any number.")
+    max_memory: float | None = Field(default=None, gt=0, description="GB that a job may ask for; absent: any.")
+    max_disk: float | None = Field(default=None, gt=0, description="GB that a job may ask for; absent: any.")
     max_attempts: int = Field(default=5, ge=1, description="How often a job may be started before it is held.")
     lease_s: int = Field(default=60, ge=10, description="For so long a job waits for a worker that has gone silent.")
     grace_s: int = Field(default=10, ge=1, description="Between the warning to a task and its end.")
@@ -51,6 +58,14 @@ class JobSettings(Settings):
         "when its user is in several.",
     )
 
+    @model_validator(mode="after")
+    def _defaults_may_be_asked_for(self) -> Self:
+        for name in ("cpus", "memory", "disk", "walltime"):
+            most = getattr(self, f"max_{name}")
+            if most is not None and getattr(self, f"default_{name}") > most:
+                raise ValueError(f"default_{name} is more than max_{name}")
+        return self
+
     def site(self, api: str) -> Site:
         """For the translation. api: the API's address, as workers know it."""
         return Site(
@@ -63,6 +78,13 @@ class JobSettings(Settings):
             overhead_s=self.overhead_s,
             default_group=self.default_group,
             api=api,
+            default_cpus=self.default_cpus,
+            default_memory=self.default_memory,
+            default_disk=self.default_disk,
+            max_cpus=self.max_cpus,
+            max_memory=self.max_memory,
+            max_disk=self.max_disk,
+            max_walltime=self.max_walltime,
         )
 
 

@@ -7,12 +7,13 @@ from typing import Any
 
 from prominence.core.job import JobSpec
 from prominence.core.machines import CloudStatus, Flavour, Size, Worker, WorkerRequest
+from prominence.core.resources import Resources
 from prominence.core.snapshot import Demand, ExecutePoint, PoolSnapshot
 from prominence.core.validation import parse
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 
-_RESOURCES = ("nodes", "cpus", "memory", "disk", "walltime")
+_RESOURCES = tuple(Resources.model_fields)
 
 
 def minutes(count: float) -> timedelta:

@@ -28,11 +28,8 @@ RUNTIMES = ("apptainer", "singularity", "docker", "podman", "udocker")
 @click.argument("image")
 @click.argument("command", nargs=-1)
 @click.option("--name", help="A name for the job.")
-@click.option("--cpus", type=int, default=1, show_default=True, help="Cores.")
-@click.option("--memory", type=float, default=1, show_default=True, help="Memory in GB.")
-@click.option("--disk", type=float, default=10, show_default=True, help="Scratch disk in GB.")
-@click.option("--nodes", type=int, default=1, show_default=True, help="Number of nodes.")
-@click.option("--walltime", type=int, help="Minutes that the job may run. Default: as the service has it.")
+@options.resources
+@options.policies
 @click.option("--env", type=options.Pair(), multiple=True, help="An environment variable. May be repeated.")
 @click.option("--label", type=options.Pair(), multiple=True, help="A label to find the job by. May be repeated.")
 @click.option("--workdir", help="Working directory in the container.")
@@ -50,7 +47,7 @@ def create(surroundings: Surroundings, /, **said: Any) -> None:
       prominence create python:3.12 "python -c 'print(6 * 7)'"
       prominence create --wait python:3.12 -- python -c 'print(6 * 7)'
 
-    Without a command the image's own entry point runs.
+    Without a command the image's own entry point runs. What you do not ask for is as the service has it.
     """
     task = {
         "image": said["image"],
@@ -59,8 +56,9 @@ def create(surroundings: Surroundings, /, **said: Any) -> None:
         "env": dict(said["env"]),
         "workdir": said["workdir"],
     }
-    resources = {key: said[key] for key in ("nodes", "cpus", "memory", "disk", "walltime")}
-    job = documents.job(task, resources, said["name"], said["label"])
+    resources = {key: said[name] for name, key in options.RESOURCES.items()}
+    policies = {key: said[name] for name, key in options.POLICIES.items()}
+    job = documents.job(task, resources, said["name"], said["label"], policies)
     if said["dry_run"]:
         click.echo(render.as_json(job))
     else:

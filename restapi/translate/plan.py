@@ -8,6 +8,7 @@ from prominence.core import commandline, units
 from prominence.core.files import Artifact, file_name, is_web_address
 from prominence.core.job import JobSpec, Runtime, Task
 from prominence.core.plan import ExecutionPlan, PlannedArtifact, PlannedInput, PlannedTask
+from prominence.restapi.translate.needs import needs
 from prominence.restapi.translate.site import Site
 
 HOME = "/home/user"
@@ -30,16 +31,22 @@ RUNTIMES: dict[Runtime | None, tuple[str, ...]] = {
 
 def plan(spec: JobSpec, uid: str, site: Site) -> ExecutionPlan:
     """The orders for this job."""
+    needed = needs(spec.resources, site)
     return ExecutionPlan(
         job=uid,
         name=spec.name,
         tasks=tuple(_task(task) for task in spec.tasks),
-        cpus=spec.resources.cpus,
-        memory_mib=units.memory_mib(spec.resources.memory),
+        cpus=needed.cpus,
+        most_cpus=needed.most_cpus,
+        memory_mib=needed.memory_mib,
+        memory_mib_per_cpu=needed.memory_mib_per_cpu,
+        task_retries=spec.policies.maximumTaskRetries,
+        goes_on=spec.policies.ignoreTaskFailures,
+        forgives=spec.policies.reportJobSuccessOnTaskFailure,
         walltime_s=site.walltime_s(spec),
         grace_s=site.grace_s,
         api=site.api if uses_objects(spec) else "",
-        disk_mib=units.mib_needed(units.disk_kib(spec.resources.disk)),
+        disk_mib=units.mib_needed(needed.disk_kib),
         inputs=tuple(PlannedInput(file.filename, file.content, file.executable) for file in spec.inputs),
         artifacts=tuple(_artifact(artifact) for artifact in spec.artifacts),
         output_files=spec.outputFiles,

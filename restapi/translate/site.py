@@ -10,8 +10,9 @@ from prominence.core.job import JobSpec
 
 @dataclass(frozen=True)
 class Site:
-    """executor: path of the program that travels with each job. default_walltime: minutes, for jobs that name none.
+    """executor: path of the program that travels with each job. default_...: for jobs that name none.
 
+    max_...: what a job may ask for at most, None for no limit. Walltimes are in minutes, memory and disk in GB.
     max_attempts: how often a job may be started before it is held. job_lease_s: how long HTCondor waits for a worker
     that has fallen silent. grace_s: between the warning and the end of a task. pull_limit_s: what fetching its images
     may add to a job's walltime; overhead_s: what all else may. vacate_margin_s: what the executor needs on top of the
@@ -30,6 +31,13 @@ class Site:
     vacate_margin_s: int = 20
     default_group: str = "first"
     api: str = ""
+    default_cpus: int = 1
+    default_memory: float = 1
+    default_disk: float = 10
+    max_cpus: int | None = None
+    max_memory: float | None = None
+    max_disk: float | None = None
+    max_walltime: int | None = None
 
     def walltime_s(self, spec: JobSpec) -> int:
         """How long the job's tasks may run."""

@@ -6,14 +6,16 @@ break, a quotation mark or a `$`, so that no value ends early and nothing in it 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from prominence.core import classads, plan, report, states, units
+from prominence.core import classads, plan, report, states, units, verdict
 from prominence.core.errors import Mistake, Rejected
 from prominence.core.job import JobSpec
+from prominence.core.policies import Policies
 from prominence.restapi import summary
 from prominence.restapi.identity import Account
+from prominence.restapi.translate.needs import Needs, beyond, needs
 from prominence.restapi.translate.plan import uses_objects
 from prominence.restapi.translate.site import Site
 
@@ -24,6 +26,8 @@ JOB = "job"
 
 _IN_THE_POOL = f'regexp("^[^@]+@{classads.WORKER_DOMAIN}$", TARGET.{classads.AUTHENTICATED_IDENTITY})'
 """A slot of one of the pool's own workers: the collector notes who advertised it."""
+
+_WAITS = f"{classads.JOB_STATUS} == {states.JobStatus.IDLE:d}"
 
 
 @dataclass(frozen=True)
@@ -39,10 +43,13 @@ class SubmitDescription:
 
 def describe(spec: JobSpec, uid: str, account: Account, sandbox: str, site: Site) -> SubmitDescription:
     """How to submit this job, whose files are in the directory `sandbox`, on this account. Raises Rejected."""
+    mistakes = [*beyond(spec.resources, site), *_alike(spec.labels)]
+    if mistakes:
+        raise Rejected(mistakes)
     return SubmitDescription(
         {
             **_program(spec, sandbox, site),
-            **_needs(spec),
+            **_needs(needs(spec.resources, site)),
             **_policy(spec, site),
             **_accounting(account),
             **_attributes(spec, uid, account, site),
@@ -70,28 +77,28 @@ def _program(spec: JobSpec, sandbox: str, site: Site) -> dict[str, str]:
     }
 
 
-def _needs(spec: JobSpec) -> dict[str, str]:
-    return {
-        "request_cpus": str(spec.resources.cpus),
-        "request_memory": str(units.memory_mib(spec.resources.memory)),
-        "request_disk": str(units.disk_kib(spec.resources.disk)),
-        "requirements": _IN_THE_POOL,
+def _needs(of_job: Needs) -> dict[str, str]:
+    commands = {
+        **of_job.commands(),
+        "requirements": " && ".join([_IN_THE_POOL, *of_job.requirements()]),
         # Where it ran is asked for long after the machine is gone.
         "job_machine_attrs": classads.CLOUD,
     }
+    if of_job.most_cpus is not None:
+        commands["rank"] = classads.REQUEST_CPUS  # as many as it would get
+    return commands
 
 
 def _policy(spec: JobSpec, site: Site) -> dict[str, str]:
     allowed_s = site.walltime_s(spec) + site.pull_limit_s + site.overhead_s
-    waits = f"{classads.JOB_STATUS} == {states.JobStatus.IDLE:d}"
-    handed_back = f"{classads.EXIT_BY_SIGNAL} && {classads.EXIT_SIGNAL} == {report.HANDED_BACK_BY}"
+    retries = spec.policies.maximumRetries
     return {
+        **_queueing(spec.policies),
         # A job that takes its workers down with it must not do so for ever. One that runs is left to run.
-        "periodic_hold": f"{classads.STARTS} >= {site.max_attempts} && {waits}",
+        "periodic_hold": f"{classads.STARTS} >= {site.max_attempts + retries} && {_WAITS}",
         "periodic_hold_reason": classads.quote("the job was started too often"),
         "periodic_hold_subcode": str(states.TOO_MANY_ATTEMPTS),
-        # An executor whose worker has failed it ends by this signal, and the job runs elsewhere.
-        "on_exit_remove": f"({handed_back}) =!= true",
+        "on_exit_remove": _is_over(retries),
         # Behind the executor's own clock. Not allowed_execute_duration: HTCondor 23.9 does not enforce that one.
         "allowed_job_duration": str(allowed_s),
         "job_lease_duration": str(site.job_lease_s),
@@ -102,6 +109,26 @@ def _policy(spec: JobSpec, site: Site) -> dict[str, str]:
         "leave_in_queue": "false",
         "notification": "never",
     }
+
+
+def _queueing(policies: Policies) -> dict[str, str]:
+    """For how long the job waits, and before whom."""
+    commands = {"priority": str(policies.priority)} if policies.priority else {}
+    if policies.maximumTimeInQueue > 0:
+        limit_s = units.seconds(policies.maximumTimeInQueue)
+        commands["periodic_remove"] = f"{_WAITS} && time() - {classads.ENTERED_STATUS_AT} > {limit_s}"
+        commands[f"My.{classads.PERIODIC_REMOVE_REASON}"] = classads.quote(verdict.TOO_LONG_IN_QUEUE)
+    return commands
+
+
+def _is_over(retries: int) -> str:
+    """Whether a job whose executor has ended is not to run again."""
+    # An executor whose worker has failed it ends by this signal, and the job runs elsewhere.
+    handed_back = f"{classads.EXIT_BY_SIGNAL} && {classads.EXIT_SIGNAL} == {report.HANDED_BACK_BY}"
+    is_final = f"({handed_back}) =!= true"
+    if retries == 0:
+        return is_final
+    return f"{is_final} && ({classads.EXIT_CODE} =?= 0 || {classads.COMPLETIONS} > {retries})"
 
 
 def _accounting(account: Account) -> dict[str, str]:
@@ -118,7 +145,7 @@ def _attributes(spec: JobSpec, uid: str, account: Account, site: Site) -> dict[s
         classads.JOB_NAME: spec.name,
         classads.IDENTITY: account.user,
         classads.GROUP: account.group,
-        **_labels(spec),
+        **{classads.label(key): value for key, value in spec.labels.items()},
     }
     short = summary.write(summary.summary(spec))
     if short is not None:
@@ -127,17 +154,13 @@ def _attributes(spec: JobSpec, uid: str, account: Account, site: Site) -> dict[s
     return {**attributes, f"My.{classads.WALLTIME}": str(site.walltime_s(spec))}
 
 
-def _labels(spec: JobSpec) -> dict[str, str]:
+def _alike(labels: Iterable[str]) -> Iterator[Mistake]:
     """ClassAds do not tell Upper case from lower: of two labels that differ in nothing else one would be lost."""
     seen: dict[str, str] = {}
-    mistakes = []
-    for key in spec.labels:
+    for key in labels:
         if key.lower() in seen:
-            mistakes.append(Mistake(f"labels.{key}", f"differs from {seen[key.lower()]} in upper and lower case only"))
+            yield Mistake(f"labels.{key}", f"differs from {seen[key.lower()]} in upper and lower case only")
         seen.setdefault(key.lower(), key)
-    if mistakes:
-        raise Rejected(mistakes)
-    return {classads.label(key): value for key, value in spec.labels.items()}
 
 
 def _path(path: str) -> str:

@@ -42,6 +42,25 @@ def test_create_sends_what_was_said() -> None:
     }
 
 
+def test_create_sends_ranges_and_policies() -> None:
+    api = FakeApi()
+    sizes = ["--cpus-range", "2, 8", "--memory-per-cpu", "1.5"]
+    words = ["--retries", "3", "--task-retries", "1", "--max-time-in-queue", "60", "--priority", "0"]
+    assert run_command(api, "create", *sizes, *words, "a").exit_code == 0
+    assert sent(api) == {
+        "tasks": [{"image": "a"}],
+        "resources": {"nodes": 1, "cpusRange": [2, 8], "memoryPerCpu": 1.5},
+        "policies": {"maximumRetries": 3, "maximumTaskRetries": 1, "maximumTimeInQueue": 60, "priority": 0},
+    }
+
+
+@pytest.mark.parametrize("text", ["2", "2,", "2,3,4", "a,b", "-1,2", "1.5,2"])
+def test_two_numbers_are_two_numbers(text: str) -> None:
+    result = run_command(FakeApi(), "create", "--cpus-options", text, "a")
+    assert result.exit_code != 0
+    assert "is not two whole numbers" in result.stderr
+
+
 @settings(max_examples=20, deadline=None)
 @given(
     st.dictionaries(st.text(min_size=1).filter(lambda name: "=" not in name and not name.startswith("-")), st.text())

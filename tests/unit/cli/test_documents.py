@@ -42,19 +42,19 @@ def test_several_words_of_a_command_stay_apart(words: list[str]) -> None:
 
 
 def test_what_was_not_said_is_left_to_the_api() -> None:
-    document = job({"image": "a", "cmd": None, "env": {}}, {"cpus": 1, "walltime": None}, None, [])
+    document = job({"image": "a", "cmd": None, "env": {}}, {"cpus": 1, "walltime": None}, None, [], {"priority": None})
     assert document == {"tasks": [{"image": "a"}], "resources": {"cpus": 1}}
 
 
 def test_whole_numbers_are_written_without_a_point() -> None:
-    document = job({"image": "a"}, {"memory": 4.0, "disk": 0.5}, "n", [("k", "v")])
+    document = job({"image": "a"}, {"memory": 4.0, "disk": 0.5}, "n", [("k", "v")], {})
     assert json.dumps(document["resources"]) == '{"memory": 4, "disk": 0.5}'
 
 
 def test_a_job_from_options_is_one_that_the_service_takes() -> None:
     task = {"image": "python:3.12", "cmd": "true", "env": {"A": "b=c"}, "workdir": "/tmp", "runtime": "docker"}
     resources = {"nodes": 1, "cpus": 2, "memory": 4.0, "disk": 10.0, "walltime": 5}
-    spec = parse(JobSpec, job(task, resources, "n", [("k", "v")]))
+    spec = parse(JobSpec, job(task, resources, "n", [("k", "v")], {"maximumRetries": 1}))
     assert spec.tasks[0].env == {"A": "b=c"}
 
 

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from prominence.core import units
 from prominence.core.errors import Rejected
 from prominence.core.job import JobSpec
+from prominence.core.policies import Policies
+from prominence.core.resources import Resources
 from prominence.core.validation import parse
 
 
@@ -30,8 +32,8 @@ def complaints_about_task(**changes: Any) -> list[str]:
 def test_a_job_needs_tasks_and_resources_only() -> None:
     job = parse(JobSpec, {"tasks": [{"image": "busybox"}], "resources": {}})
     assert (job.name, job.labels, job.tasks[0].cmd, job.tasks[0].env) == ("", {}, None, {})
-    assert (job.resources.cpus, job.resources.memory, job.resources.disk) == (1, 1, 10)
-    assert job.resources.walltime is None
+    assert job.resources.model_dump(exclude_none=True) == {"nodes": 1}
+    assert job.policies == Policies()
 
 
 def test_five_mistakes_are_all_named_at_once() -> None:
@@ -93,6 +95,35 @@ def test_a_wrong_task_is_not_called_a_missing_one() -> None:
         (job_json(memory=2_000_001), "resources.memory: must be at most 2000000"),
         (job_json(disk=-1), "resources.disk: must be more than 0"),
         (job_json(disk=1e300), "resources.disk: must be at most 2000000"),
+        (job_json(resources={"cpusRange": [4, 2]}), "resources.cpusRange: must be two numbers, the smaller one first"),
+        (job_json(resources={"cpusRange": [4]}), "resources.cpusRange: must be two numbers, the smaller one first"),
+        (
+            job_json(resources={"cpusOptions": [1, 2, 3]}),
+            "resources.cpusOptions: must be two numbers, the smaller one first",
+        ),
+        (job_json(resources={"cpusOptions": 2}), "resources.cpusOptions: must be a list"),
+        (job_json(resources={"cpusOptions": [0, 2]}), "resources.cpusOptions[0]: must be at least 1"),
+        (job_json(resources={"cpusRange": [1, 2.5]}), "resources.cpusRange[1]: must be a whole number"),
+        (job_json(resources={"cpusRange": [1, True]}), "resources.cpusRange[1]: must be a whole number"),
+        (job_json(resources={"cpusRange": ["1", 2]}), "resources.cpusRange[0]: must be a whole number"),
+        (job_json(cpusRange=[1, 2]), "resources.cpusRange: cannot be given together with cpus"),
+        (
+            job_json(resources={"cpusRange": [1, 2], "cpusOptions": [1, 2]}),
+            "resources.cpusOptions: cannot be given together with cpusRange",
+        ),
+        (job_json(memoryPerCpu=1), "resources.memoryPerCpu: cannot be given together with memory"),
+        (job_json(resources={"memoryPerCpu": 0}), "resources.memoryPerCpu: must be more than 0"),
+        (
+            job_json(resources={"memoryPerCpu": 2_000_000, "cpusRange": [1, 2]}),
+            "resources.memoryPerCpu: must be at most 2000000 GB for all 2 cores together",
+        ),
+        (job_json(policies={"maximumRetries": 7}), "policies.maximumRetries: must be at most 6"),
+        (job_json(policies={"maximumTaskRetries": -1}), "policies.maximumTaskRetries: must be at least 0"),
+        (job_json(policies={"maximumTimeInQueue": -2}), "policies.maximumTimeInQueue: must be at least -1"),
+        (job_json(policies={"maximumTimeInQueue": 44641}), "policies.maximumTimeInQueue: must be at most 44640"),
+        (job_json(policies={"priority": -1}), "policies.priority: must be at least 0"),
+        (job_json(policies={"ignoreTaskFailures": "yes"}), "policies.ignoreTaskFailures: must be true or false"),
+        (job_json(policies={"autoScalingType": "dedicated"}), "policies.autoScalingType: unknown field"),
         (job_json(walltime=0), "resources.walltime: must be at least 1"),
         (job_json(walltime=10**30), "resources.walltime: must be at most 35000000"),
     ],
@@ -188,8 +219,8 @@ def test_what_is_no_name_of_an_image_is_refused(image: str) -> None:
 
 def test_a_job_too_large_for_any_machine_is_accepted() -> None:
     job = a_job(cpus=2**31 - 1, memory=2_000_000, disk=2_000_000, walltime=35_000_000)
-    assert units.memory_mib(job.resources.memory) < 2**31
-    assert units.disk_kib(job.resources.disk) // 1024 < 2**31
+    assert units.memory_mib(job.resources.memory or 0) < 2**31
+    assert units.disk_kib(job.resources.disk or 0) // 1024 < 2**31
     assert units.seconds(job.resources.walltime or 0) < 2**31
 
 
@@ -199,10 +230,11 @@ JSON = st.recursive(
     max_leaves=8,
 )
 TASKS = st.fixed_dictionaries({"image": JSON}, optional={"cmd": JSON, "env": JSON, "runtime": JSON, "workdir": JSON})
-RESOURCES = st.fixed_dictionaries({}, optional={key: JSON for key in ("nodes", "cpus", "memory", "disk", "walltime")})
+RESOURCES = st.fixed_dictionaries({}, optional={key: JSON for key in Resources.model_fields})
+POLICIES = st.fixed_dictionaries({}, optional={key: JSON for key in Policies.model_fields})
 JOBS = st.fixed_dictionaries(
     {"tasks": JSON | st.lists(TASKS, max_size=2), "resources": JSON | RESOURCES},
-    optional={"name": JSON, "labels": JSON, "other": JSON},
+    optional={"name": JSON, "labels": JSON, "policies": JSON | POLICIES, "other": JSON},
 )
 
 

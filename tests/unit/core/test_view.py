@@ -177,6 +177,11 @@ def test_a_removed_job_says_who_removed_it(said: str, reason: Reason) -> None:
     assert (seen.status, seen.reason) == (Status.DELETED, reason)
 
 
+def test_a_job_that_waited_for_too_long_was_ended_by_a_limit() -> None:
+    seen = view(an_ad(JobStatus.REMOVED, RemoveReason="the job waited longer than it may"), None, None)
+    assert (seen.status, seen.reason) == (Status.KILLED, Reason.QUEUE_TIME_EXCEEDED)
+
+
 def test_a_job_that_had_ended_is_no_other_when_it_is_taken_out_of_the_queue() -> None:
     seen = view(completed(0, JobStatus=int(JobStatus.REMOVED), RemoveReason="deleted by the user"), a_report(), None)
     assert (seen.status, seen.reason) == (Status.COMPLETED, None)

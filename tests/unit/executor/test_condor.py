@@ -17,6 +17,7 @@ MACHINE_AD = """\
 Name = "slot1_1@worker-1"
 Machine = "worker-1"
 Disk = 210740
+Cpus = 3
 ProminenceTaskNetwork = "outbound"
 ProminenceRuntimes = "apptainer docker"
 ProminenceApptainer = "1.4.5"
@@ -36,13 +37,13 @@ def test_the_ads_in_the_sandbox_tell_where_we_are(tmp_path: Path) -> None:
     )
     assert (found.sandbox, found.job_id, found.host, found.network) == (tmp_path, "17", "worker-1", "outbound")
     assert found.runtimes == ("apptainer", "docker")
-    assert (found.disk_kib, found.apptainer) == (210740, "1.4.5")
+    assert (found.disk_kib, found.cpus, found.apptainer) == (210740, 3, "1.4.5")
 
 
 def test_without_htcondor_we_are_where_we_were_started_and_reach_nothing(tmp_path: Path) -> None:
     found = surroundings({"_CONDOR_JOB_AD": str(tmp_path / "missing")}, "host")
     assert (found.sandbox, found.job_id, found.host, found.network) == (Path.cwd(), "", "host", "none")
-    assert (found.runtimes, found.disk_kib, found.apptainer) == (None, None, "")
+    assert (found.runtimes, found.disk_kib, found.cpus, found.apptainer) == (None, None, None, "")
 
 
 def test_a_worker_that_has_not_told_its_runtimes_yet_is_looked_at(tmp_path: Path) -> None:

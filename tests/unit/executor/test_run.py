@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pytest
 from builders_executor import PretendedRuntime, a_plan, a_planned_task
 
 from prominence.core.document import BadDocument
@@ -11,7 +12,7 @@ from prominence.core.reasons import Reason
 from prominence.core.report import ExecutionReport, Outcome, TransferReport
 from prominence.executor import exits
 from prominence.executor.ports import Cause, ContainerRuntime, Ended, RuntimeFailed, Stop, WorkerLost
-from prominence.executor.run import Found, run
+from prominence.executor.run import Found, fitted, run
 from prominence.executor.sandbox import Workspace
 from prominence.executor.stage_in import Progress
 from prominence.executor.tasks import Failure
@@ -44,6 +45,7 @@ class PretendedWorker:
     host = "worker-1"
     cpu_model = "Zilog Z80"
     disk_kib = 1024 * 1024
+    cpus = 3
 
     def __init__(self, *runtimes: PretendedRuntime, refuses: str = "") -> None:
         self._runtimes = runtimes
@@ -188,3 +190,17 @@ def test_a_job_that_was_stopped_keeps_nothing() -> None:
     files, last, _ = with_files(PretendedFiles(), Ended(Cause.STOPPED, 143))
     assert files.done == ["in"]
     assert last.reason is Reason.INTERRUPTED
+
+
+@pytest.mark.parametrize(
+    ("slot_cpus", "cpus", "memory_mib"), [(None, 2, 3000), (1, 2, 3000), (3, 3, 4500), (4, 4, 6000), (9, 4, 6000)]
+)
+def test_a_job_takes_of_its_slot_what_it_may(slot_cpus: int | None, cpus: int, memory_mib: int) -> None:
+    plan = a_plan(cpus=2, most_cpus=4, memory_mib=3000, memory_mib_per_cpu=1500)
+    got = fitted(plan, slot_cpus)
+    assert (got.cpus, got.memory_mib) == (cpus, memory_mib)
+
+
+def test_a_job_that_asks_for_a_number_of_cores_gets_no_more() -> None:
+    assert fitted(a_plan(cpus=2), 8) == a_plan(cpus=2)
+    assert fitted(a_plan(cpus=2, most_cpus=4, memory_mib=500), 8).memory_mib == 500

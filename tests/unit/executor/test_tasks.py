@@ -183,3 +183,71 @@ def test_only_a_task_that_ended_by_itself_with_code_0_succeeded(cause: Cause, ex
     assert (failure is None) == (cause is Cause.EXITED and exit_code == 0)
     if failure and cause is Cause.EXITED:
         assert failure.exit_code == exit_code
+
+
+FAILED = Ended(Cause.EXITED, 3)
+
+
+def test_a_task_that_fails_is_run_again_as_often_as_it_may() -> None:
+    runtime = PretendedRuntime(ends=[FAILED, FAILED])
+    failure, tasks = run(a_plan(task_retries=2), runtime)
+    assert failure is None
+    assert (tasks[0].retries, tasks[0].exit_code, len(runtime.ran)) == (2, 0, 3)
+
+
+def test_a_task_that_fails_more_often_than_it_may_makes_the_job_fail() -> None:
+    runtime = PretendedRuntime(ends=[FAILED, FAILED, FAILED])
+    failure, tasks = run(a_plan(task_retries=2), runtime)
+    assert failure and failure.exit_code == 3
+    assert (tasks[0].retries, len(runtime.ran)) == (2, 3)
+
+
+@pytest.mark.parametrize("cause", [Cause.OUT_OF_TIME, Cause.OUT_OF_MEMORY, Cause.STOPPED, Cause.NOT_STARTED])
+def test_what_would_happen_again_is_not_tried_again(cause: Cause) -> None:
+    runtime = PretendedRuntime(ends=[Ended(cause, 1)])
+    failure, tasks = run(a_plan(task_retries=2), runtime)
+    assert failure is not None
+    assert (tasks[0].retries, len(runtime.ran)) == (0, 1)
+
+
+def test_all_runs_of_a_task_count_against_the_walltime_and_are_added_up() -> None:
+    clock = Clock()
+    ends: list[Ended | Exception] = [
+        Ended(Cause.EXITED, 3, cpu_s=1.5, max_rss_kib=70),
+        Ended(Cause.EXITED, 0, cpu_s=1.0, max_rss_kib=60),
+    ]
+    runtime = PretendedRuntime(ends=ends, on_run=lambda: clock.advance(40))
+    _, tasks = run(a_plan(task_retries=1, walltime_s=100), runtime, clock=clock)
+    assert [limits.timeout_s for _, limits in runtime.ran] == [100, 60]
+    assert (tasks[0].wall_s, tasks[0].cpu_s, tasks[0].max_rss_kib) == (80, 2.5, 70)
+
+
+def test_the_first_run_tells_how_long_the_image_took_and_unknown_figures_stay_unknown() -> None:
+    clock = Clock()
+    runtime = PretendedRuntime(ends=[FAILED, Ended(Cause.EXITED, 0, cpu_s=1.0)], on_fetch=lambda: clock.advance(5))
+    _, tasks = run(a_plan(task_retries=1), runtime, clock=clock)
+    assert (tasks[0].pull_s, tasks[0].cpu_s) == (5, None)
+
+
+def test_where_failures_are_ignored_all_tasks_run_and_the_first_failure_is_told() -> None:
+    runtime = PretendedRuntime(ends=[Ended(Cause.EXITED, 0), Ended(Cause.EXITED, 3), Ended(Cause.OUT_OF_MEMORY, 137)])
+    failure, tasks = run(a_plan(*[a_planned_task()] * 4, goes_on=True), runtime)
+    assert failure == Failure(Outcome.TASK_FAILED, Reason.TASK_FAILED, 3, {"task": "1", "exit_code": "3"})
+    assert len(tasks) == 4
+
+
+@pytest.mark.parametrize("end", [Ended(Cause.OUT_OF_TIME, 1), Ended(Cause.STOPPED, 1), RuntimeFailed("no")])
+def test_what_is_no_failure_of_a_task_ends_the_job_whatever_its_policies(end: Ended | Exception) -> None:
+    runtime = PretendedRuntime(ends=[FAILED, end])
+    failure, tasks = run(a_plan(*[a_planned_task()] * 3, goes_on=True, forgives=True), runtime)
+    assert failure and failure.outcome in (Outcome.OUT_OF_TIME, Outcome.REMOVED, Outcome.SYSTEM_FAILED)
+    assert len(tasks) == 2
+
+
+@pytest.mark.parametrize(("goes_on", "ran"), [(False, 1), (True, 2)])
+def test_a_job_that_forgives_its_tasks_succeeds_when_they_fail(goes_on: bool, ran: int) -> None:
+    failure, tasks = run(
+        a_plan(*[a_planned_task()] * 2, goes_on=goes_on, forgives=True), PretendedRuntime(ends=[FAILED])
+    )
+    assert failure is None
+    assert [task.exit_code for task in tasks] == [3, 0][:ran]

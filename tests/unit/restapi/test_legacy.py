@@ -37,6 +37,24 @@ def test_a_section_that_says_something_is_not_swallowed() -> None:
     assert legacy.job(job_json(policies={"priority": 1})) == job_json(policies={"priority": 1})
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ({"ignoreTaskTailures": True}, {"ignoreTaskFailures": True}),
+        ({"ignoreTaskTailures": True, "ignoreTaskFailures": False}, {"ignoreTaskFailures": False}),
+        ({"preemptible": False, "autoScalingType": None, "maximumIdleTimePerResource": 0}, {}),
+        ({"autoScalingType": "none", "runSerialTasksOnAllNodes": False, "priority": 3}, {"priority": 3}),
+        ({"preemptible": True}, {"preemptible": True}),
+        (
+            {"preemptible": 0, "maximumIdleTimePerResource": False},
+            {"preemptible": 0, "maximumIdleTimePerResource": False},
+        ),
+    ],
+)
+def test_policies_are_read_as_they_were_meant(written: dict[str, Any], meant: dict[str, Any]) -> None:
+    assert legacy.job(job_json(policies=written)) == job_json(policies=meant)
+
+
 def test_what_was_described_can_be_submitted_again() -> None:
     described = job_json(statusReason="It waits.", statusReasonCode="Queued", exitCode=0)
     assert legacy.job(described) == job_json()

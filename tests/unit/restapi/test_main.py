@@ -67,9 +67,15 @@ def test_what_is_set_for_jobs_reaches_the_translation() -> None:
         "PROMINENCE_RESTAPI_JOBS__GRACE_S": "5",
         "PROMINENCE_RESTAPI_JOBS__PULL_LIMIT_S": "900",
         "PROMINENCE_RESTAPI_JOBS__OVERHEAD_S": "120",
+        "PROMINENCE_RESTAPI_JOBS__DEFAULT_CPUS": "2",
+        "PROMINENCE_RESTAPI_JOBS__DEFAULT_MEMORY": "0.5",
+        "PROMINENCE_RESTAPI_JOBS__MAX_DISK": "100",
+        "PROMINENCE_RESTAPI_JOBS__MAX_WALLTIME": "600",
     }
     settings = load(RestApiSettings, "restapi", environment=environment)
-    assert settings.jobs.site("") == Site("/x/executor.pyz", 60, 2, 90, 5, 900, 120)
+    assert settings.jobs.site("") == Site(
+        "/x/executor.pyz", 60, 2, 90, 5, 900, 120, default_cpus=2, default_memory=0.5, max_disk=100, max_walltime=600
+    )
 
 
 @pytest.mark.parametrize("path", ["jobs", "/jobs/$(HOME)", "/jobs\nqueue 9"])

@@ -88,3 +88,17 @@ def test_hostile_words_arrive_as_they_were_written() -> None:
 def test_a_job_can_be_kept_as_a_file_and_read_again() -> None:
     job = a_job(name="x", labels={"a": "b"}, tasks=[a_task(env={"A": 1}), a_task(runtime="docker")], memory=0.5)
     assert JobSpec.model_validate_json(job.model_dump_json(exclude_none=True)) == job
+
+
+def test_what_a_slot_decides_is_left_open() -> None:
+    job = a_job(resources={"cpusRange": [2, 8], "memoryPerCpu": 1.5})
+    whole = plan(job, UID, SITE)
+    assert (whole.cpus, whole.most_cpus, whole.memory_mib, whole.memory_mib_per_cpu) == (2, 8, 3000, 1500)
+
+
+def test_policies_about_tasks_reach_the_executor() -> None:
+    job = a_job(
+        policies={"maximumTaskRetries": 2, "ignoreTaskFailures": True, "reportJobSuccessOnTaskFailure": True},
+    )
+    whole = plan(job, UID, SITE)
+    assert (whole.task_retries, whole.goes_on, whole.forgives) == (2, True, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from pathlib import Path
 
 import builders_hostile_text as hostile_text
@@ -149,3 +150,60 @@ def test_what_is_too_long_for_an_ad_is_left_out() -> None:
 
 def test_no_environment_of_the_server_goes_with_a_job() -> None:
     assert not {"getenv", "environment", "env"} & set(submitted().commands)
+
+
+def evaluated(expression: str, **attributes: object) -> object:
+    ad = classad2.ClassAd(attributes)
+    ad["It"] = classad2.ExprTree(expression)
+    return ad.eval("It")
+
+
+SUCCESS = {"ExitBySignal": False, "ExitCode": 0}
+FAILURE = {"ExitBySignal": False, "ExitCode": 3}
+KILLED = {"ExitBySignal": True, "ExitSignal": 9}
+HANDED_BACK = {"ExitBySignal": True, "ExitSignal": 1}
+
+
+@pytest.mark.parametrize(
+    ("retries", "ended", "completions", "is_over"),
+    [
+        (0, FAILURE, 1, True),
+        (0, HANDED_BACK, 1, False),
+        (2, SUCCESS, 1, True),
+        (2, FAILURE, 2, False),
+        (2, KILLED, 2, False),
+        (2, FAILURE, 3, True),
+        (2, KILLED, 3, True),
+        (2, HANDED_BACK, 9, False),
+    ],
+)
+def test_a_job_that_has_failed_runs_again_as_often_as_it_may(
+    retries: int, ended: dict[str, object], completions: int, is_over: bool
+) -> None:
+    policy = submitted(policies={"maximumRetries": retries}).commands["on_exit_remove"]
+    assert evaluated(policy, **ended, NumJobCompletions=completions) is is_over
+
+
+def test_a_job_that_may_run_again_may_be_started_as_much_more_often() -> None:
+    policy = submitted(policies={"maximumRetries": 2}).commands["periodic_hold"]
+    most = SITE.max_attempts + 2
+    assert evaluated(policy, NumJobStarts=most - 1, JobStatus=1) is False
+    assert evaluated(policy, NumJobStarts=most, JobStatus=1) is True
+
+
+@pytest.mark.parametrize(("status", "waits_s", "removed"), [(1, 119, False), (1, 130, True), (2, 130, False)])
+def test_a_job_that_waits_longer_than_it_may_is_removed(status: int, waits_s: int, removed: bool) -> None:
+    commands = submitted(policies={"maximumTimeInQueue": 2}).commands
+    since = int(time.time()) - waits_s
+    assert evaluated(commands["periodic_remove"], JobStatus=status, EnteredCurrentStatus=since) is removed
+    assert "waited longer" in str(evaluated(commands["My.PeriodicRemoveReason"]))
+
+
+@pytest.mark.parametrize("minutes", [0, -1])
+def test_a_job_may_wait_for_as_long_as_it_takes(minutes: int) -> None:
+    assert "periodic_remove" not in submitted(policies={"maximumTimeInQueue": minutes}).commands
+
+
+def test_a_priority_is_htcondors() -> None:
+    assert submitted(policies={"priority": 7}).commands["priority"] == "7"
+    assert "priority" not in submitted().commands

@@ -1,0 +1,76 @@
+"""What a job asks of a worker, as users write it: memory and disk in GB, walltime in minutes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+
+from prominence.core.validation import Strict
+
+# HTCondor keeps cores and MiB in 32 bits, and so do we seconds. Far above any machine: a job that fits none of the
+# pool's is accepted and told so.
+_MOST_CPUS = 2**31 - 1
+_MOST_GB = 2_000_000
+_MOST_MINUTES = 35_000_000
+
+
+def _has_two(value: Any) -> Any:
+    """Said here, since it would else be called a missing field."""
+    if isinstance(value, list | tuple) and len(value) != 2:
+        raise ValueError("must be two numbers, the smaller one first")
+    return value
+
+
+Cpus = Annotated[int, Field(ge=1, le=_MOST_CPUS)]
+TwoCpus = Annotated[tuple[Cpus, Cpus], Field(strict=False), BeforeValidator(_has_two)]
+Gigabytes = Annotated[float, Field(gt=0, le=_MOST_GB, allow_inf_nan=False)]
+Minutes = Annotated[int, Field(ge=1, le=_MOST_MINUTES)]
+
+
+class Resources(Strict):
+    """Per node. What is left out is as the site has it."""
+
+    nodes: int = Field(default=1, ge=1, le=1, description="Number of nodes.")
+    cpus: Cpus | None = Field(default=None, description="Cores.")
+    cpusRange: TwoCpus | None = Field(
+        default=None,
+        description="In place of cpus: the fewest and the most cores. The job gets what the worker has free, from one "
+        "to the other; workers with more are preferred.",
+    )
+    cpusOptions: TwoCpus | None = Field(
+        default=None,
+        description="In place of cpus: two numbers of cores. The job gets the larger where a worker has it free, else "
+        "the smaller.",
+    )
+    memory: Gigabytes | None = Field(default=None, description="Memory in GB.")
+    memoryPerCpu: Gigabytes | None = Field(
+        default=None, description="In place of memory: GB for each core that the job gets."
+    )
+    disk: Gigabytes | None = Field(default=None, description="Scratch disk in GB.")
+    walltime: Minutes | None = Field(default=None, description="Minutes that all tasks together may run.")
+
+    @field_validator("cpusRange", "cpusOptions")
+    @classmethod
+    def _in_order(cls, two: tuple[int, int] | None) -> tuple[int, int] | None:
+        if two is not None and two[0] > two[1]:
+            raise ValueError("must be two numbers, the smaller one first")
+        return two
+
+    @field_validator("cpusRange", "cpusOptions", "memoryPerCpu")
+    @classmethod
+    def _alone(cls, value: Any, info: ValidationInfo) -> Any:
+        others = ("memory",) if info.field_name == "memoryPerCpu" else ("cpus", "cpusRange")
+        there = [other for other in others if other != info.field_name and info.data.get(other) is not None]
+        if value is not None and there:
+            raise ValueError(f"cannot be given together with {there[0]}")
+        return value
+
+    @field_validator("memoryPerCpu")
+    @classmethod
+    def _is_sensible(cls, value: float | None, info: ValidationInfo) -> float | None:
+        numbers = (info.data.get("cpusRange"), info.data.get("cpusOptions"), (info.data.get("cpus") or 1,))
+        most = next(found for found in numbers if found)[-1]
+        if value is not None and value * most > _MOST_GB:
+            raise ValueError(f"must be at most {_MOST_GB} GB for all {most} cores together")
+        return value

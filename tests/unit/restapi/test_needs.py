@@ -1,0 +1,103 @@
+"""What a job asks of a slot, evaluated as HTCondor does it: alone, and against slots of any size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import classad2
+import pytest
+from builders import a_job
+from builders_restapi import SITE, uids
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prominence.core.errors import Rejected
+from prominence.restapi.identity import Account
+from prominence.restapi.translate.site import Site
+from prominence.restapi.translate.submit import describe
+
+UID = next(uids())
+SMALL = st.integers(1, 16)
+
+
+def commands(site: Site = SITE, **resources: Any) -> dict[str, str]:
+    job = a_job(resources=resources)
+    return dict(describe(job, UID, Account("alice"), "/sandbox", site).commands)
+
+
+def asked(slot: dict[str, Any] | None = None, **resources: Any) -> tuple[int, int, bool]:
+    """The cores and the MiB that are asked for, and whether the slot will do."""
+    said = commands(**resources)
+    job = classad2.ClassAd()
+    for name, command in (("RequestCpus", "request_cpus"), ("RequestMemory", "request_memory")):
+        job[name] = classad2.ExprTree(said[command])
+    # What the submit language adds by itself.
+    job["Requirements"] = classad2.ExprTree(f"({said['requirements']}) && TARGET.Memory >= RequestMemory")
+    if slot is None:
+        return int(job.eval("RequestCpus")), int(job.eval("RequestMemory")), False
+    machine = classad2.ClassAd({"AuthenticatedIdentity": "w-1@workers", "SlotType": "Partitionable", **slot})
+    matched = [expression.simplify(job, machine) for expression in (job.lookup(name) for name in _ASKED)]
+    cpus, mib, fits = (literal.eval() for literal in matched)
+    return int(cpus), int(mib), fits is True
+
+
+_ASKED = ("RequestCpus", "RequestMemory", "Requirements")
+
+
+def test_a_job_that_waits_asks_for_the_fewest_cores() -> None:
+    assert asked(cpusRange=[2, 8], memoryPerCpu=1.5)[:2] == (2, 3000)
+    assert asked(cpusOptions=[4, 8], memory=3)[:2] == (4, 3000)
+
+
+@given(SMALL, SMALL, SMALL, st.integers(1, 16_000), st.sampled_from(["Partitionable", "Dynamic", "Static"]))
+def test_a_range_takes_what_a_slot_has_and_no_slot_outside_of_it(
+    a: int, b: int, cpus: int, mib: int, kind: str
+) -> None:
+    least, most = sorted((a, b))
+    slot = {"Cpus": cpus, "Memory": mib, "SlotType": kind}
+    got, memory, fits = asked(slot, cpusRange=[least, most], memoryPerCpu=1)
+    possible = [n for n in range(least, most + 1) if n <= cpus and 1000 * n <= mib]
+    whole = kind == "Partitionable" or cpus <= most
+    assert fits == (bool(possible) and whole)
+    if fits:
+        assert (got, memory) == (possible[-1], 1000 * possible[-1])
+
+
+@given(SMALL, SMALL, SMALL, st.integers(1, 16_000), st.sampled_from(["Partitionable", "Dynamic", "Static"]))
+def test_of_two_options_the_larger_is_taken_where_there_is_room(a: int, b: int, cpus: int, mib: int, kind: str) -> None:
+    small, large = sorted((a, b))
+    slot = {"Cpus": cpus, "Memory": mib, "SlotType": kind}
+    got, memory, fits = asked(slot, cpusOptions=[small, large], memoryPerCpu=1)
+    possible = [n for n in (small, large) if n <= cpus and 1000 * n <= mib]
+    whole = kind == "Partitionable" or cpus in (small, large)
+    assert fits == (bool(possible) and whole)
+    if fits:
+        assert (got, memory) == (possible[-1], 1000 * possible[-1])
+
+
+def test_of_workers_that_have_more_cores_those_are_preferred_and_other_jobs_prefer_none() -> None:
+    assert commands(cpusRange=[1, 2])["rank"] == commands(cpusOptions=[1, 2])["rank"] == "RequestCpus"
+    assert "rank" not in commands(cpus=2)
+
+
+def test_memory_for_each_core_is_multiplied_where_their_number_is_known() -> None:
+    assert commands(cpus=3, memoryPerCpu=0.5)["request_memory"] == "1500"
+
+
+def test_what_a_job_leaves_out_is_as_the_site_has_it() -> None:
+    site = Site("/executor", default_cpus=2, default_memory=0.5, default_disk=1)
+    said = commands(site)
+    assert [said[f"request_{what}"] for what in ("cpus", "memory", "disk")] == ["2", "500", "1048576"]
+
+
+def test_all_that_is_beyond_the_site_is_told_at_once() -> None:
+    site = Site("/executor", max_cpus=4, max_memory=8, max_disk=100, max_walltime=60)
+    with pytest.raises(Rejected) as caught:
+        commands(site, cpusRange=[1, 5], memoryPerCpu=2, disk=101, walltime=61)
+    assert [str(mistake) for mistake in caught.value.mistakes] == [
+        "resources.cpusRange: this site gives a job at most 4 cores",
+        "resources.memoryPerCpu: this site gives a job at most 8 GB",
+        "resources.disk: this site gives a job at most 100 GB",
+        "resources.walltime: this site gives a job at most 60 minutes",
+    ]
+    commands(site, cpusRange=[1, 4], memoryPerCpu=2, disk=100, walltime=60)
