@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 import tarfile
@@ -203,5 +204,7 @@ def until(look: Callable[[], Any], timeout_s: float, complaint: Callable[[], str
 
 
 def new_pool(home: Path, engine: docker.DockerClient, *options: str) -> RealPool:
-    """A pool with a name of its own, not yet up."""
-    return RealPool(f"test-{uuid.uuid4().hex[:8]}", home, engine, options=list(options))
+    """A pool with a name and a port of its own, not yet up: runs beside each other must not choose the same."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+    return RealPool(f"test-{uuid.uuid4().hex[:8]}", home, engine, options=["--port", port, *options])
