@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tarfile
 import tempfile
 import threading
@@ -94,7 +95,7 @@ class Registry:
                 "layers": [self._blob(layer_kind, gzip.compress(layer, mtime=0))],
             }
         ).encode()
-        self._server = ThreadingHTTPServer((address, 0), _handler(self))
+        self._server = _Server((address, 0), _handler(self))
         self.host = f"{address}:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
@@ -113,6 +114,13 @@ class Registry:
     def _blob(self, kind: str, content: bytes) -> dict[str, Any]:
         self.blobs[_digest(content)] = content
         return {"mediaType": kind, "size": len(content), "digest": _digest(content)}
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Apptainer hangs up when it has what it needs: nothing to tell of."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class HeldRegistry(Registry):
