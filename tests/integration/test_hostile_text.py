@@ -65,7 +65,7 @@ def test_any_text_reaches_the_container_unchanged(pool: RealPool, tiny_image: st
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 @quietly
-@batches(10)
+@batches(6)
 @given(found=st.lists(tasks, min_size=15, max_size=15))
 def test_very_much_of_any_text_reaches_the_container_unchanged(
     pool: RealPool, tiny_image: str, found: list[dict[str, Any]]

@@ -20,7 +20,7 @@ def test_condor_reconfig_ends_none_of_our_processes_and_no_job(pool: RealPool, t
     told = [_hangups(one) for one in machines]
     pool.inside("access-point", "condor_reconfig", "-all")
     until(lambda: all(_hangups(one) > count for one, count in zip(machines, told, strict=True)), 30)
-    assert [_processes(one) for one in machines] == before
+    assert [_processes(one) for one in machines] == before, (pool.state / "log/imc/imc.log").read_text()[-6000:]
     assert pool.describe(job)["status"] == "running"
     assert [container.id for container in pool.containers("task")] == [task.id]
     assert pool.request("DELETE", f"/jobs/{job}").status_code == 200
