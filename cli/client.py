@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
-from types import TracebackType
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from types import MappingProxyType, TracebackType
 from typing import Any, Literal, Self
 
 import requests
@@ -25,6 +26,17 @@ Sink = Callable[[bytes], object]
 
 _PIECE = 64 * 1024
 _PER_PAGE = 1000
+
+NOTHING: Mapping[Stream, int] = MappingProxyType({})
+"""Of no stream is anything known."""
+
+
+@dataclass(frozen=True)
+class News:
+    """job: None where it is as before. version: "" where the API cannot tell."""
+
+    job: Job | None
+    version: str
 
 
 class ProminenceClient:
@@ -85,6 +97,22 @@ class ProminenceClient:
             raise NoSuchJob(job_id)
         return found[0]
 
+    def watch_job(self, job_id: int, known: str = "", wait_s: int = 0, read: Mapping[Stream, int] = NOTHING) -> News:
+        """The job, at once if its version is not `known`, else as soon as there is news; after `wait_s` in any case.
+
+        read: how many bytes of its output are known; more, or fewer, are news as well. Raises NoSuchJob.
+        """
+        query = [("wait", str(wait_s)), *((stream, str(size)) for stream, size in read.items())] if known else []
+        headers = {"If-None-Match": f'"{known}"'} if known else {}
+        with self._api.send("GET", f"/jobs/{job_id}", query=query, headers=headers) as response:
+            version = response.headers.get("ETag", "").strip('"')
+            if response.status_code == HTTPStatus.NOT_MODIFIED:
+                return News(None, version or known)
+            found = self._documents(self._api.read(response))
+        if not found:
+            raise NoSuchJob(job_id)
+        return News(found[0], version)
+
     def hold_job(self, job_id: int) -> None:
         """Let a job not start; one that runs is ended, and begins anew when it is released."""
         self._api.send("PUT", f"/jobs/{job_id}/hold")
@@ -115,7 +143,8 @@ class ProminenceClient:
 
         Where to go on, if the API says so. Less than `offset`: the job has started again and written less so far.
         """
-        response = self._api.send("GET", f"/jobs/{job_id}/{stream}", query=[("offset", str(offset))], as_it_comes=True)
+        here = [("offset", str(offset)), ("byte", str(offset))]  # older services know the first, and take it for bytes
+        response = self._api.send("GET", f"/jobs/{job_id}/{stream}", query=here, as_it_comes=True)
         with response:
             try:
                 for piece in response.iter_content(_PIECE):

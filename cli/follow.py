@@ -1,7 +1,8 @@
 """Stay with a job until it has ended, and pass its output on as it appears.
 
-Each turn asks for the job first and for its output after: what the job wrote before its status became final is
-there by then, so the last turn reads to the end and nothing is missed.
+The API answers when there is news; one that cannot wait for news is asked again and again. Each turn asks for the job
+first and for its output after: what the job wrote before its status became final is there by then, so the last turn
+reads to the end and nothing is missed.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from prominence.cli import view
-from prominence.cli.client import Sink, Stream
+from prominence.cli.client import NOTHING, News, Sink, Stream
 from prominence.cli.errors import ApiError, Unreachable
 
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 2.0
+WAIT_S = 25
+"""For so long the API is asked to wait for news: less than any proxy in between would."""
 PATIENCE_S = 300
 """For so long the API may be away, for a restart or an upgrade, before we give up."""
 
@@ -22,8 +25,8 @@ PATIENCE_S = 300
 class Api(Protocol):
     """What following needs of the client."""
 
-    def job(self, job_id: int) -> view.Job:
-        """The job as it is now."""
+    def watch_job(self, job_id: int, known: str = "", wait_s: int = 0, read: Mapping[Stream, int] = NOTHING) -> News:
+        """The job, at once if its version is not `known`, else when there is news, or after `wait_s`."""
 
     def output(self, job_id: int, stream: Stream, sink: Sink, offset: int = 0) -> int | None:
         """Give what the stream holds from byte `offset` on to `sink`; where to go on, if known."""
@@ -52,10 +55,13 @@ def follow(api: Api, job_id: int, sinks: Mapping[Stream, Sink], listener: Listen
     turns = _Turns(api, job_id, [_Tail(api, job_id, stream, sink) for stream, sink in sinks.items()], listener)
     pause, heard_at = SHORTEST_PAUSE_S, clock.now()
     while True:
+        begun_at = clock.now()
         try:
             if turns.take():
                 return turns.job
             heard_at = clock.now()
+            if turns.waited(heard_at - begun_at):
+                pause = SHORTEST_PAUSE_S
         except Unreachable as error:
             if clock.now() - heard_at > PATIENCE_S:
                 raise
@@ -90,6 +96,16 @@ class _Tail:
         """The job starts again, and its output with it."""
         self._offset = 0
 
+    @property
+    def offset(self) -> int:
+        """How many bytes have been passed on."""
+        return self._offset
+
+    @property
+    def stream(self) -> Stream:
+        """Which one it is."""
+        return self._stream
+
     def _pass_on(self, piece: bytes) -> None:
         self._sink(piece)
         self._offset += len(piece)  # at once: a connection that breaks now must not repeat this piece
@@ -101,10 +117,22 @@ class _Turns:
     def __init__(self, api: Api, job_id: int, tails: list[_Tail], listener: Listener) -> None:
         self._api, self._job_id, self._tails, self._listener = api, job_id, tails, listener
         self.job: view.Job = {}
+        self._version = ""
+        self._is_news = True
+
+    def waited(self, length_s: float) -> bool:
+        """Whether the API has waited for news, or found some: then it may be asked again soon."""
+        return bool(self._version) and (self._is_news or length_s > LONGEST_PAUSE_S)
+
+    def _known(self) -> dict[Stream, int]:
+        """What we have of the output; of a job that waits, what an attempt before has left is no news."""
+        return {} if view.waiting(self.job) else {tail.stream: tail.offset for tail in self._tails}
 
     def take(self) -> bool:
         """Look once; whether the job has ended and all of its output was passed on."""
-        before, self.job = self.job, self._api.job(self._job_id)
+        news = self._api.watch_job(self._job_id, self._version, WAIT_S, self._known())
+        self._version, self._is_news = news.version, news.job is not None
+        before, self.job = self.job, news.job if news.job is not None else self.job
         if view.ended(self.job):
             for tail in self._tails:
                 while tail.advance():

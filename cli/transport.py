@@ -91,7 +91,7 @@ class Transport:
             )
         except (requests.RequestException, HTTPError) as error:
             raise self.unreachable(error, sent=method != "GET" and _was_sent(error)) from error
-        if response.status_code not in (200, 201, 204):
+        if response.status_code not in (200, 201, 204, 304):
             with response:
                 raise self._refusal(response)
         return response

@@ -8,7 +8,9 @@ model, since it is no trouble there.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, BinaryIO
+
+from prominence.restapi.text import byte_of
 
 NOT_FOUND = 400
 """Any 404 makes the published client say that PROMINENCE_URL is wrong, whatever the body tells."""
@@ -80,6 +82,14 @@ def _says_nothing(key: str, value: Any) -> bool:
     And scripts write every section of a job, those that they do not use as {} or [].
     """
     return key in _SAID_BY_US or (key in _EMPTY_MEANS_ABSENT and value in ({}, []))
+
+
+def first_byte(file: BinaryIO, offset: int, byte: int | None) -> int:
+    """Where to read a job's output from: `offset` is the number of characters that an old client has printed so far.
+
+    Bytes were meant once, but it counts what it has decoded, and on accented text it would get some of it twice.
+    """
+    return byte_of(file, offset) if byte is None else byte
 
 
 def lists_keys(key: str, parameters: Mapping[str, list[str]]) -> bool:

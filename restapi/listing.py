@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from prominence.core.errors import Forbidden, Rejected
 from prominence.core.states import ENDED, JobStatus, Status
-from prominence.core.validation import parse
 from prominence.restapi import legacy, presentation
 from prominence.restapi.identity import Identity, looks_after_others
 from prominence.restapi.paging import Key, Order, Page, Place, read_cursor, read_order
@@ -55,7 +54,7 @@ class Listing:
 
 def read(parameters: Mapping[str, list[str]], caller: Identity) -> Listing:
     """What is asked for. Raises Rejected with every mistake, Forbidden; what is unknown is ignored."""
-    said = parse(ListParameters, ListParameters.given(parameters))
+    said = ListParameters.read(parameters)
     page = _page(said)
     queue, finished = _where(said, page)
     return Listing(

@@ -1,6 +1,6 @@
 """The REST API's process: settings -> adapters -> app.
 
-gunicorn --workers 2 --threads 8 --worker-class prominence.restapi.server.Worker 'prominence.restapi.main:create()'
+gunicorn --workers 2 --threads 128 --worker-class prominence.restapi.server.Worker 'prominence.restapi.main:create()'
 
 HTCondor's library answers one call at a time in each process, and gRPC's threads do not survive a fork: so several
 workers, and no --preload.
@@ -62,7 +62,7 @@ def services_of(settings: RestApiSettings) -> Services:
     objects = _objects(settings, secret)
     store = EtcdKeyValue(settings.etcd_endpoints)
     issued = IssuedTokens(secret, store)
-    queue = HTCondorQueue()
+    queue = HTCondorQueue(settings.archive.events_file)
     return Services(
         queue=queue,
         archive=SqliteArchive(settings.archive.file, settings.archive.history_file),
@@ -81,6 +81,7 @@ def services_of(settings: RestApiSettings) -> Services:
         objects=objects,
         job_tokens=SignedJobTokens(signing.key(secret.get_secret_value(), signing.OF_JOBS), lambda: datetime.now(UTC)),
         limits=settings.data.limits(),
+        most_waiting=settings.most_waiting,
         served=objects if isinstance(objects, LocalObjects) else None,
     )
 

@@ -10,7 +10,9 @@ from typing import BinaryIO
 from prominence.core import logs
 from prominence.core.errors import Forbidden, NotFound
 from prominence.core.states import ENDED, Status
+from prominence.restapi import legacy
 from prominence.restapi.identity import Act, Identity, may
+from prominence.restapi.parameters import OutputParameters
 from prominence.restapi.ports import Unusable
 from prominence.restapi.query import find
 from prominence.restapi.services import Services
@@ -46,11 +48,11 @@ class Output:
             self.file.close()
 
 
-def output(job_id: int, name: str, offset: int, caller: Identity, services: Services) -> Output:
+def output(job_id: int, name: str, asked: OutputParameters, caller: Identity, services: Services) -> Output:
     """What the job has written to this stream. Raises NotFound; Forbidden for another user's job.
 
-    Of a job that may write more, a character that is only half there is left for the next time. Less than `offset`
-    is there when another attempt began anew: whoever follows is told to begin again, too.
+    Of a job that may write more, a character that is only half there is left for the next time. Less than was
+    asked for is there when another attempt began anew: whoever follows is told to begin again, too.
     """
     job = find(job_id, services)
     if job is None:
@@ -62,6 +64,7 @@ def output(job_id: int, name: str, offset: int, caller: Identity, services: Serv
     if file is None:
         return Output(status, end=0)
     size = file.seek(0, os.SEEK_END)
+    offset = legacy.first_byte(file, asked.offset, asked.byte)
     if offset > size:
         return Output(status, end=0, file=file)
     end = size if status in ENDED else size - _unfinished(file, offset, size)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from prominence.core.errors import Rejected
 from prominence.core.states import Status
+from prominence.core.validation import parse
 from prominence.restapi import legacy, presentation
 from prominence.restapi.paging import Key
 
@@ -20,6 +21,9 @@ MOST = 10_000
 
 LAST_ID = 2**31 - 1
 """HTCondor counts its jobs in 32 bits."""
+
+LONGEST_WAIT_S = 60
+"""How long a request may wait for news."""
 
 _REPEATED = "constraint"
 _EVER = 10**11
@@ -39,16 +43,6 @@ def job_ids(text: str) -> tuple[int, ...]:
         return _job_ids(text)
     except ValueError as error:
         raise Rejected.because(str(error), "id") from error
-
-
-def offset(parameters: Mapping[str, list[str]]) -> int:
-    """From which byte on an output is wanted. Raises Rejected."""
-    if parameters.get("node", ["0"])[-1] != "0":
-        raise Rejected.because("must be 0: the job has one node", "node")
-    text = parameters.get("offset", ["0"])[-1]
-    if not re.fullmatch(r"[0-9]{1,18}", text):
-        raise Rejected.because("must be a whole number, 0 or more", "offset")
-    return int(text)
 
 
 def _job_id(word: str) -> int | None:
@@ -137,13 +131,77 @@ def _sort(text: str) -> str:
     return text
 
 
+def _bytes(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise ValueError("must be a whole number, 0 or more")
+    return int(text)
+
+
+def _seconds(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise ValueError("must be a whole number of seconds")
+    return min(int(text), LONGEST_WAIT_S)
+
+
+def _node(text: str) -> int:
+    if text != "0":
+        raise ValueError("must be 0: the job has one node")
+    return 0
+
+
 Moment = Annotated[int, BeforeValidator(_moment)]
 
 
-class ListParameters(BaseModel):
-    """Of a list of jobs. A parameter that is given twice counts as it was given last, but for those that are lists."""
+class Parameters(BaseModel):
+    """One that is given twice counts as it was given last, but for those that are lists. Unknown ones are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, hide_input_in_errors=True)
+
+    @classmethod
+    def read(cls, parameters: Mapping[str, list[str]]) -> Self:
+        """What is said. Raises Rejected with every mistake."""
+        found: dict[str, Any] = {}
+        for name, field in cls.model_fields.items():
+            values = parameters.get(field.alias or name)
+            if values:
+                found[field.alias or name] = values if name == _REPEATED else values[-1]
+        return parse(cls, found)
+
+
+class DescribeParameters(Parameters):
+    """Of one job."""
+
+    wait: Annotated[int, BeforeValidator(_seconds)] = Field(
+        default=0,
+        description="For so many seconds wait until the job is not the one of If-None-Match any more; 60 at most.",
+    )
+    stdout: Annotated[int, BeforeValidator(_bytes)] | None = Field(
+        default=None, description="Wait no longer either when its standard output has not this many bytes any more."
+    )
+    stderr: Annotated[int, BeforeValidator(_bytes)] | None = Field(
+        default=None, description="The same of its standard error."
+    )
+
+    @property
+    def reads(self) -> bool:
+        """Whether it is about the job's output, too."""
+        return self.stdout is not None or self.stderr is not None
+
+
+class OutputParameters(Parameters):
+    """Of a job's output."""
+
+    node: Annotated[int, BeforeValidator(_node)] = Field(default=0, description="Which of the job's nodes.")
+    offset: Annotated[int, BeforeValidator(_bytes)] = Field(
+        default=0, description="From which character on, as old clients count."
+    )
+    byte: Annotated[int, BeforeValidator(_bytes)] | None = Field(
+        default=None, description="From which byte on; the header X-Prominence-Offset says where to go on."
+    )
+
+
+class ListParameters(Parameters):
+    """Of a list of jobs."""
 
     status: Annotated[tuple[Status, ...], BeforeValidator(_statuses)] | None = Field(
         default=None, description="Jobs with one of these statuses, with commas between them."
@@ -197,13 +255,3 @@ class ListParameters(BaseModel):
     def is_paged(self) -> bool:
         """Whether a page is asked for, and not all there is."""
         return any(given is not None for given in (self.sort, self.limit, self.cursor))
-
-    @classmethod
-    def given(cls, parameters: Mapping[str, list[str]]) -> dict[str, Any]:
-        """The parameters that we know, as one text each, or as a list of texts where several count."""
-        found: dict[str, Any] = {}
-        for name, field in cls.model_fields.items():
-            values = parameters.get(field.alias or name)
-            if values:
-                found[field.alias or name] = values if name == _REPEATED else values[-1]
-        return found

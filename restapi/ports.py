@@ -30,6 +30,9 @@ class JobQueue(Protocol):
     def count(self, selection: Selection, most: int) -> int:
         """How many jobs there are in the queue; it need not count further than `most`."""
 
+    def pulse(self) -> object:
+        """Something that is different whenever something has happened to a job since; never raises."""
+
     def remove(self, selection: Selection, reason: str) -> int:
         """Take jobs out of the queue, ending those that run; how many. A job on its way out is not counted."""
 

@@ -6,6 +6,8 @@ id, name, status, tasks and events; in detail resources and execution too.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +24,9 @@ _FILES = frozenset({"inputs", "artifacts", "outputFiles", "outputDirs"})
 DETAILS = _FILES | {"resources", "policies", "priority", "execution", "attempts"}
 FIELDS = ALWAYS | DETAILS | {"tasks", "events"}
 """What can be told of a job, and what of it in detail only."""
+
+_OF_A_VERSION = (classads.STARTS, classads.REMOTE_HOST, classads.PRIORITY, classads.WALLTIME)
+"""What a job changes by, besides what a list shows of it."""
 
 _OF_OTHERS = {"image", "runtime"}
 
@@ -77,6 +82,13 @@ def present(job: Job, detail: bool, fields: frozenset[str] | None = None) -> dic
         known |= _details(job)
     known["events"] = job.view.events
     return {name: value for name, value in known.items() if _is_told(name, value) and (not fields or name in fields)}
+
+
+def version(job: Job) -> str:
+    """Changes with what can be told of the job; neither with addresses that are signed anew, nor with its output."""
+    attributes = {name: job.ad.get(name) for name in _OF_A_VERSION}
+    text = json.dumps([present(job, detail=False), attributes], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _is_told(name: str, value: Any) -> bool:

@@ -53,7 +53,7 @@ def list_jobs(listing: Listing, caller: Identity, services: Services) -> Listed:
     queued = services.queue.find(listing.selection, asked) if listing.queue else []
     jobs = look_at(queued, services, listing.detail)
     # Asked in this order, a job that leaves the queue meanwhile is seen twice rather than not at all.
-    left = [_finished(one, services, listing.detail) for one in _left(listing, wider, services)]
+    left = [of_finished(one, services, listing.detail) for one in _left(listing, wider, services)]
     known = {job.job_id: job for job in (*jobs, *left) if listing.shown is None or job.view.status in listing.shown}
     found = wider.of(known.values(), lambda job: page.order.place(job.ad))
     shown = found if page.limit is None else found[: page.limit]
@@ -62,15 +62,14 @@ def list_jobs(listing: Listing, caller: Identity, services: Services) -> Listed:
     return Listed([_shown(job, listing, caller) for job in shown], behind)
 
 
-def describe(job_id: int, caller: Identity, services: Services) -> list[dict[str, Any]]:
+def tell(job: Job | None, caller: Identity, services: Services) -> list[dict[str, Any]]:
     """The job with all that is known of it, alone in a list; an empty list when the caller may not see such a job."""
-    job = find(job_id, services, detail=True)
     if job is None or (role := may(caller, Act.SEE, job.owner)) is None:
         return []
     if role is not Role.OWNER:
-        audit.record("describe job", caller, job=job_id, user=job.owner.user, role=role)
+        audit.record("describe job", caller, job=job.job_id, user=job.owner.user, role=role)
     job = with_outputs(job, services)
-    full = replace(job, attempts=services.archive.attempts(job_id), discreet=role is not Role.OWNER)
+    full = replace(job, attempts=services.archive.attempts(job.job_id), discreet=role is not Role.OWNER)
     return [present(full, detail=True)]
 
 
@@ -81,7 +80,7 @@ def find(job_id: int, services: Services, detail: bool = False) -> Job | None:
     if queued:
         return look_at(queued, services, detail)[0]
     left = services.archive.find(only, None, Page(limit=1), detail)
-    return _finished(left[0], services, detail) if left else None
+    return of_finished(left[0], services, detail) if left else None
 
 
 def look_at(ads: Sequence[JobAd], services: Services, detail: bool = False) -> list[Job]:
@@ -106,7 +105,8 @@ def _queued(ad: JobAd, explanation: Explanation | None, services: Services, deta
     return Job(ad, view(ad, told, explanation), _summary(ad, spec), spec)
 
 
-def _finished(job: Finished, services: Services, detail: bool) -> Job:
+def of_finished(job: Finished, services: Services, detail: bool = False) -> Job:
+    """A job that has left the queue."""
     spec = job.spec
     if spec is None and (detail or classads.SUMMARY not in job.ad):
         spec = spec_of(str(job.ad[classads.JOB_UID]), services.sandboxes)
@@ -121,6 +121,12 @@ def _summary(ad: JobAd, spec: JobSpec | None) -> Summary:
 def _shown(job: Job, listing: Listing, caller: Identity) -> dict[str, Any]:
     others = may(caller, Act.READ, job.owner) is None
     return present(replace(job, discreet=others), listing.detail, listing.fields)
+
+
+def explanations(services: Services) -> tuple[Explanation, ...]:
+    """Why jobs wait, as the scaler says."""
+    plan = _plan(services)
+    return plan.explanations if plan is not None else ()
 
 
 def _explanations(idle: Sequence[JobAd], services: Services) -> dict[int, Explanation]:

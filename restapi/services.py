@@ -25,6 +25,7 @@ class Services:
     """clock: now. new_uid: a new UUID as text. sign: the token of a record.
 
     remember_s: how long a request with a key is known again.
+    most_waiting: requests that may wait for news at once.
     served: the object store, where the API serves its content itself. running: jobs that were found to run, by uid.
     """
 
@@ -45,5 +46,6 @@ class Services:
     kv: KvLimits = field(default=KvLimits(), kw_only=True)
     remember_s: int = field(default=86_400, kw_only=True)
     limits: Limits = field(default=Limits(), kw_only=True)
+    most_waiting: int = field(default=100, kw_only=True)
     served: ServedObjects | None = field(default=None, kw_only=True)
     running: Recently = field(default_factory=lambda: Recently(RUNNING_IS_GOOD_FOR), kw_only=True)

@@ -140,6 +140,12 @@ class RestApiSettings(Settings):
     etcd_endpoints: tuple[str, ...] = Field(
         default=("127.0.0.1:2379",), min_length=1, description="host:port of each member of the etcd cluster."
     )
+    most_waiting: int = Field(
+        default=100,
+        ge=0,
+        description="Requests that may wait for news of a job at once, in each of gunicorn's processes: fewer than its "
+        "threads. More are answered at once.",
+    )
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings, description="What is kept of finished jobs.")
     max_body: int = Field(default=4 * 1024 * 1024, ge=1024, description="Bytes that a request may bring.")
     log_file: Path | None = Field(default=None, description="Where the log goes; absent: to stderr.")

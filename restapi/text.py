@@ -1,6 +1,11 @@
-"""Text that is still being written. Pure."""
+"""Text that is still being written, and text that is counted in characters. Pure."""
 
 from __future__ import annotations
+
+import codecs
+from typing import BinaryIO
+
+_PIECE = 256 * 1024
 
 
 def unfinished(tail: bytes) -> int:
@@ -10,6 +15,36 @@ def unfinished(tail: bytes) -> int:
         if not 0x80 <= byte < 0xC0:  # the first byte of a character, whatever follows it
             return length if _length(byte) > length else 0
     return 0
+
+
+def byte_of(file: BinaryIO, characters: int) -> int:
+    """Where the character of this number begins in a text in UTF-8; behind its end, if it has fewer.
+
+    Counted as a client does that has read the text from its beginning, what is no character included.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    seen = at = 0
+    file.seek(0)
+    while seen < characters and (piece := file.read(_PIECE)):
+        before = decoder.getstate()
+        found = len(piece) if piece.isascii() and not before[0] else len(decoder.decode(piece))
+        if seen + found >= characters:
+            return at + _prefix(decoder, before, piece, characters - seen)
+        seen, at = seen + found, at + len(piece)
+    return at if seen >= characters else at + 1
+
+
+def _prefix(decoder: codecs.IncrementalDecoder, before: tuple[bytes, int], piece: bytes, characters: int) -> int:
+    """The shortest beginning of the piece that brings this many characters, by halves."""
+    low, high = 0, len(piece)
+    while low < high:
+        middle = (low + high) // 2
+        decoder.setstate(before)
+        if len(decoder.decode(piece[:middle])) < characters:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 def _length(first: int) -> int:

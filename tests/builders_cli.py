@@ -52,11 +52,13 @@ class Turn:
 
 @dataclass
 class FakeApi(BaseAdapter):
-    """The API. turns: of the one job that is asked for; the last stays. chunk: the most that one read gives."""
+    """The API. turns: of the one job that is asked for; the last stays. chunk: the most that one read gives. waits: it
+    can wait for news, and there are some at once."""
 
     turns: Sequence[Turn] = ()
     listed: Sequence[Any] = ()
     chunk: int = 1_000_000
+    waits: bool = False
     instead: deque[Callable[[requests.PreparedRequest], requests.Response]] = field(default_factory=deque)
     """Answers given first, whatever is asked."""
     asked: list[requests.PreparedRequest] = field(default_factory=list)
@@ -83,7 +85,8 @@ class FakeApi(BaseAdapter):
             case "GET", ["jobs"]:
                 return answer(request, 200, self.listed)
             case "GET", ["jobs", _]:
-                return answer(request, 200, self._describe())
+                told = self._describe()
+                return answer(request, 200, told, {"ETag": f'"{self._turn}"'} if self.waits else {})
             case "GET", ["jobs", _, stream]:
                 offset = int(dict(parse_qsl(parts.query))["offset"])
                 written = self._written[stream][: offset + self.chunk]

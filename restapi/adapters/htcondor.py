@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import htcondor2
@@ -29,7 +31,10 @@ _REFUSED = "Failed to create job ad"
 
 class HTCondorQueue:
     """The schedd that this machine's HTCondor configuration names. It is looked up for every call: its address
-    changes when it restarts."""
+    changes when it restarts. events: HTCondor's log of them, which grows with each."""
+
+    def __init__(self, events: Path | None = None) -> None:
+        self._events = events
 
     def submit(self, description: SubmitDescription) -> int:
         with _translated("submit a job"):
@@ -48,6 +53,13 @@ class HTCondorQueue:
     def count(self, selection: Selection, most: int) -> int:
         with _translated("count jobs"):
             return len(self._schedd().query(constraint(selection), [classads.CLUSTER_ID], limit=most))
+
+    def pulse(self) -> object:
+        try:
+            found = os.stat(self._events) if self._events is not None else None
+        except OSError:
+            return None
+        return (found.st_ino, found.st_size) if found is not None else None
 
     def remove(self, selection: Selection, reason: str) -> int:
         why = (_literal(reason), 0)  # the reason is heeded as one of a pair only

@@ -54,6 +54,7 @@ class MemoryQueue:
         self._queue: dict[int, classad2.ClassAd] = {}
         self.left: list[classad2.ClassAd] = []
         self._last_id = 0
+        self._changes = 0
 
     def submit(self, description: SubmitDescription) -> int:
         self._begin()
@@ -75,6 +76,9 @@ class MemoryQueue:
 
     def count(self, selection: Selection, most: int) -> int:
         return min(most, len(self.find(selection)))
+
+    def pulse(self) -> object:
+        return self._changes
 
     def remove(self, selection: Selection, reason: str) -> int:
         self._begin()
@@ -111,6 +115,7 @@ class MemoryQueue:
 
     def change(self, job_id: int, status: JobStatus, **attributes: Value) -> None:
         """A job in the queue enters another state, or gets other attributes."""
+        self._changes += 1
         self._queue[job_id].update(
             {classads.JOB_STATUS: int(status), classads.ENTERED_STATUS_AT: int(self._now()), **attributes}
         )

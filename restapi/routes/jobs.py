@@ -7,9 +7,10 @@ from flask.typing import ResponseReturnValue
 
 from prominence.core.errors import Rejected
 from prominence.restapi import actions, idempotency, listing, query
+from prominence.restapi.following import Follower
 from prominence.restapi.identity import Scope
 from prominence.restapi.output import output
-from prominence.restapi.parameters import job_id, job_ids, offset
+from prominence.restapi.parameters import DescribeParameters, OutputParameters, job_id, job_ids
 from prominence.restapi.routes.reading import body, caller, parameters
 from prominence.restapi.services import Services
 from prominence.restapi.translate.submit import STDERR, STDOUT
@@ -28,6 +29,7 @@ CURSOR = "X-Prominence-Cursor"
 def blueprint(services: Services) -> Blueprint:
     """All of them, on these services."""
     routes = Blueprint("jobs", __name__)
+    follower = Follower(services)
 
     @routes.post("/jobs")
     def create() -> ResponseReturnValue:
@@ -44,7 +46,11 @@ def blueprint(services: Services) -> Blueprint:
     @routes.get("/jobs/<job>")
     def describe(job: str) -> ResponseReturnValue:
         user = caller(services, Scope.JOBS_READ)
-        return query.describe(job_id(job), user, services)
+        asked, seen = DescribeParameters.read(parameters()), request.if_none_match
+        known = next(iter(seen.as_set()), "") if not seen.star_tag else ""
+        found = follower.describe(job_id(job), asked, known, user)
+        headers = {"ETag": f'"{found.version}"'} if found.version else {}
+        return (found.jobs, 200, headers) if found.is_news else ("", 304, headers)
 
     @routes.delete("/jobs/<job>")
     def delete(job: str) -> ResponseReturnValue:
@@ -74,7 +80,7 @@ def blueprint(services: Services) -> Blueprint:
 
 def _output(job: str, name: str, services: Services) -> Response:
     user = caller(services, Scope.JOBS_READ)
-    found = output(job_id(job), name, offset(parameters()), user, services)
+    found = output(job_id(job), name, OutputParameters.read(parameters()), user, services)
     response = Response(found.pieces(), content_type="text/plain; charset=utf-8")
     response.content_length = found.length
     response.headers[OFFSET] = str(found.end)

@@ -16,7 +16,7 @@ from urllib3 import HTTPConnectionPool, HTTPResponse
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ReadTimeoutError
 from urllib3.util.retry import Retry
 
-from prominence.cli.client import ProminenceClient
+from prominence.cli.client import News, ProminenceClient
 from prominence.cli.errors import ApiError, ClientError, NoSuchJob, TokenRefused, Unreachable
 from prominence.cli.listing import Wanted
 from prominence.cli.transport import patience
@@ -82,6 +82,19 @@ def test_all_pages_of_a_list_are_asked_for() -> None:
     api.instead.append(refusing(200, [{"id": 1}]))
     assert [job["id"] for job in a_client(api).iterate(Wanted(limit=2))] == [3, 2, 1]
     assert api.paths == ["GET /jobs?limit=2", "GET /jobs?limit=2&cursor=abc"]
+
+
+def test_news_of_a_job_are_waited_for_by_its_version() -> None:
+    api = FakeApi()
+    api.instead.append(refusing(200, [{"id": 12}], ETag='"abc"'))
+    api.instead.append(refusing(304, b"", ETag='"abc"'))
+    api.instead.append(refusing(200, [{"id": 12}]))
+    client = a_client(api)
+    assert client.watch_job(12) == News({"id": 12}, "abc")
+    assert client.watch_job(12, "abc", 25, {"stdout": 7}) == News(None, "abc")
+    assert client.watch_job(12, "abc", 25) == News({"id": 12}, "")
+    assert api.paths == ["GET /jobs/12", "GET /jobs/12?wait=25&stdout=7", "GET /jobs/12?wait=25"]
+    assert [request.headers.get("If-None-Match") for request in api.asked] == [None, '"abc"', '"abc"']
 
 
 def test_acts_on_jobs_are_sent() -> None:
@@ -204,7 +217,7 @@ def test_output_comes_from_the_offset_as_the_bytes_it_is() -> None:
     pieces: list[bytes] = []
     a_client(api).output(12, "stderr", pieces.append, offset=5)
     assert b"".join(pieces) == b"\xff\x00\x1b[2J"
-    assert api.paths == ["GET /jobs/12/stderr?offset=5"]
+    assert api.paths == ["GET /jobs/12/stderr?offset=5&byte=5"]
 
 
 def test_a_deleted_job_is_believed_with_and_without_a_body() -> None:

@@ -281,7 +281,7 @@ def test_output_of_a_job_comes_as_bytes() -> None:
     api = FakeApi()
     api.instead.append(refusing(200, b"\xff\x00\n"))
     assert run_command(api, "stderr", "12").stdout_bytes == b"\xff\x00\n"
-    assert api.paths == ["GET /jobs/12/stderr?offset=0"]
+    assert api.paths == ["GET /jobs/12/stderr?offset=0&byte=0"]
 
 
 @pytest.mark.parametrize("option", ["-f", "--follow", "-t", "--tail"])

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from prominence.cli import view
 from prominence.cli.client import ProminenceClient
 from prominence.cli.errors import Unreachable
-from prominence.cli.follow import LONGEST_PAUSE_S, PATIENCE_S, follow
+from prominence.cli.follow import LONGEST_PAUSE_S, PATIENCE_S, SHORTEST_PAUSE_S, follow
 
 IDLE, DEPLOYING, RUNNING, COMPLETED = (
     a_described_job(status=status) for status in ("idle", "deploying", "running", "completed")
@@ -90,8 +90,8 @@ def test_waiting_jobs_are_not_asked_for_output() -> None:
     api = FakeApi(turns=[Turn(IDLE), Turn(DEPLOYING), Turn(COMPLETED)])
     followed(api)
     assert api.paths == ["GET /jobs/12", "GET /jobs/12", "GET /jobs/12"] + [
-        "GET /jobs/12/stdout?offset=0",
-        "GET /jobs/12/stderr?offset=0",
+        "GET /jobs/12/stdout?offset=0&byte=0",
+        "GET /jobs/12/stderr?offset=0&byte=0",
     ]
 
 
@@ -126,7 +126,7 @@ def test_an_api_that_does_not_say_where_to_go_on_is_asked_by_our_own_count() -> 
         if job is not COMPLETED:
             api.instead.append(refusing(200, b""))
     assert followed(api).stdout == b"onetwo"
-    assert [path for path in api.paths if "stdout" in path][-1] == "GET /jobs/12/stdout?offset=6"
+    assert [path for path in api.paths if "stdout" in path][-1] == "GET /jobs/12/stdout?offset=6&byte=6"
 
 
 def test_an_outage_of_the_api_is_waited_out_and_told() -> None:
@@ -173,3 +173,25 @@ def test_pauses_grow_from_short_to_two_seconds() -> None:
     assert clock.naps[0] == 0.5
     assert clock.naps == sorted(clock.naps)
     assert clock.naps[-1] == LONGEST_PAUSE_S
+
+
+def test_an_api_that_waits_for_news_is_asked_with_what_is_known_and_soon_again() -> None:
+    turns = [Turn(IDLE), Turn(RUNNING, b"one\n"), Turn(RUNNING, b"two\n"), Turn(COMPLETED, b"three\n")]
+    api, clock = FakeApi(turns=turns, waits=True), PretendClock()
+    assert followed(api, clock).stdout == b"one\ntwo\nthree\n"
+    assert [path for path in api.paths if "/std" not in path] == [
+        "GET /jobs/12",
+        "GET /jobs/12?wait=25",
+        "GET /jobs/12?wait=25&stdout=4&stderr=0",
+        "GET /jobs/12?wait=25&stdout=8&stderr=0",
+    ]
+    assert set(clock.naps) == {SHORTEST_PAUSE_S}
+
+
+def test_an_api_that_has_no_time_to_wait_is_asked_less_and_less_often() -> None:
+    api, clock = FakeApi(turns=[Turn(RUNNING)], waits=True), PretendClock()
+    nothing = [refusing(304, b"", ETag='"0"')] * 20
+    api.instead.extend([refusing(200, [RUNNING], ETag='"0"'), refusing(200, b""), refusing(200, b""), *nothing])
+    api.turns = [Turn(COMPLETED)]
+    followed(api, clock)
+    assert max(clock.naps) == LONGEST_PAUSE_S

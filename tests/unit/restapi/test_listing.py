@@ -15,7 +15,7 @@ from prominence.restapi import listing
 from prominence.restapi.identity import Identity, Scope
 from prominence.restapi.listing import USUAL, Listing
 from prominence.restapi.paging import Key, Order, Page, cursor
-from prominence.restapi.parameters import MOST, ListParameters, offset
+from prominence.restapi.parameters import MOST, DescribeParameters, ListParameters, OutputParameters
 from prominence.restapi.selection import Event, Selection, Span
 
 IDLE = (JobStatus.IDLE,)
@@ -243,15 +243,28 @@ def test_any_parameters_are_read_or_refused(parameters: dict[str, list[str]]) ->
 
 
 @pytest.mark.parametrize(
-    ("query", "expected"), [({}, 0), ({"offset": ["7"]}, 7), ({"node": ["0"], "offset": ["0"]}, 0)]
+    ("query", "expected"),
+    [
+        ({}, (0, None)),
+        ({"offset": ["7"]}, (7, None)),
+        ({"node": ["0"], "offset": ["0"], "byte": ["9"]}, (0, 9)),
+    ],
 )
-def test_where_to_read_on(query: dict[str, list[str]], expected: int) -> None:
-    assert offset(query) == expected
+def test_where_to_read_on(query: dict[str, list[str]], expected: tuple[int, int | None]) -> None:
+    found = OutputParameters.read(query)
+    assert (found.offset, found.byte) == expected
 
 
 @pytest.mark.parametrize(
-    "query", [{"offset": ["-1"]}, {"offset": ["x"]}, {"offset": [""]}, {"offset": ["9" * 19]}, {"node": ["1"]}]
+    "query", [{"offset": ["-1"]}, {"offset": ["x"]}, {"offset": [""]}, {"byte": ["9" * 19]}, {"node": ["1"]}]
 )
 def test_where_nothing_can_be_read(query: dict[str, list[str]]) -> None:
     with pytest.raises(Rejected):
-        offset(query)
+        OutputParameters.read(query)
+
+
+def test_nobody_waits_for_ever() -> None:
+    assert DescribeParameters.read({"wait": ["5"], "stdout": ["3"]}) == DescribeParameters(wait="5", stdout="3")  # type: ignore[arg-type]
+    assert DescribeParameters.read({"wait": ["999999"]}).wait == 60
+    with pytest.raises(Rejected):
+        DescribeParameters.read({"wait": ["-1"]})

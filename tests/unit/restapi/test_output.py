@@ -35,6 +35,18 @@ def test_it_is_text_in_utf_8(api: Api, running: int) -> None:
     assert answer.text == TEXT
 
 
+def test_an_old_client_gets_every_character_once_although_it_counts_characters(api: Api, running: int) -> None:
+    whole = TEXT.encode() * 3
+    printed = ""
+    for written in range(0, len(whole) + 1, 5):
+        api.write(running, "stdout", whole[:written])
+        printed += part(api, running, f"?node=0&offset={len(printed)}")[0].decode()
+    api.write(running, "stdout", whole)
+    printed += part(api, running, f"?node=0&offset={len(printed)}")[0].decode()
+    assert printed == TEXT * 3
+    assert part(api, running, "?offset=1000") == (b"", 0, "running")
+
+
 def test_the_two_streams_are_two(api: Api, running: int) -> None:
     api.write(running, "stdout", b"out")
     api.write(running, "stderr", b"err")
@@ -47,21 +59,21 @@ def test_a_follower_gets_every_byte_once_and_knows_when_it_has_all(api: Api, run
     seen, offset = b"", 0
     for written in range(len(whole) + 1):
         api.write(running, "stdout", whole[:written])
-        piece, offset, status = part(api, running, f"?offset={offset}")
+        piece, offset, status = part(api, running, f"?byte={offset}")
         assert status == "running"
         piece.decode()  # no character is torn
         seen += piece
     api.write(running, "stdout", whole + b"\xe2")
     api.finish(running, a_report())
-    piece, offset, status = part(api, running, f"?offset={offset}")
+    piece, offset, status = part(api, running, f"?byte={offset}")
     assert (seen + piece, status) == (whole + b"\xe2", "completed")
-    assert part(api, running, f"?offset={offset}") == (b"", len(whole) + 1, "completed")
+    assert part(api, running, f"?byte={offset}") == (b"", len(whole) + 1, "completed")
 
 
 def test_who_reads_on_beyond_the_end_begins_again(api: Api, running: int) -> None:
     """The worker was lost, and the next attempt writes anew."""
     api.write(running, "stdout", b"again")
-    assert part(api, running, "?offset=100") == (b"", 0, "running")
+    assert part(api, running, "?byte=100") == (b"", 0, "running")
 
 
 def test_nothing_is_there_before_the_job_runs(api: Api) -> None:
@@ -70,7 +82,7 @@ def test_nothing_is_there_before_the_job_runs(api: Api) -> None:
 
 def test_a_large_output_comes_whole(api: Api, running: int) -> None:
     api.write(running, "stdout", b"x" * 1_000_000 + b"y")
-    assert part(api, running, "?offset=999999") == (b"xy", 1_000_001, "running")
+    assert part(api, running, "?byte=999999") == (b"xy", 1_000_001, "running")
     assert len(part(api, running)[0]) == 1_000_001
 
 
@@ -95,7 +107,7 @@ def test_anothers_output_is_forbidden(api: Api, running: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["99/stdout", "x/stdout", "1/stdout?offset=-1", "1/stdout?offset=x", "1/stderr?node=1"]
+    "path", ["99/stdout", "x/stdout", "1/stdout?offset=-1", "1/stdout?offset=x", "1/stdout?byte=x", "1/stderr?node=1"]
 )
 def test_what_is_not_there_is_an_error_but_never_404(path: str, api: Api, running: int) -> None:
     answer = api.call("GET", f"/jobs/{path}")

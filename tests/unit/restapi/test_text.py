@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prominence.restapi.text import unfinished
+from prominence.restapi.text import byte_of, unfinished
 
 
 @pytest.mark.parametrize(
@@ -38,3 +40,24 @@ def test_what_is_cut_anywhere_and_trimmed_is_whole(text: str, cut: int) -> None:
 @given(st.binary())
 def test_never_more_than_three_bytes_are_left_for_later(data: bytes) -> None:
     assert 0 <= unfinished(data) <= min(3, len(data))
+
+
+texts = st.lists(st.one_of(st.sampled_from(["a", "ä", "☃", "𝄞"]).map(str.encode), st.binary(max_size=3))).map(b"".join)
+
+
+@given(texts, st.integers(0, 30))
+def test_a_character_is_found_where_who_has_read_the_text_expects_it(content: bytes, number: int) -> None:
+    at = byte_of(io.BytesIO(content), number)
+    characters = content.decode(errors="replace")
+    if number > len(characters):
+        assert at == len(content) + 1
+    elif content == characters.encode():
+        assert content[at:].decode() == characters[number:]
+    else:
+        assert 0 <= at <= len(content)
+
+
+def test_a_long_text_is_counted_in_pieces() -> None:
+    content = ("x" * 300_000 + "ä" * 300_000).encode()
+    assert byte_of(io.BytesIO(content), 300_000) == 300_000
+    assert byte_of(io.BytesIO(content), 450_000) == 600_000
