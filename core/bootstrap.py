@@ -12,7 +12,8 @@ class WorkerBootstrap(Document):
     """Everything a worker needs to join its pool.
 
     collector: host[:port] of the central manager. token: an IDTOKEN that may advertise this worker and nothing
-    else. trust_domain: the pool's. execute_dir: where jobs' sandboxes are made.
+    else. trust_domain: the pool's. execute_dir: where jobs' sandboxes are made. proxies: through which it fetches
+    images, by variable (https_proxy); they may hold passwords.
     """
 
     name: str = Field(pattern=NAME_PATTERN)
@@ -22,4 +23,5 @@ class WorkerBootstrap(Document):
     token: SecretStr
     flavour: Flavour
     execute_dir: str
+    proxies: dict[str, SecretStr] = Field(default_factory=dict)
     task_network: str = Field(default="none", description="Network of a job's containers: none or outbound.")

@@ -8,22 +8,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from prominence.core.bootstrap import WorkerBootstrap
 from prominence.core.machines import Flavour, WorkerPhase
-from prominence.imc import userdata
+from prominence.imc import proxies, userdata
 from prominence.imc.ports import Cloud, Pool
 from prominence.imc.records import Record, Records
 
 
 @dataclass(frozen=True)
 class Joining:
-    """What every worker of the pool is told."""
+    """What every worker of the pool is told. proxies_file: see `proxies`."""
 
     pool: str
     collector: str
     trust_domain: str
     task_network: str
+    proxies_file: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Acts:
             flavour=flavour,
             execute_dir=layout.execute_dir,
             task_network=self.joining.task_network,
+            proxies=proxies.read(self.joining.proxies_file),
         )
         cloud_.create(name, flavour, userdata.files(bootstrap, layout))
         self._enter(name, WorkerPhase.LAUNCHED, f"its machine is there ({flavour.cloud}/{flavour.name})")

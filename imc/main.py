@@ -90,6 +90,7 @@ def _acts(settings: ImcSettings, records: Records, cloud: DockerCloud) -> Acts:
         collector=settings.pool.collector,
         trust_domain=settings.pool.trust_domain,
         task_network=settings.pool.task_network,
+        proxies_file=settings.pool.proxies_file,
     )
     return Acts(records, {cloud.name: cloud}, HTCondorPool(settings.pool), joining, _now)
 

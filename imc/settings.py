@@ -82,6 +82,11 @@ class PoolSettings(Settings):
     keys_dir: Path = Field(description="Directory of that key, readable by imc alone.")
     token_lifetime_s: int = Field(default=7 * 86400, gt=0, description="How long a worker's token is good, in seconds.")
     revocations_file: Path = Field(description="Part of the collector's configuration that names revoked tokens.")
+    proxies_file: Path | None = Field(
+        default=None,
+        description="File with the proxies that workers fetch images through: a JSON object of http_proxy, https_proxy "
+        "and no_proxy. It may hold a password.",
+    )
     task_network: Literal["none", "outbound"] = Field(default="none", description="Network of a job's containers.")
 
 

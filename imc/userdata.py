@@ -15,15 +15,21 @@ from prominence.imc.ports import File, Layout
 TOKEN = "/etc/condor/tokens.d/pool"
 CONFIG = "/etc/condor/config.d/50-worker.conf"
 BROKER = "/etc/prominence/broker.json"
+PROXIES = "/etc/prominence/proxies.json"
 
 
 def files(bootstrap: WorkerBootstrap, layout: Layout) -> tuple[File, ...]:
     """The files with which a worker joins its pool."""
-    return (
+    made = (
         File(TOKEN, 0o600, bootstrap.token.get_secret_value().strip() + "\n"),
         File(CONFIG, 0o644, _config(bootstrap)),
         File(BROKER, 0o600, json.dumps(_broker(bootstrap, layout), indent=2, sort_keys=True) + "\n"),
     )
+    if not bootstrap.proxies:
+        return made
+    # For the executor, which is whoever the job's slot is. Tasks see none of the worker's files.
+    proxies = {name: value.get_secret_value() for name, value in bootstrap.proxies.items()}
+    return (*made, File(PROXIES, 0o644, json.dumps(proxies) + "\n"))
 
 
 def _config(bootstrap: WorkerBootstrap) -> str:

@@ -33,8 +33,8 @@ from prominence.cli.pool.engine import own_socket
 from prominence.cli.pool.errors import PoolError
 from prominence.cli.pool.fence import ensure_fence, fence_complaint
 from prominence.cli.pool.layout import API_PATH, FIRST_PORT, LAYOUT, Pool, PoolSettings
-from prominence.cli.pool.recipes import ensure_images
-from prominence.cli.pool.secrets import ensure_secrets, local_user, user_token, write_environment
+from prominence.cli.pool.recipes import ensure_images, proxies
+from prominence.cli.pool.secrets import ensure_secrets, local_user, user_token, write_environment, write_proxies
 from prominence.core.errors import Rejected
 from prominence.core.validation import parse
 
@@ -65,6 +65,7 @@ def bring_up(engine: docker.DockerClient, pool: Pool, wishes: Wishes, say: Say) 
         settings = _settle(engine, pool, wishes)
         images = ensure_images(engine, say, wishes.ca_bundle)
         ensure_secrets(pool)
+        write_proxies(pool, proxies(os.environ))
         for folder in mounted_directories(pool):
             folder.mkdir(parents=True, exist_ok=True)
         told = write_configuration(pool, settings, images, socket_path)

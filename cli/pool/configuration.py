@@ -8,6 +8,7 @@ from typing import Any
 import tomli_w
 
 from prominence.cli.pool.layout import API_PATH, API_PORT, MIN_FREE_DISK_MIB, Pool, PoolSettings
+from prominence.cli.pool.secrets import PROXIES
 
 COLLECTOR = "ap"
 ETCD = "etcd:2379"
@@ -85,6 +86,7 @@ def _imc(pool: Pool, settings: PoolSettings, images: dict[str, str], socket: str
             "collector": COLLECTOR,
             "keys_dir": KEYS,
             "revocations_file": str(pool.state / "condor" / "revoked.conf"),
+            "proxies_file": str(pool.secrets / PROXIES),
             "task_network": settings.task_network,
         },
         "docker": {

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import secrets
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from prominence.cli.pool.layout import API_PATH, Pool
 SIGNING_KEY = Path("keys") / "POOL"
 API_KEY = Path("api.key")
 IMC_TOKEN = Path("imc.token")
+PROXIES = Path("proxies.json")
 
 TOKEN_LIFETIME = timedelta(days=30)
 ISSUER = "prominence-local"
@@ -29,6 +32,11 @@ def ensure_secrets(pool: Pool) -> None:
         path = pool.secrets / name
         if not path.exists():
             write_private(path, secrets.token_urlsafe(48))
+
+
+def write_proxies(pool: Pool, proxies: Mapping[str, str]) -> None:
+    """The proxies that workers fetch images through, for imc; their addresses may hold a password."""
+    write_private(pool.secrets / PROXIES, json.dumps(dict(proxies)))
 
 
 def local_user() -> str:

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Dict, List, Mapping
 
-from prominence.executor import diskuse, process, sandbox, words
+from prominence.executor import diskuse, process, proxies, sandbox, words
 from prominence.executor.ports import (
     Cause,
     Container,
@@ -93,15 +93,15 @@ class Apptainer:
     def fetch(self, image: str, timeout_s: float | None, stop: Stop) -> None:
         self._make_directories()
         partial = self._file(image).with_suffix(".part")
-        done = process.run(
-            pull_command(image, partial), self._env(), Limits(timeout_s, _GRACE_OF_FETCH_S), stop, capture=True
-        )
+        through = self._proxies()
+        limits = Limits(timeout_s, _GRACE_OF_FETCH_S)
+        done = process.run(pull_command(image, partial), {**self._env(), **through}, limits, stop, capture=True)
         if done.cause is Cause.STOPPED:
             raise Interrupted
         if done.cause is Cause.OUT_OF_TIME:
             raise FetchTimedOut("the registry takes too long")
         if done.exit_code != 0:
-            raise FetchFailed(words.why_not_fetched(done.stderr))
+            raise FetchFailed(words.why_not_fetched(proxies.hidden(done.stderr, through)))
         partial.rename(self._file(image))
 
     def run(self, container: Container, limits: Limits, stop: Stop) -> Ended:
@@ -121,6 +121,12 @@ class Apptainer:
             return _its_own_failure(container, done)
         return _ended(done.cause, done.exit_code, done)
 
+    def _proxies(self) -> Dict[str, str]:
+        try:
+            return proxies.variables()
+        except (OSError, ValueError) as error:
+            raise FetchFailed("the worker's list of proxies cannot be read") from error
+
     def _make_directories(self) -> Path:
         directory = sandbox.make_directory(self._directory.parent, self._directory.name)
         for name in ("cache", "tmp"):
@@ -131,7 +137,8 @@ class Apptainer:
         return self._directory / f"{hashlib.sha256(image.encode()).hexdigest()[:32]}.sif"
 
     def _env(self) -> Dict[str, str]:
-        own = {name: value for name, value in self._environment.items() if not name.startswith(_INJECTING)}
+        own = proxies.left_out(self._environment)
+        own = {name: value for name, value in own.items() if not name.startswith(_INJECTING)}
         directory = str(self._directory)
         return {
             **own,

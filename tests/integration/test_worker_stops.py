@@ -46,7 +46,7 @@ def test_its_jobs_succeed_once_whatever_ran_them(
     first, in_the_way = _fill_a_worker(roomy, tiny_image)
     second, keepers = _fill_a_worker(roomy, tiny_image)
     for worker in (first, second):
-        trust(worker, registry)
+        trust(worker, registry.host)
     _delete(roomy, in_the_way)
     jobs = [
         roomy.submit({"image": tiny_image, "cmd": "sh -c 'echo on; sleep 20; echo docker'", "runtime": "docker"}),

@@ -43,6 +43,16 @@ def test_the_token_is_read_by_root_alone_and_never_shown() -> None:
     assert not [f for f in made.values() if f is not token and "secret-token" in f.text]
 
 
+def test_proxies_are_for_fetching_images_and_shown_nowhere_else() -> None:
+    made = files(proxies={"https_proxy": "http://user:secret-word@proxy:3128"})
+    assert json.loads(made["/etc/prominence/proxies.json"].text) == {
+        "https_proxy": "http://user:secret-word@proxy:3128"
+    }
+    assert "secret-word" not in repr(made)
+    assert [path for path, file in made.items() if "secret-word" in file.text] == ["/etc/prominence/proxies.json"]
+    assert "/etc/prominence/proxies.json" not in files()
+
+
 def test_the_configuration_tells_the_worker_who_it_is() -> None:
     assert files()["/etc/condor/config.d/50-worker.conf"].text == (
         "# Written by imc for this worker alone.\n"

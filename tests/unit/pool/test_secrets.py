@@ -10,7 +10,15 @@ import jwt
 import pytest
 
 from prominence.cli.pool.layout import Pool
-from prominence.cli.pool.secrets import API_KEY, ensure_secrets, local_user, user_token, write_environment
+from prominence.cli.pool.secrets import (
+    API_KEY,
+    PROXIES,
+    ensure_secrets,
+    local_user,
+    user_token,
+    write_environment,
+    write_proxies,
+)
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -51,3 +59,14 @@ def test_the_environment_file_is_private_even_when_an_open_one_was_there(tmp_pat
     write_environment(pool, 8280, "secret")
     assert stat.S_IMODE(pool.environment_file.stat().st_mode) == 0o600
     assert "PROMINENCE_URL=http://127.0.0.1:8280/prominence/v1\n" in pool.environment_file.read_text()
+
+
+def test_proxies_are_kept_like_a_secret_and_forgotten_with_the_environment(tmp_path: Path) -> None:
+    pool = Pool("mine", tmp_path)
+    ensure_secrets(pool)
+    write_proxies(pool, {"https_proxy": "http://user:secret-word@proxy:3128"})
+    file = pool.secrets / PROXIES
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert "secret-word" in file.read_text()
+    write_proxies(pool, {})
+    assert file.read_text() == "{}"
