@@ -16,6 +16,8 @@ from prominence.core.validation import Strict
 MOST_FILES = 1000
 """Of each kind, in one job."""
 
+MOST_MOUNTS = 16
+
 LONGEST_PATH = 700
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -46,6 +48,25 @@ def _not_too_many(value: Any) -> Any:
 
 Item = TypeVar("Item")
 Several = Annotated[tuple[Item, ...], BeforeValidator(_not_too_many)]
+
+
+def _a_mount_point(text: str) -> str:
+    directory, colon, path = text.partition(":")
+    if not colon:
+        raise ValueError("must be a directory and a path with a colon between them, such as data:/data")
+    _a_file_name(directory)
+    parts = path.split("/")[1:]
+    if not path.startswith("/") or _CONTROL.search(path) or _SPECIAL & set(path) or {"", ".", ".."} & set(parts):
+        raise ValueError('its path must be absolute, without "." or "..", // and any of : , \\ "')
+    if len(path) > LONGEST_PATH or parts[0] in _KERNELS or path in _TAKEN:
+        raise ValueError(f"nothing can be mounted at {path[:100]}")
+    return text
+
+
+_SPECIAL = frozenset(':,\\"')
+_KERNELS = frozenset({"proc", "sys", "dev"})
+_TAKEN = frozenset({"/home", "/home/user", "/tmp"})
+MountPoint = Annotated[str, AfterValidator(_a_mount_point)]
 FileName = Annotated[str, AfterValidator(_a_file_name)]
 HomePath = Annotated[str, StringConstraints(max_length=LONGEST_PATH), AfterValidator(_in_the_home)]
 
@@ -74,6 +95,10 @@ class Artifact(Strict):
         max_length=2000, description="The name of an object, or an address that begins with http:// or https://."
     )
     executable: bool = Field(default=False, description="Whether it may be executed.")
+    mountpoint: MountPoint | None = Field(
+        default=None,
+        description="DIRECTORY:/PATH: this directory of the job's home, which the artifact brings, is at that path.",
+    )
 
     @field_validator("url")
     @classmethod

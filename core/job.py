@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
 from prominence.core import commandline
-from prominence.core.files import Artifact, HomePath, InputFile, Several
+from prominence.core.files import MOST_MOUNTS, Artifact, HomePath, InputFile, Several
 from prominence.core.policies import Policies
 from prominence.core.resources import Resources
 from prominence.core.validation import Spelling, Strict
@@ -198,6 +198,11 @@ class JobSpec(Strict):
     @model_validator(mode="after")
     def _no_file_is_two(self) -> JobSpec:
         _check_distinct("inputs", [file.filename for file in self.inputs])
+        mounts = {artifact.mountpoint for artifact in self.artifacts if artifact.mountpoint is not None}
+        if len(mounts) > MOST_MOUNTS:
+            raise ValueError(f"artifacts: at most {MOST_MOUNTS} directories can be mounted")
+        _check_distinct("artifacts: the directory", [mount.partition(":")[0] for mount in mounts])
+        _check_distinct("artifacts: the path", [mount.partition(":")[2] for mount in mounts])
         _check_distinct("outputs", [*self.outputFiles, *(f"{path}.tgz" for path in self.outputDirs)])
         return self
 

@@ -56,6 +56,14 @@ class PlannedArtifact:
 
 
 @dataclass(frozen=True)
+class PlannedMount:
+    """A directory of the job's home that its tasks see at another path. target: absolute."""
+
+    directory: str
+    target: str
+
+
+@dataclass(frozen=True)
 class ExecutionPlan:
     """The whole job.
 
@@ -89,6 +97,7 @@ class ExecutionPlan:
     disk_mib: Optional[int] = None
     inputs: Tuple[PlannedInput, ...] = ()
     artifacts: Tuple[PlannedArtifact, ...] = ()
+    mounts: Tuple[PlannedMount, ...] = ()
     output_files: Tuple[str, ...] = ()
     output_dirs: Tuple[str, ...] = ()
     pull_limit_s: Optional[int] = None

@@ -122,10 +122,12 @@ class Machine:
             return False
         return True
 
-    def workspace(self, runtimes: Dict[str, ContainerRuntime]) -> sandbox.Workspace:
+    def workspace(self, runtimes: Dict[str, ContainerRuntime], mounts: int) -> sandbox.Workspace:
         # The broker shows its own directories to containers and no others; every other runtime can show these too.
         broker = runtimes.get("docker")
-        return broker.workspace() if isinstance(broker, Broker) else sandbox.make_workspace(self.place.sandbox)
+        if isinstance(broker, Broker):
+            return broker.workspace(mounts)
+        return sandbox.make_workspace(self.place.sandbox, mounts)
 
     def files(self, plan: ExecutionPlan, workspace: sandbox.Workspace) -> Staging:
         return Staging(plan, workspace, self.place.sandbox)

@@ -28,7 +28,8 @@ class Container:
 
     image: a registry name. command: argument list, never given to a shell; empty: the image's own entry point.
     env: all of its environment beyond the image's own. workdir: absolute path inside.
-    home, tmp: directories of the worker that it sees as /home/user and /tmp. disk_kib: what it may keep on the worker's
+    home, tmp: directories of the worker that it sees as /home/user and /tmp. mounts: others of the workspace's, each
+    with the path at which it is seen. disk_kib: what it may keep on the worker's
     disk, those included; None: nobody knows.
     """
 
@@ -41,6 +42,7 @@ class Container:
     cpus: int
     memory_mib: int
     disk_kib: int | None = None
+    mounts: Tuple[Tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -67,8 +67,11 @@ class Worker(Protocol):
     def files(self, plan: ExecutionPlan, workspace: Workspace) -> Files:
         """What the job is given and what it keeps."""
 
-    def workspace(self, runtimes: Dict[str, ContainerRuntime]) -> Workspace:
-        """The directories of this job, such that all of these runtimes can show them. Raises RuntimeTrouble."""
+    def workspace(self, runtimes: Dict[str, ContainerRuntime], mounts: int) -> Workspace:
+        """The directories of this job, such that all of these runtimes can show them, with so many to be mounted.
+
+        Raises RuntimeTrouble.
+        """
 
 
 def run(
@@ -85,7 +88,9 @@ def run(
         plan = fitted(read_plan(), worker.cpus)
         found = worker.find(_wanted(plan))
         story.tell(runtime_versions=found.versions)
-        bench = Bench(found.runtimes, worker.workspace(found.runtimes), worker.job_id, worker.disk_kib)
+        bench = Bench(
+            found.runtimes, worker.workspace(found.runtimes, len(plan.mounts)), worker.job_id, worker.disk_kib
+        )
         files = worker.files(plan, bench.workspace)
         failure = files.stage_in(stop, lambda done: story.tell(stage_in=done))
         if failure is None:

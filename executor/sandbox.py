@@ -10,7 +10,7 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Sequence
+from typing import Sequence, Tuple
 
 from prominence.executor.environment import HOME
 from prominence.executor.ports import RuntimeFailed
@@ -20,16 +20,18 @@ _REAL_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 @dataclass(frozen=True)
 class Workspace:
-    """The two directories that all tasks of a job share: absolute paths on the worker."""
+    """The directories that all tasks of a job share: absolute paths on the worker. mounts: to be seen elsewhere."""
 
     home: Path
     tmp: Path
+    mounts: Tuple[Path, ...] = ()
 
 
-def make_workspace(sandbox: Path) -> Workspace:
-    """A workspace beneath the sandbox. Raises RuntimeFailed."""
+def make_workspace(sandbox: Path, mounts: int = 0) -> Workspace:
+    """A workspace beneath the sandbox, with so many directories to be mounted. Raises RuntimeFailed."""
     root = sandbox.resolve()
-    return Workspace(home=make_directory(root, "home"), tmp=make_directory(root, "tmp"))
+    more = tuple(make_directory(root, f"mount-{number}") for number in range(mounts))
+    return Workspace(home=make_directory(root, "home"), tmp=make_directory(root, "tmp"), mounts=more)
 
 
 def make_directory(parent: Path, name: str) -> Path:

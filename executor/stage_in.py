@@ -15,6 +15,7 @@ from prominence.core.report import Outcome, TransferReport
 from prominence.executor import archives, exits
 from prominence.executor.archives import BadArchive
 from prominence.executor.ports import Interrupted, Stop
+from prominence.executor.sandbox import Workspace
 from prominence.executor.tasks import STOPPED, Failure
 from prominence.executor.transfer import Address, Objects, Refused, TransferFailed, Web, patiently
 
@@ -51,6 +52,24 @@ def stage_in(
         progress(tuple(done))
         if failure:
             return failure
+    return None
+
+
+def prepare_mounts(plan: ExecutionPlan, workspace: Workspace) -> Optional[Failure]:
+    """Move the directories that are to be mounted to where they are mounted from; why that did not work.
+
+    What is mounted is not beneath the home: a directory there could be replaced by its owner. In its place is a link
+    to the path at which tasks see it.
+    """
+    for mount, place in zip(plan.mounts, workspace.mounts):
+        directory = workspace.home / mount.directory
+        if directory.is_symlink() or not directory.is_dir():
+            details = {"name": mount.directory, "detail": "no artifact has brought a directory of this name"}
+            return Failure(Outcome.SYSTEM_FAILED, Reason.ARTIFACT_UNPACK_FAILED, exits.SYSTEM_FAILED, details)
+        for name in os.listdir(directory):
+            os.rename(directory / name, place / name)
+        directory.rmdir()
+        directory.symlink_to(mount.target)
     return None
 
 

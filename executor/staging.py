@@ -11,7 +11,7 @@ from prominence.core.plan import TOKEN_FILE, ExecutionPlan
 from prominence.executor.adapters.http import HttpObjects, HttpWeb
 from prominence.executor.ports import Stop
 from prominence.executor.sandbox import Workspace
-from prominence.executor.stage_in import Progress, stage_in
+from prominence.executor.stage_in import Progress, prepare_mounts, stage_in
 from prominence.executor.stage_out import stage_out
 from prominence.executor.tasks import Failure
 
@@ -26,7 +26,8 @@ class Staging:
 
     def stage_in(self, stop: Stop, progress: Progress) -> Optional[Failure]:
         web = HttpWeb(self.plan.api)
-        return stage_in(self.plan, self.workspace.home, web, self._objects(web), stop, progress)
+        failure = stage_in(self.plan, self.workspace.home, web, self._objects(web), stop, progress)
+        return failure or prepare_mounts(self.plan, self.workspace)
 
     def stage_out(self, stop: Stop, progress: Progress) -> Optional[Failure]:
         web = HttpWeb(self.plan.api)

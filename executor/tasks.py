@@ -213,6 +213,7 @@ def _container(plan: ExecutionPlan, number: int, runtime: str, bench: Bench) -> 
         cpus=plan.cpus,
         memory_mib=plan.memory_mib,
         disk_kib=bench.disk_kib,
+        mounts=tuple((str(source), mount.target) for source, mount in zip(bench.workspace.mounts, plan.mounts)),
     )
 
 

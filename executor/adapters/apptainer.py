@@ -107,8 +107,12 @@ class Apptainer:
     def run(self, container: Container, limits: Limits, stop: Stop) -> Ended:
         sandbox.check(Path(container.home))
         sandbox.check(Path(container.tmp))
+        for source, _ in container.mounts:
+            sandbox.check(Path(source))
         shared = tempfile.mkdtemp(prefix="shm-", dir=self._make_directories())
-        with diskuse.watched([container.home, container.tmp, shared], container.disk_kib) as watch:
+        with diskuse.watched(
+            [container.home, container.tmp, shared, *(source for source, _ in container.mounts)], container.disk_kib
+        ) as watch:
             done = process.run(
                 run_command(container, self._file(container.image), shared, self._network),
                 {**self._env(), **container_environment(container.env)},
@@ -173,6 +177,7 @@ def run_command(container: Container, file: Path, shared: str, network: str) -> 
         f"{container.tmp}:/tmp",
         "--bind",
         f"{shared}:/dev/shm",
+        *(word for source, target in container.mounts for word in ("--bind", f"{source}:{target}")),
         "--pwd",
         container.workdir,
         str(file),

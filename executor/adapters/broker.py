@@ -55,10 +55,10 @@ class Broker:
         except (RuntimeFailed, WorkerLost) as error:
             raise RuntimeUnavailable(str(error)) from error
 
-    def workspace(self) -> Workspace:
-        """Begin the session; its directories. Raises RuntimeFailed."""
-        answer = self._ask("session", sandbox=str(self._sandbox))
-        return Workspace(home=Path(answer["home"]), tmp=Path(answer["tmp"]))
+    def workspace(self, mounts: int = 0) -> Workspace:
+        """Begin the session; its directories, with so many to be mounted. Raises RuntimeFailed."""
+        answer = self._ask("session", sandbox=str(self._sandbox), mounts=mounts)
+        return Workspace(Path(answer["home"]), Path(answer["tmp"]), tuple(map(Path, answer["mounts"])))
 
     def has(self, image: str) -> bool:
         return bool(self._ask("has", image=image)["has"])
@@ -85,6 +85,7 @@ class Broker:
             workdir=container.workdir,
             cpus=container.cpus,
             memory_mib=container.memory_mib,
+            targets=[target for _, target in container.mounts],
         )
         running = _Running(self)
         self._send(request, _STDOUT, _STDERR)

@@ -75,6 +75,8 @@ class DockerCommand:
     def run(self, container: Container, limits: Limits, stop: Stop) -> Ended:
         sandbox.check(Path(container.home))
         sandbox.check(Path(container.tmp))
+        for source, _ in container.mounts:
+            sandbox.check(Path(source))
         name = f"prominence-task-{uuid.uuid4().hex}"
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="") as env_file:
             env_file.write(environment_file(container.env))
@@ -83,7 +85,9 @@ class DockerCommand:
         try:
             # The client's death does not reach the container, nor a signal for certain: `kill` does, and the removal.
             command = [self._program, "start", "--attach", name]
-            with diskuse.watched([container.home, container.tmp], container.disk_kib) as watch:
+            with diskuse.watched(
+                [container.home, container.tmp, *(source for source, _ in container.mounts)], container.disk_kib
+            ) as watch:
                 done = process.run(command, self._env, limits, stop, disk=watch, warn=lambda: self._warn(name))
             state = json.loads(self._ask("inspect", "--format", "{{json .State}}", name))
         finally:
@@ -134,6 +138,7 @@ def create_arguments(program: str, container: Container, name: str, env_file: st
         f"type=bind,source={container.home},target=/home/user",
         "--mount",
         f"type=bind,source={container.tmp},target=/tmp",
+        *(word for one in container.mounts for word in ("--mount", f"type=bind,source={one[0]},target={one[1]}")),
         "--workdir",
         container.workdir,
         "--env-file",

@@ -123,7 +123,7 @@ class Conversation:
         if isinstance(request, Has):
             return {"has": self._has(request.image)}
         if isinstance(request, protocol.Session):
-            directories = self._session.begin(request.sandbox)
+            directories = self._session.begin(request.sandbox, request.mounts)
             self._begun = True
             return directories
         return {}

@@ -2,7 +2,7 @@
 
 tasks_dir/          root's, nobody else may write
     SESSION/        root's, mode 0711: its entries cannot be swapped for links
-        home/ tmp/  the slot user's
+        home/ tmp/ mount-0/ ...  the slot user's
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ def prepare(tasks_dir: str) -> None:
         raise PermissionError(f"{tasks_dir} is not a directory that root alone may change")
 
 
-def make(tasks_dir: str, session: str, peer: Peer) -> Place:
-    """A session's directories. Raises OSError."""
+def make(tasks_dir: str, session: str, peer: Peer, mounts: int = 0) -> Place:
+    """A session's directories, with so many more to be mounted. Raises OSError."""
     parent = os.path.join(tasks_dir, session)
     os.mkdir(parent, 0o711)
     os.chmod(parent, 0o711)  # whatever the umask
-    place = Place(home=os.path.join(parent, "home"), tmp=os.path.join(parent, "tmp"))
-    for directory in (place.home, place.tmp):
+    more = tuple(os.path.join(parent, f"mount-{number}") for number in range(mounts))
+    place = Place(os.path.join(parent, "home"), os.path.join(parent, "tmp"), more)
+    for directory in (place.home, place.tmp, *place.mounts):
         os.mkdir(directory, 0o700)
         os.chown(directory, peer.uid, peer.gid)
     return place

@@ -18,6 +18,7 @@ from prominence.core import document
 SOCKET = "/run/prominence/broker.sock"
 UNAVAILABLE = "unavailable"
 """The error where the engine is not there or does not answer."""
+MOST_MOUNTS = 16
 LONGEST_LINE = 1024 * 1024
 DESCRIPTORS = 2
 """`run` brings the stdout and the stderr of the container."""
@@ -33,12 +34,13 @@ class Version:
 
 @dataclass(frozen=True)
 class Session:
-    """Begin the job's session. Answer: home and tmp, absolute paths on the worker, owned by the caller.
+    """Begin the job's session. Answer: home and tmp, absolute paths on the worker, owned by the caller; and mounts.
 
-    sandbox: the job's, as HTCondor made it.
+    sandbox: the job's, as HTCondor made it. mounts: how many more directories of this kind are wanted.
     """
 
     sandbox: str = ""
+    mounts: int = 0
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ class Run:
 
     Answer: exit_code, oom, disk, image_digest, last_words.
     command: empty for the image's own. memory_mib, cpus: limits. The two descriptors get its output; last_words is
-    the end of its stderr. disk: whether it was killed because the session kept more than its slot's disk.
+    the end of its stderr. targets: where the session's further directories are seen, in their order. disk: whether it
+    was killed because the session kept more than its slot's disk.
     """
 
     image: str
@@ -70,6 +73,7 @@ class Run:
     workdir: str
     cpus: int
     memory_mib: int
+    targets: Tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,8 @@ def _check(request: Request) -> None:
         raise BadRequest(f"name: there are {', '.join(SIGNALS)}")
     if isinstance(request, Session) and not _can_be_passed(request.sandbox):
         raise BadRequest("sandbox: not a path")
+    if isinstance(request, Session) and not 0 <= request.mounts <= MOST_MOUNTS:
+        raise BadRequest(f"mounts: at most {MOST_MOUNTS}")
     if isinstance(request, Run):
         _check_run(request)
 
@@ -137,6 +143,8 @@ def _check(request: Request) -> None:
 def _check_run(run: Run) -> None:
     if not run.workdir.startswith("/"):
         raise BadRequest("workdir: not an absolute path")
+    if not all(_can_be_mounted_at(target) for target in run.targets):
+        raise BadRequest("targets: not a path that anything can be mounted at")
     if run.cpus < 1:
         raise BadRequest("cpus: at least 1")
     if run.memory_mib < _LEAST_MEMORY_MIB:
@@ -146,6 +154,12 @@ def _check_run(run: Run) -> None:
     for text in (run.workdir, *run.command, *run.env, *run.env.values()):
         if not _can_be_passed(text):
             raise BadRequest("a text cannot be passed to a program")
+
+
+def _can_be_mounted_at(target: str) -> bool:
+    parts = target.split("/")
+    whole = target.startswith("/") and not {"", ".", ".."} & set(parts[1:]) and _can_be_passed(target)
+    return whole and parts[1] not in ("proc", "sys", "dev") and target not in ("/home", "/home/user", "/tmp")
 
 
 def _can_be_passed(text: str) -> bool:

@@ -42,17 +42,17 @@ class Session:
         self._over = False
         self._changing = threading.Lock()
 
-    def begin(self, sandbox: str) -> Dict[str, str]:
+    def begin(self, sandbox: str, mounts: int) -> Dict[str, Any]:
         """Make the directories. Raises NoSlot, OSError."""
         if self._settings.execute_dir:
             self._slot = slots.claim(self._settings.execute_dir, sandbox, self._peer)
         try:
-            self._place = places.make(self._settings.tasks_dir, self.key, self._peer)
+            self._place = places.make(self._settings.tasks_dir, self.key, self._peer, mounts)
         except OSError:
             self._leave_slot()
             raise
         log.info("session begun", session=self.key, uid=self._peer.uid, pid=self._peer.pid)
-        return {"home": self._place.home, "tmp": self._place.tmp}
+        return {"home": self._place.home, "tmp": self._place.tmp, "mounts": list(self._place.mounts)}
 
     def run(self, request: Run, output: Output) -> Dict[str, Any]:
         """Run a container to its end; what became of it. Raises EngineUnavailable, EngineRefused."""
@@ -133,7 +133,7 @@ class Session:
     def _used_kib(self, container: str, enough_kib: int) -> int:
         with suppress(EngineRefused, EngineUnavailable):
             layer_kib = self._engine.layer_kib(container)
-            return layer_kib + diskuse.used_kib([self._place.home, self._place.tmp], enough_kib)
+            return layer_kib + diskuse.used_kib([self._place.home, self._place.tmp, *self._place.mounts], enough_kib)
         return 0  # no more container, no more use
 
     def _leave_slot(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 
 from prominence.executor.broker.engine import Host, plain
 from prominence.executor.broker.protocol import Run
@@ -30,6 +30,7 @@ class Place:
 
     home: str
     tmp: str
+    mounts: Tuple[str, ...] = ()
 
 
 def labels(settings: Settings) -> Dict[str, str]:
@@ -75,7 +76,12 @@ def _host_config(run: Run, place: Place, host: Host, limit: Host, settings: Sett
     memory = min(run.memory_mib, limit.memory_mib) * MIB
     cpus = min(run.cpus, limit.cpus)
     return {
-        "Mounts": [_bind(place.home, "/home/user"), _bind(place.tmp, "/tmp")],
+        "Mounts": [
+            _bind(place.home, "/home/user"),
+            _bind(place.tmp, "/tmp"),
+            # Only directories of the session's, which their user cannot replace.
+            *(_bind(source, target) for source, target in zip(place.mounts, run.targets)),
+        ],
         "NetworkMode": settings.task_network,
         "Memory": memory,
         "MemorySwap": memory,

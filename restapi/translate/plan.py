@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Sequence
 
 from prominence.core import commandline, units
 from prominence.core.files import Artifact, file_name, is_web_address
 from prominence.core.job import JobSpec, Runtime, Task
-from prominence.core.plan import ExecutionPlan, PlannedArtifact, PlannedInput, PlannedTask
+from prominence.core.plan import ExecutionPlan, PlannedArtifact, PlannedInput, PlannedMount, PlannedTask
 from prominence.restapi.translate.needs import needs
 from prominence.restapi.translate.site import Site
 
@@ -49,6 +50,7 @@ def plan(spec: JobSpec, uid: str, site: Site) -> ExecutionPlan:
         disk_mib=units.mib_needed(needed.disk_kib),
         inputs=tuple(PlannedInput(file.filename, file.content, file.executable) for file in spec.inputs),
         artifacts=tuple(_artifact(artifact) for artifact in spec.artifacts),
+        mounts=_mounts(spec.artifacts),
         output_files=spec.outputFiles,
         output_dirs=spec.outputDirs,
         pull_limit_s=site.pull_limit_s,
@@ -59,6 +61,12 @@ def uses_objects(spec: JobSpec) -> bool:
     """Whether the job reads or writes objects, and so needs a token."""
     reads = any(not is_web_address(artifact.url) for artifact in spec.artifacts)
     return reads or bool(spec.outputFiles or spec.outputDirs)
+
+
+def _mounts(artifacts: Sequence[Artifact]) -> tuple[PlannedMount, ...]:
+    """Several artifacts may come into one directory."""
+    points = dict.fromkeys(artifact.mountpoint for artifact in artifacts if artifact.mountpoint is not None)
+    return tuple(PlannedMount(directory, target) for directory, _, target in (point.partition(":") for point in points))
 
 
 def _artifact(artifact: Artifact) -> PlannedArtifact:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import docker
 import pytest
+from file_server import a_tgz, serving
 from real_executor import (
     DOCKER_SOCKET,
     SLOT_UID,
@@ -25,6 +26,7 @@ from real_executor import (
 )
 
 from prominence.cli.pool.recipes import ensure_images
+from prominence.core.plan import TOKEN_FILE, PlannedArtifact, PlannedMount
 from prominence.core.reasons import Reason
 from prominence.core.report import Outcome
 
@@ -105,6 +107,20 @@ class TestRuntime:
     def test_an_image_is_fetched_once_and_then_held(self, bench: Bench) -> None:
         done = bench.run("true", "true")
         assert done.report.tasks[1].pull_s is None
+
+    def test_a_directory_of_an_artifact_is_where_the_plan_wants_it(self, bench: Bench) -> None:
+        with serving({"/data.tgz": a_tgz({"data/a": b"mounted\n"})}) as base:
+            # As if it were the API's: from the worker itself nothing else is fetched.
+            job = bench.job(
+                "cat /opt/data/a data/a; echo more > /opt/data/b",
+                "cat /opt/data/b",
+                api=base,
+                artifacts=(PlannedArtifact(f"{base}/data.tgz", "data.tgz"),),
+                mounts=(PlannedMount("data", "/opt/data"),),
+            )
+            (job.sandbox / TOKEN_FILE).write_text("a token")
+            done = job.start().finish()
+        assert (done.exit_code, done.stdout) == (0, "mounted\nmounted\nmore\n"), done.stderr
 
     def test_tasks_share_home_and_tmp(self, bench: Bench) -> None:
         done = bench.run("echo h > f; echo t > /tmp/f", "pwd; cat f /home/user/f /tmp/f", "touch /home/user/a; ls -A")

@@ -8,7 +8,9 @@ import io
 import tarfile
 from typing import Any
 
+import pytest
 import requests
+from file_server import a_tgz
 from real_parts import RealPool, until
 
 GROWN = b"a line of data\n" * 20_000
@@ -19,16 +21,6 @@ def upload(pool: RealPool, name: str, content: bytes) -> None:
     answer = pool.request("POST", "/data/upload", json={"filename": name, "checksum": checksum, "size": len(content)})
     assert answer.status_code == 201, answer.text
     assert requests.put(answer.json()["url"], data=content, timeout=60).status_code == 201
-
-
-def a_tgz(**files: bytes) -> bytes:
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w:gz") as archive:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
-    return made.getvalue()
 
 
 def a_shell(image: str, script: str, **changes: Any) -> dict[str, Any]:
@@ -42,7 +34,7 @@ def content(output: dict[str, Any]) -> bytes:
 
 
 def test_a_job_gets_its_files_and_keeps_what_it_makes(pool: RealPool, tiny_image: str) -> None:
-    upload(pool, "words.tgz", a_tgz(words=b"from the archive\n"))
+    upload(pool, "words.tgz", a_tgz({"words": b"from the archive\n"}))
     upload(pool, "grown.txt", GROWN)
     script = "cat words; ./run.sh; mkdir results; cp grown.txt results/copy; cp words out-1.txt; ls -a; env; ls -la /"
     job = pool.submit(
@@ -84,6 +76,18 @@ def test_a_job_gets_its_files_and_keeps_what_it_makes(pool: RealPool, tiny_image
     headers = {"Authorization": f"Bearer {token}"}
     asked = {"json": {"name": "out-1.txt"}, "headers": headers, "timeout": 30}
     until(lambda: requests.post(f"{pool.url}/data/output", **asked).status_code == 403, 30)
+
+
+@pytest.mark.parametrize("runtime", ["docker"])
+def test_a_directory_is_mounted_where_the_job_wants_it(pool: RealPool, tiny_image: str, runtime: str) -> None:
+    upload(pool, "mounted.tgz", a_tgz({"data/a.txt": b"mounted\n"}))
+    first = a_shell(tiny_image, "cat /opt/data/a.txt data/a.txt; echo more > /opt/data/b.txt", runtime=runtime)
+    second = a_shell(tiny_image, "cat /opt/data/b.txt; ls -ld data", runtime=runtime)
+    job = pool.submit(first, second, artifacts=[{"url": "mounted.tgz", "mountpoint": "data:/opt/data"}])
+    described = pool.finish(job)
+    assert described["status"] == "completed", described
+    assert pool.output(job).startswith("mounted\nmounted\nmore\n")
+    assert pool.output(job).rstrip().endswith("data -> /opt/data")
 
 
 def test_an_artifact_that_goes_before_the_job_starts_is_told_by_name(pool: RealPool, tiny_image: str) -> None:

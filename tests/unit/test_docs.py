@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 COMPONENTS = ("core", "restapi", "scaler", "imc", "executor", "cli", "images")
 
-MADE_WHEN_USED = frozenset({".pool/env", ".venv/bin/activate"})
+MADE_WHEN_USED = frozenset({".pool/env", ".venv/bin/activate", "benchmarks/results.json"})
 """Paths that documentation names and no clone holds."""
 
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")

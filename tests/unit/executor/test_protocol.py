@@ -107,3 +107,18 @@ def test_a_run_that_is_accepted_is_of_the_right_types(fields: dict[str, object])
 def test_no_bytes_whatever_break_it(text: bytes) -> None:
     with pytest.raises(BadRequest):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["data", "", "/", "/a//b", "/a/../b", "/a/.", "/proc", "/proc/1", "/sys/fs", "/dev/shm", "/home/user", "/tmp"],
+)
+def test_nothing_is_mounted_where_it_would_hide_what_isolates(target: str) -> None:
+    with pytest.raises(BadRequest, match="targets"):
+        parse(line("run", **{**RUN, "targets": [target]}))
+
+
+@pytest.mark.parametrize("mounts", [-1, 17])
+def test_a_session_has_so_many_directories_and_no_more(mounts: int) -> None:
+    with pytest.raises(BadRequest, match="mounts"):
+        parse(line("session", mounts=mounts))

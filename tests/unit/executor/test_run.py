@@ -58,7 +58,7 @@ class PretendedWorker:
         runtimes: dict[str, ContainerRuntime] = {one.name: one for one in self._runtimes if one.name in wanted}
         return Found(runtimes, {name: runtime.version() for name, runtime in runtimes.items()})
 
-    def workspace(self, runtimes: dict[str, ContainerRuntime]) -> Workspace:
+    def workspace(self, runtimes: dict[str, ContainerRuntime], mounts: int) -> Workspace:
         if self._refuses:
             raise RuntimeFailed(self._refuses)
         return Workspace(Path("/nowhere/home"), Path("/nowhere/tmp"))

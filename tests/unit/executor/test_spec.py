@@ -37,6 +37,16 @@ def test_it_sees_the_sessions_directories_only() -> None:
     assert mounts == {("/tasks/s/home", "/home/user"), ("/tasks/s/tmp", "/tmp")}
 
 
+def test_it_sees_the_sessions_further_directories_where_it_asks_for_them() -> None:
+    place = Place("/tasks/s/home", "/tasks/s/tmp", ("/tasks/s/mount-0",))
+    settings = Settings(pool="p", worker="w")
+    for asked in (("/data",), ("/data", "/more-than-there-are")):
+        run = a_run(targets=asked)
+        wanted = spec.container(run, PEER, place, "s1", HOST, spec.most(HOST, None, settings), settings)
+        mounts = [(mount["Source"], mount["Target"]) for mount in wanted["HostConfig"]["Mounts"]]
+        assert mounts[2:] == [("/tasks/s/mount-0", "/data")]
+
+
 def test_it_is_found_again_by_its_labels() -> None:
     assert a_spec()["Labels"] == {
         "prominence.pool": "p",

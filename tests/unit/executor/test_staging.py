@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 from builders_executor import Clock, a_plan
 
-from prominence.core.plan import PlannedArtifact, PlannedInput
+from prominence.core.plan import PlannedArtifact, PlannedInput, PlannedMount
 from prominence.core.reasons import MEANINGS, Blame, Reason
 from prominence.core.report import TransferReport
 from prominence.executor.ports import Interrupted, Stop
-from prominence.executor.stage_in import stage_in
+from prominence.executor.sandbox import make_workspace
+from prominence.executor.stage_in import prepare_mounts, stage_in
 from prominence.executor.stage_out import stage_out
 from prominence.executor.tasks import Failure
 from prominence.executor.transfer import PATIENCE_S, Address, QuotaReached, Refused, TransferFailed, patiently
@@ -157,6 +158,26 @@ class TestIn:
         assert fetch(home, web, artifact("a.tgz"), disk_mib=1).failure is None
         told = fetch(home, web, artifact("a.tgz"), disk_mib=0)
         assert told.reason() is Reason.ARTIFACT_UNPACK_FAILED
+
+
+class TestMounts:
+    def test_a_directory_is_moved_to_where_it_is_mounted_from(self, home: Path, tmp_path: Path) -> None:
+        (home / "data" / "deep").mkdir(parents=True)
+        (home / "data" / "deep" / "a").write_text("a")
+        workspace = make_workspace(tmp_path, mounts=1)
+        assert prepare_mounts(a_plan(mounts=(PlannedMount("data", "/data"),)), workspace) is None
+        assert (workspace.mounts[0] / "deep" / "a").read_text() == "a"
+        assert os.readlink(home / "data") == "/data"
+
+    @pytest.mark.parametrize("there", ["nothing", "file", "link"])
+    def test_what_did_not_come_is_not_mounted(self, home: Path, tmp_path: Path, there: str) -> None:
+        if there == "file":
+            (home / "data").write_text("x")
+        elif there == "link":
+            (home / "data").symlink_to("/")
+        failure = prepare_mounts(a_plan(mounts=(PlannedMount("data", "/data"),)), make_workspace(tmp_path, mounts=1))
+        assert failure is not None
+        assert failure.reason is Reason.ARTIFACT_UNPACK_FAILED
 
 
 class TestOut:
