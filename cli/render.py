@@ -46,6 +46,7 @@ _DESCRIBED_RESOURCES = (
     ("memory", " GB"),
     ("memoryPerCpu", " GB"),
     ("disk", " GB"),
+    ("gpus", ""),
     ("walltime", " min"),
 )
 _DESCRIBED_TASK = (("image", "Image"), ("cmd", "Command"), ("runtime", "Runtime"), ("workdir", "Directory"))

@@ -20,16 +20,23 @@ class Size(Document):
     cpus: int = Field(ge=0)
     memory_mib: int = Field(ge=0)
     disk_mib: int = Field(ge=0)
+    gpus: int = Field(default=0, ge=0)
 
     def fits(self, other: Size) -> bool:
         """Whether `other` has at least this much of everything."""
-        return self.cpus <= other.cpus and self.memory_mib <= other.memory_mib and self.disk_mib <= other.disk_mib
+        return (
+            self.cpus <= other.cpus
+            and self.memory_mib <= other.memory_mib
+            and self.disk_mib <= other.disk_mib
+            and self.gpus <= other.gpus
+        )
 
     def __add__(self, other: Size) -> Size:
         return Size(
             cpus=self.cpus + other.cpus,
             memory_mib=self.memory_mib + other.memory_mib,
             disk_mib=self.disk_mib + other.disk_mib,
+            gpus=self.gpus + other.gpus,
         )
 
     def __sub__(self, other: Size) -> Size:
@@ -38,6 +45,7 @@ class Size(Document):
             cpus=max(0, self.cpus - other.cpus),
             memory_mib=max(0, self.memory_mib - other.memory_mib),
             disk_mib=max(0, self.disk_mib - other.disk_mib),
+            gpus=max(0, self.gpus - other.gpus),
         )
 
 

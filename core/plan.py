@@ -71,6 +71,7 @@ class ExecutionPlan:
     cpus: cores; memory_mib: MiB, the limit put on each task's runtime. Where it takes what its slot has: the least.
     most_cpus: the most cores that it takes of its slot; None: it takes `cpus`. memory_mib_per_cpu: MiB for each core;
     None: the same for any number.
+    gpus: how many of the worker's the job has been given; HTCondor says which.
     task_retries: how often a task that fails is run again. goes_on: with the tasks behind one that has failed.
     forgives: the job counts as a success although tasks of it have failed.
     walltime_s: seconds for all tasks together, without the time to fetch images; None: no limit.
@@ -93,6 +94,7 @@ class ExecutionPlan:
     task_retries: int = 0
     goes_on: bool = False
     forgives: bool = False
+    gpus: int = 0
     api: str = ""
     disk_mib: Optional[int] = None
     inputs: Tuple[PlannedInput, ...] = ()

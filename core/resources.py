@@ -28,6 +28,20 @@ Gigabytes = Annotated[float, Field(gt=0, le=_MOST_GB, allow_inf_nan=False)]
 Minutes = Annotated[int, Field(ge=1, le=_MOST_MINUTES)]
 
 
+class Gpus(Strict):
+    """GPUs of the worker that are the job's alone."""
+
+    count: int = Field(ge=1, le=1024, description="How many.")
+    minimumMemory: Gigabytes | None = Field(default=None, description="GB that each of them has at least.")
+    capability: float | None = Field(
+        default=None,
+        gt=0,
+        le=1000,
+        allow_inf_nan=False,
+        description="CUDA's compute capability that each of them has at least, such as 8.6.",
+    )
+
+
 class Resources(Strict):
     """Per node. What is left out is as the site has it."""
 
@@ -48,6 +62,7 @@ class Resources(Strict):
         default=None, description="In place of memory: GB for each core that the job gets."
     )
     disk: Gigabytes | None = Field(default=None, description="Scratch disk in GB.")
+    gpus: Gpus | None = Field(default=None, description="GPUs; its tasks then run with Apptainer.")
     walltime: Minutes | None = Field(default=None, description="Minutes that all tasks together may run.")
 
     @field_validator("cpusRange", "cpusOptions")

@@ -31,6 +31,7 @@ ATTRIBUTES = (
     classads.REQUEST_CPUS,
     classads.REQUEST_MEMORY,
     classads.REQUEST_DISK,
+    classads.REQUEST_GPUS,
     classads.WALLTIME,
     classads.PRIORITY,
     classads.DAGMAN_ID,

@@ -22,7 +22,7 @@ from typing import Dict, Iterator, List, Optional, Sequence
 from prominence.core import document
 from prominence.core.plan import ExecutionPlan
 from prominence.core.report import FILE_NAME, ExecutionReport
-from prominence.executor import choice, condor, exits, handing_back, keyring, sandbox
+from prominence.executor import choice, condor, environment, exits, handing_back, keyring, sandbox
 from prominence.executor.adapters.apptainer import Apptainer
 from prominence.executor.adapters.broker import Broker
 from prominence.executor.broker import protocol
@@ -95,6 +95,10 @@ class Machine:
     @property
     def cpus(self) -> Optional[int]:
         return self.place.cpus
+
+    @property
+    def gpus(self) -> Dict[str, str]:
+        return {name: os.environ[name] for name in environment.OF_GPUS if name in os.environ}
 
     def works(self) -> List[str]:
         """The runtimes that this worker can promise, each tried out."""

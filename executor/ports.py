@@ -29,8 +29,8 @@ class Container:
     image: a registry name. command: argument list, never given to a shell; empty: the image's own entry point.
     env: all of its environment beyond the image's own. workdir: absolute path inside.
     home, tmp: directories of the worker that it sees as /home/user and /tmp. mounts: others of the workspace's, each
-    with the path at which it is seen. disk_kib: what it may keep on the worker's
-    disk, those included; None: nobody knows.
+    with the path at which it is seen. disk_kib: what it may keep on the worker's disk, those included; None: nobody
+    knows. gpus: whether it sees the worker's GPUs; only asked of Apptainer.
     """
 
     image: str
@@ -42,6 +42,7 @@ class Container:
     cpus: int
     memory_mib: int
     disk_kib: int | None = None
+    gpus: bool = False
     mounts: Tuple[Tuple[str, str], ...] = ()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Dict, Optional, Protocol, Sequence
+from typing import Any, Callable, Dict, Mapping, Optional, Protocol, Sequence
 
 from prominence.core.document import BadDocument
 from prominence.core.plan import ExecutionPlan
@@ -61,6 +61,10 @@ class Worker(Protocol):
     def cpus(self) -> Optional[int]:
         """The cores of the job's slot; None: nobody knows."""
 
+    @property
+    def gpus(self) -> Mapping[str, str]:
+        """Of `environment.OF_GPUS` what HTCondor has set."""
+
     def find(self, wanted: Sequence[str]) -> Found:
         """Which of these runtimes work here. Raises WorkerLost where one does not that is known to have worked."""
 
@@ -88,9 +92,8 @@ def run(
         plan = fitted(read_plan(), worker.cpus)
         found = worker.find(_wanted(plan))
         story.tell(runtime_versions=found.versions)
-        bench = Bench(
-            found.runtimes, worker.workspace(found.runtimes, len(plan.mounts)), worker.job_id, worker.disk_kib
-        )
+        workspace = worker.workspace(found.runtimes, len(plan.mounts))
+        bench = Bench(found.runtimes, workspace, worker.job_id, worker.disk_kib, worker.gpus)
         files = worker.files(plan, bench.workspace)
         failure = files.stage_in(stop, lambda done: story.tell(stage_in=done))
         if failure is None:

@@ -43,13 +43,14 @@ class Failure:
 class Bench:
     """What tasks are run with: the runtimes that work here, by name, and the directories they share.
 
-    disk_kib: what the job may keep on this worker's disk; None: nobody knows.
+    disk_kib: what the job may keep on this worker's disk; None: nobody knows. gpus: variables that tell the job's.
     """
 
     runtimes: Mapping[str, ContainerRuntime]
     workspace: sandbox.Workspace
     job_id: str
     disk_kib: Optional[int] = None
+    gpus: Mapping[str, str] = field(default_factory=dict)
     clock: Callable[[], float] = time.monotonic
 
 
@@ -206,13 +207,14 @@ def _container(plan: ExecutionPlan, number: int, runtime: str, bench: Bench) -> 
     return Container(
         image=task.image,
         command=task.command,
-        env=environment.of_task(plan, number, runtime, bench.job_id),
+        env=environment.of_task(plan, number, runtime, bench.job_id, bench.gpus),
         workdir=task.workdir,
         home=str(bench.workspace.home),
         tmp=str(bench.workspace.tmp),
         cpus=plan.cpus,
         memory_mib=plan.memory_mib,
         disk_kib=bench.disk_kib,
+        gpus=plan.gpus > 0,
         mounts=tuple((str(source), mount.target) for source, mount in zip(bench.workspace.mounts, plan.mounts)),
     )
 

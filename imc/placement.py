@@ -106,6 +106,7 @@ def _too_small(needed: Size, offered: Size) -> str:
             ("CPUs", offered.cpus, needed.cpus),
             ("MiB of memory", offered.memory_mib, needed.memory_mib),
             ("MiB of disk", offered.disk_mib, needed.disk_mib),
+            ("GPUs", offered.gpus, needed.gpus),
         )
         if needs > has
     ]

@@ -58,6 +58,7 @@ def _demand(ad: JobAd) -> Demand:
         cpus=max(1, int(ad.get(classads.REQUEST_CPUS, 0))),
         memory_mib=int(ad.get(classads.REQUEST_MEMORY, 0)),
         disk_mib=units.mib_needed(int(ad.get(classads.REQUEST_DISK, 0))),
+        gpus=int(ad.get(classads.REQUEST_GPUS, 0)),
     )
     return size, str(ad.get(classads.ACCOUNTING_USER, "")), str(ad.get(classads.ACCOUNTING_GROUP, ""))
 

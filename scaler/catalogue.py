@@ -107,6 +107,7 @@ def _as_seen(flavour: Flavour, seen: Iterable[SeenFlavour]) -> Flavour:
         cpus=min(flavour.size.cpus, total.cpus),
         memory_mib=min(flavour.size.memory_mib, total.memory_mib),
         disk_mib=min(flavour.size.disk_mib, total.disk_mib),
+        gpus=min(flavour.size.gpus, total.gpus),
     )
     return flavour.model_copy(update={"size": size})
 

@@ -106,6 +106,7 @@ def _explanation(demand: Demand, jobs: int, reason: Reason, details: Details) ->
     )
 
 
-def _place(one: Explanation) -> tuple[str, str, int, int, int, int]:
+def _place(one: Explanation) -> tuple[str, str, int, int, int, int, int]:
     size = one.size
-    return (one.group, one.user, size.cpus, size.memory_mib, size.disk_mib, _NEAREST_FIRST.index(one.reason))
+    place = _NEAREST_FIRST.index(one.reason)
+    return (one.group, one.user, size.cpus, size.memory_mib, size.disk_mib, size.gpus, place)

@@ -101,4 +101,5 @@ def _least(one: Size, other: Size) -> Size:
         cpus=min(one.cpus, other.cpus),
         memory_mib=min(one.memory_mib, other.memory_mib),
         disk_mib=min(one.disk_mib, other.disk_mib),
+        gpus=min(one.gpus, other.gpus),
     )

@@ -29,9 +29,9 @@ class Machine:
 def queue(demand: Iterable[Demand], scale: Size) -> Waiting:
     """All jobs, in the order in which they get room, whatever order they came in."""
 
-    def rank(one: Demand) -> tuple[float, int, int, int, str, str, int]:
-        size = one.size
-        return (-_share(size, scale), -size.cpus, -size.memory_mib, -size.disk_mib, one.group, one.user, one.jobs)
+    def rank(one: Demand) -> tuple[float, int, int, int, int, str, str, int]:
+        size, share = one.size, _share(one.size, scale)
+        return (-share, -size.cpus, -size.memory_mib, -size.disk_mib, -size.gpus, one.group, one.user, one.jobs)
 
     return tuple((one, one.jobs) for one in sorted(demand, key=rank))
 
@@ -106,12 +106,18 @@ def scale_of(sizes: Iterable[Size]) -> Size:
         cpus=max((size.cpus for size in sizes), default=1),
         memory_mib=max((size.memory_mib for size in sizes), default=1),
         disk_mib=max((size.disk_mib for size in sizes), default=1),
+        gpus=max((size.gpus for size in sizes), default=1),
     )
 
 
 def times(size: Size, count: int) -> Size:
     """The room that so many take together."""
-    return Size(cpus=size.cpus * count, memory_mib=size.memory_mib * count, disk_mib=size.disk_mib * count)
+    return Size(
+        cpus=size.cpus * count,
+        memory_mib=size.memory_mib * count,
+        disk_mib=size.disk_mib * count,
+        gpus=size.gpus * count,
+    )
 
 
 def _share(size: Size, scale: Size) -> float:
@@ -120,10 +126,16 @@ def _share(size: Size, scale: Size) -> float:
         size.cpus / max(1, scale.cpus),
         size.memory_mib / max(1, scale.memory_mib),
         size.disk_mib / max(1, scale.disk_mib),
+        size.gpus / max(1, scale.gpus),
     )
 
 
 def _copies(size: Size, free: Size) -> int:
     """How many of this size fit. A job that asks for no core needs a machine with one all the same."""
-    wanted = ((max(1, size.cpus), free.cpus), (size.memory_mib, free.memory_mib), (size.disk_mib, free.disk_mib))
+    wanted = (
+        (max(1, size.cpus), free.cpus),
+        (size.memory_mib, free.memory_mib),
+        (size.disk_mib, free.disk_mib),
+        (size.gpus, free.gpus),
+    )
     return min(there // needed for needed, there in wanted if needed)

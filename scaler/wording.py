@@ -10,8 +10,8 @@ from prominence.core.snapshot import Demand
 
 
 def size(of: Size) -> str:
-    """ "8 cores, 16 GB memory, 100 GB disk" """
-    return ", ".join((_cores(of), _memory(of), _disk(of)))
+    """ "8 cores, 16 GB memory, 100 GB disk", and its GPUs if it has any"""
+    return ", ".join((_cores(of), _memory(of), _disk(of), *([_gpus(of)] if of.gpus else [])))
 
 
 def jobs(count: int) -> str:
@@ -28,6 +28,7 @@ def nearest(wanted: Size, flavours: Iterable[Flavour]) -> str:
             (max(1, wanted.cpus), flavour.size.cpus, _cores),
             (wanted.memory_mib, flavour.size.memory_mib, _memory),
             (wanted.disk_mib, flavour.size.disk_mib, _disk),
+            (wanted.gpus, flavour.size.gpus, _gpus),
         )
         if asked > there
     ]
@@ -40,12 +41,17 @@ def _lack(wanted: Size, there: Size) -> tuple[int, float]:
         wanted.cpus / max(1, there.cpus),
         wanted.memory_mib / max(1, there.memory_mib),
         wanted.disk_mib / max(1, there.disk_mib),
+        wanted.gpus / there.gpus if there.gpus else 2.0 * wanted.gpus,
     ]
     return sum(ratio > 1 for ratio in ratios), max(ratios)
 
 
 def _cores(of: Size) -> str:
     return "1 core" if of.cpus == 1 else f"{of.cpus} cores"
+
+
+def _gpus(of: Size) -> str:
+    return "1 GPU" if of.gpus == 1 else f"{of.gpus} GPUs"
 
 
 def _memory(of: Size) -> str:

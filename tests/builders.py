@@ -40,9 +40,9 @@ def a_job(**changes: Any) -> JobSpec:
     return parse(JobSpec, job_json(**changes))
 
 
-def a_size(cpus: int = 1, memory_mib: int = 1000, disk_mib: int = 10 * 1024) -> Size:
+def a_size(cpus: int = 1, memory_mib: int = 1000, disk_mib: int = 10 * 1024, gpus: int = 0) -> Size:
     """What a small job needs."""
-    return Size(cpus=cpus, memory_mib=memory_mib, disk_mib=disk_mib)
+    return Size(cpus=cpus, memory_mib=memory_mib, disk_mib=disk_mib, gpus=gpus)
 
 
 def a_flavour(**changes: Any) -> Flavour:

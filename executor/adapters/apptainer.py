@@ -171,6 +171,7 @@ def run_command(container: Container, file: Path, shared: str, network: str) -> 
         "--no-privs",
         "--no-eval",  # neither the environment nor the image's command is given to a shell
         *(["--net", "--network", "none"] if network == "none" else []),
+        *(["--nv"] if container.gpus else []),
         "--home",
         f"{container.home}:/home/user",
         "--bind",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from prominence.core import classads, units
 from prominence.core.errors import Mistake
-from prominence.core.resources import Resources
+from prominence.core.resources import Gpus, Resources
 from prominence.restapi.translate.site import Site
 
 _CPUS, _MEMORY = f"TARGET.{classads.CPUS}", f"TARGET.{classads.MEMORY}"
@@ -29,6 +29,7 @@ class Needs:
     memory_mib: int
     memory_mib_per_cpu: int | None
     disk_kib: int
+    gpus: Gpus | None = None
 
     def commands(self) -> dict[str, str]:
         """For the submit description."""
@@ -37,6 +38,7 @@ class Needs:
             "request_cpus": self._request_cpus(),
             "request_memory": str(self.memory_mib) if per_cpu is None else f"{classads.REQUEST_CPUS} * {per_cpu}",
             "request_disk": str(self.disk_kib),
+            **_gpus(self.gpus),
         }
 
     def requirements(self) -> list[str]:
@@ -63,6 +65,19 @@ class Needs:
         return f"ifThenElse(({' && '.join(enough)}) =?= true, {most}, {fewest})"
 
 
+def _gpus(asked: Gpus | None) -> dict[str, str]:
+    if asked is None:
+        return {}
+    least = {
+        "gpus_minimum_memory": units.memory_mib(asked.minimumMemory) if asked.minimumMemory is not None else None,
+        "gpus_minimum_capability": asked.capability,
+    }
+    return {
+        "request_gpus": str(asked.count),
+        **{name: f"{value}" for name, value in least.items() if value is not None},
+    }
+
+
 def needs(asked: Resources, site: Site) -> Needs:
     """Of a job that asks for this."""
     bounds = asked.cpusRange or asked.cpusOptions
@@ -76,6 +91,7 @@ def needs(asked: Resources, site: Site) -> Needs:
         memory_mib=memory if per_cpu is None else fewest * per_cpu,
         memory_mib_per_cpu=per_cpu,
         disk_kib=units.disk_kib(asked.disk or site.default_disk),
+        gpus=asked.gpus,
     )
 
 

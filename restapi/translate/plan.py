@@ -29,6 +29,9 @@ RUNTIMES: dict[Runtime | None, tuple[str, ...]] = {
 }
 """By the runtime that a task wishes for. The old words mean any that can run the image."""
 
+_WITH_GPUS = ("apptainer",)
+"""Runs as the job's own account, and so shows a container no device that the worker keeps from the job."""
+
 
 def plan(spec: JobSpec, uid: str, site: Site) -> ExecutionPlan:
     """The orders for this job."""
@@ -36,11 +39,12 @@ def plan(spec: JobSpec, uid: str, site: Site) -> ExecutionPlan:
     return ExecutionPlan(
         job=uid,
         name=spec.name,
-        tasks=tuple(_task(task) for task in spec.tasks),
+        tasks=tuple(_task(task, RUNTIMES[task.runtime] if needed.gpus is None else _WITH_GPUS) for task in spec.tasks),
         cpus=needed.cpus,
         most_cpus=needed.most_cpus,
         memory_mib=needed.memory_mib,
         memory_mib_per_cpu=needed.memory_mib_per_cpu,
+        gpus=needed.gpus.count if needed.gpus is not None else 0,
         task_retries=spec.policies.maximumTaskRetries,
         goes_on=spec.policies.ignoreTaskFailures,
         forgives=spec.policies.reportJobSuccessOnTaskFailure,
@@ -74,10 +78,10 @@ def _artifact(artifact: Artifact) -> PlannedArtifact:
     return PlannedArtifact(artifact.url, file_name(artifact.url), is_object, artifact.executable)
 
 
-def _task(task: Task) -> PlannedTask:
+def _task(task: Task, runtimes: tuple[str, ...]) -> PlannedTask:
     return PlannedTask(
         image=task.image.removeprefix("docker://"),
-        runtimes=RUNTIMES[task.runtime],
+        runtimes=runtimes,
         command=commandline.split(task.cmd) if task.cmd is not None else (),
         env=dict(task.env),
         workdir=posixpath.join(HOME, task.workdir) if task.workdir is not None else HOME,

@@ -30,6 +30,7 @@ _GROUPED_BY = [
     classads.REQUEST_CPUS,
     classads.REQUEST_MEMORY,
     classads.REQUEST_DISK,
+    classads.REQUEST_GPUS,
     classads.ACCOUNTING_GROUP,
     classads.ACCOUNTING_USER,
 ]
@@ -43,6 +44,8 @@ _OF_SLOTS = [
     classads.CPUS,
     classads.MEMORY,
     classads.DISK,
+    classads.GPUS,
+    classads.TOTAL_GPUS,
     classads.TOTAL_CPUS,
     classads.TOTAL_MEMORY,
     classads.TOTAL_DISK,
@@ -50,6 +53,8 @@ _OF_SLOTS = [
     classads.DYNAMIC_SLOTS,
     classads.LAST_HEARD_FROM,
 ]
+_TOTALS = (classads.TOTAL_CPUS, classads.TOTAL_MEMORY, classads.TOTAL_DISK, classads.TOTAL_GPUS)
+_OFFERS = (classads.CPUS, classads.MEMORY, classads.DISK, classads.GPUS)
 _OF_COLLECTOR = f'MyType == "Collector" || {classads.COLLECTOR_START_TIME} =!= undefined'
 _START_TIMES = [classads.STATS_LIFETIME, classads.STATS_UPDATED_AT, classads.COLLECTOR_START_TIME]
 _UNCLAIMED = ("Owner", "Unclaimed", "Drained", "Backfill")
@@ -110,13 +115,14 @@ def _requested(row: Any) -> Size:
         cpus=max(1, _number(row, classads.REQUEST_CPUS)),
         memory_mib=_number(row, classads.REQUEST_MEMORY),
         disk_mib=units.mib_needed(_number(row, classads.REQUEST_DISK)),
+        gpus=_number(row, classads.REQUEST_GPUS),
     )
 
 
 def _execute_point(machine: str, slots: Iterable[Any]) -> ExecutePoint:
     slots = list(slots)
     whole = [slot for slot in slots if slot.get(classads.SLOT_TYPE) != "Dynamic"]
-    total = _sum(_size(slot, classads.TOTAL_CPUS, classads.TOTAL_MEMORY, classads.TOTAL_DISK) for slot in whole)
+    total = _sum(_size(slot, *_TOTALS) for slot in whole)
     claimed = sum(_is_claimed(slot) for slot in slots)
     # A dynamic slot is announced a little later than the partitionable slot that it was carved from. Meanwhile the job
     # that it is for may still be listed as idle: not to count its room as free would order a machine for it.
@@ -138,7 +144,7 @@ def _is_claimed(slot: Any) -> bool:
 
 def _room(slots: Iterable[Any], free: bool) -> Size:
     """What the slots offer of which this holds."""
-    offers = (_size(slot, classads.CPUS, classads.MEMORY, classads.DISK) for slot in slots if _is_free(slot) == free)
+    offers = (_size(slot, *_OFFERS) for slot in slots if _is_free(slot) == free)
     return _sum(offers)
 
 
@@ -148,11 +154,12 @@ def _is_free(slot: Any) -> bool:
     return kind == "Partitionable" or bool(activity == "Idle")
 
 
-def _size(slot: Any, cpus: str, memory: str, disk: str) -> Size:
+def _size(slot: Any, cpus: str, memory: str, disk: str, gpus: str) -> Size:
     return Size(
         cpus=_number(slot, cpus),
         memory_mib=_number(slot, memory),
         disk_mib=units.mib_available(_number(slot, disk)),
+        gpus=_number(slot, gpus),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from real_parts import RealPool
+from real_parts import RealPool, until
 
 SEEN = "sh -c 'echo $PROMINENCE_CPUS $PROMINENCE_MEMORY'"
 FAILS_TWICE = "sh -c 'echo x >> tries; test $(wc -l < tries) -gt 2'"
@@ -28,6 +28,22 @@ def test_a_job_knows_what_it_has_got(pool: RealPool, tiny_image: str, asked: dic
     provisioned = described["execution"]["provisionedResources"]
     assert f"{provisioned['cpus']:g}" == output.split()[0]
     assert asked.items() <= described["resources"].items()
+
+
+def test_a_job_with_gpus_in_a_pool_without_any_is_told_so(pool: RealPool, tiny_image: str) -> None:
+    job = pool.submit(
+        {"image": tiny_image}, resources={"memory": 0.2, "disk": 0.1, "gpus": {"count": 1, "capability": 8}}
+    )
+    described = until(lambda: _waiting(pool, job), 60)
+    assert described["statusReasonCode"] == "NoFlavourFits"
+    assert "asks for 1 GPU" in described["statusReason"]
+    assert described["resources"]["gpus"] == {"count": 1, "capability": 8}
+    pool.request("DELETE", f"/jobs/{job}")
+
+
+def _waiting(pool: RealPool, job: int) -> dict[str, Any] | None:
+    described = pool.describe(job)
+    return described if described["status"] == "waiting" else None
 
 
 def test_a_task_is_run_again_where_it_was(pool: RealPool, tiny_image: str) -> None:

@@ -22,6 +22,11 @@ def test_a_container_sees_its_two_directories_and_nothing_else_of_the_worker() -
     ]
 
 
+def test_only_a_job_with_gpus_sees_them() -> None:
+    assert "--nv" in run_command(a_container(gpus=True), SIF, SHARED, "none")
+    assert "--nv" not in run_command(a_container(), SIF, SHARED, "none")
+
+
 def test_without_a_command_the_images_own_is_run() -> None:
     command = run_command(a_container(command=()), SIF, SHARED, "none")
     assert command[2] == "run"

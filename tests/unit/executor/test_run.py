@@ -46,6 +46,7 @@ class PretendedWorker:
     cpu_model = "Zilog Z80"
     disk_kib = 1024 * 1024
     cpus = 3
+    gpus: dict[str, str] = {}
 
     def __init__(self, *runtimes: PretendedRuntime, refuses: str = "") -> None:
         self._runtimes = runtimes

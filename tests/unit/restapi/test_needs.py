@@ -101,3 +101,10 @@ def test_all_that_is_beyond_the_site_is_told_at_once() -> None:
         "resources.walltime: this site gives a job at most 60 minutes",
     ]
     commands(site, cpusRange=[1, 4], memoryPerCpu=2, disk=100, walltime=60)
+
+
+def test_gpus_are_htcondors_with_what_each_has_at_least() -> None:
+    said = commands(gpus={"count": 2, "minimumMemory": 7.5, "capability": 8.6})
+    found = (said["request_gpus"], said["gpus_minimum_memory"], said["gpus_minimum_capability"])
+    assert found == ("2", "7500", "8.6")
+    assert commands(gpus={"count": 1}).keys() - commands().keys() == {"request_gpus"}

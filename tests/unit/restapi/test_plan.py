@@ -102,3 +102,9 @@ def test_policies_about_tasks_reach_the_executor() -> None:
     )
     whole = plan(job, UID, SITE)
     assert (whole.task_retries, whole.goes_on, whole.forgives) == (2, True, True)
+
+
+def test_a_job_with_gpus_runs_with_the_runtime_that_can_show_them() -> None:
+    job = a_job(tasks=[a_task(runtime="docker")], resources={"gpus": {"count": 2}})
+    whole = plan(job, UID, SITE)
+    assert (whole.gpus, whole.tasks[0].runtimes) == (2, ("apptainer",))

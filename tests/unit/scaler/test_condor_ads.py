@@ -195,3 +195,11 @@ def test_a_schedd_that_the_collector_does_not_know_is_unavailable(monkeypatch: p
     monkeypatch.setattr(htcondor2, "Collector", Collector)
     with pytest.raises(Unavailable, match="knows no schedd ap-1"):
         HTCondorPool(schedd="ap-1").demand()
+
+
+def test_gpus_are_counted_of_jobs_and_of_machines(ads: list[classad2.ClassAd]) -> None:
+    ads.append(a_row(RequestGPUs=2))
+    assert HTCondorPool().demand()[0].size.gpus == 2
+    ads[:] = [a_slot(GPUs=1, TotalSlotGPUs=3), a_dynamic_slot(GPUs=2)]
+    (point,) = HTCondorPool().execute_points()
+    assert (point.total.gpus, point.free.gpus) == (3, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from builders import NOON, a_cloud, a_demand, a_flavour, a_size, minutes
+from builders import NOON, a_cloud, a_demand, a_flavour, a_size, an_execute_point, minutes
 from builders_scaler import LARGE, SMALL, a_known_worker, a_point, plan_for
 
 from prominence.core.machines import Wish, WorkerPhase
@@ -63,6 +63,19 @@ def test_the_nearest_flavour_lacks_the_fewest_things() -> None:
     explanation = the_only(plan_for(clouds=clouds, demand=(a_demand(size=a_size(5, 5000, 1024)),)))
     assert explanation.details["detail"].startswith("the nearest is narrow")
     assert explanation.details["detail"].endswith("the job asks for 5 cores")
+
+
+def test_a_job_with_gpus_in_a_pool_without_any_is_told_so() -> None:
+    explanation = the_only(plan_for(demand=(a_demand(size=a_size(gpus=2)),)))
+    assert explanation.reason is Reason.NO_FLAVOUR_FITS
+    assert "the job asks for 2 GPUs" in explanation.sentence()
+
+
+def test_a_job_with_gpus_is_matched_where_there_are_enough() -> None:
+    total = a_size(4, 4000, 40 * 1024, gpus=2)
+    demand = a_demand(size=a_size(gpus=2), jobs=2)
+    plan = plan_for(execute_points=(an_execute_point(total=total),), demand=(demand,))
+    assert {(one.reason, one.jobs) for one in plan.explanations} == {(Reason.MATCHING, 1), (Reason.NO_CAPACITY, 1)}
 
 
 def test_a_pool_without_flavours_says_so() -> None:

@@ -22,7 +22,7 @@ FLAVOURS = (SMALL, LARGE, ELSEWHERE)
 MOST = settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 
 moments = st.integers(0, 3600).map(lambda seconds: NOON - timedelta(seconds=seconds))
-sizes = st.builds(a_size, st.integers(0, 20), st.integers(0, 18_000), st.integers(0, 170 * 1024))
+sizes = st.builds(a_size, st.integers(0, 20), st.integers(0, 18_000), st.integers(0, 170 * 1024), st.integers(0, 1))
 demands = st.builds(
     a_demand,
     size=sizes,
