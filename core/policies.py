@@ -43,3 +43,7 @@ class Policies(Strict):
         description="Whether the job counts as completed although a task has failed, so that only what goes wrong with "
         "the service makes it fail.",
     )
+    leaveInQueue: bool = Field(
+        default=False,
+        description="Whether the job stays in the queue after its end, until it is removed; 90 days at most.",
+    )

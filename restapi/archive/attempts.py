@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from prominence.core.reasons import explain
 from prominence.core.report import ExecutionReport, Outcome
-from prominence.core.verdict import DELETED_BY_OPERATOR, DELETED_BY_USER
 from prominence.restapi.archive.records import Event
 from prominence.restapi.finished import Attempt
 
@@ -21,6 +21,7 @@ REMOVED = "removed"
 ENDED = "ended"
 
 _LONGEST = 500
+_BY_US = re.compile(r" \(by user [^()]*\)$")
 
 
 def follow(attempts: Sequence[Attempt], event: Event, report: ExecutionReport | None) -> tuple[Attempt, ...]:
@@ -75,9 +76,7 @@ def _held(attempts: tuple[Attempt, ...], event: Event, report: ExecutionReport |
 
 
 def _removed(attempts: tuple[Attempt, ...], event: Event, report: ExecutionReport | None) -> tuple[Attempt, ...]:
-    said = str(event.facts.get("Reason", ""))
-    by_us = next((words for words in (DELETED_BY_USER, DELETED_BY_OPERATOR) if said.startswith(words)), said)
-    return _ended_by(attempts, event, REMOVED, by_us)
+    return _ended_by(attempts, event, REMOVED, event.facts.get("Reason"))
 
 
 _CHANGES: dict[str, Change] = {
@@ -108,4 +107,5 @@ def _closed(attempts: tuple[Attempt, ...], event: Event, outcome: str, reason: o
 
 
 def _plain(reason: object) -> str:
-    return " ".join(reason.split())[:_LONGEST] if isinstance(reason, str) else ""
+    """In one line, and without the account that HTCondor names: it is always ours."""
+    return _BY_US.sub("", " ".join(reason.split()))[:_LONGEST] if isinstance(reason, str) else ""

@@ -24,6 +24,9 @@ STDOUT, STDERR = "stdout", "stderr"
 JOB = "job"
 """ProminenceType of a job."""
 
+LONGEST_IN_QUEUE_S = 90 * 24 * 3600
+"""How long a job that has ended may stay in the queue."""
+
 _IN_THE_POOL = f'regexp("^[^@]+@{classads.WORKER_DOMAIN}$", TARGET.{classads.AUTHENTICATED_IDENTITY})'
 """A slot of one of the pool's own workers: the collector notes who advertised it."""
 
@@ -106,7 +109,7 @@ def _policy(spec: JobSpec, site: Site) -> dict[str, str]:
         "kill_sig": "SIGTERM",
         "want_graceful_removal": "true",
         "job_max_vacate_time": str(site.grace_s + site.vacate_margin_s),
-        "leave_in_queue": "false",
+        "leave_in_queue": _stays(spec.policies),
         "notification": "never",
     }
 
@@ -119,6 +122,14 @@ def _queueing(policies: Policies) -> dict[str, str]:
         commands["periodic_remove"] = f"{_WAITS} && time() - {classads.ENTERED_STATUS_AT} > {limit_s}"
         commands[f"My.{classads.PERIODIC_REMOVE_REASON}"] = classads.quote(verdict.TOO_LONG_IN_QUEUE)
     return commands
+
+
+def _stays(policies: Policies) -> str:
+    """Whether the job stays in the queue although it has ended by itself."""
+    if not policies.leaveInQueue:
+        return "false"
+    has_ended = f"{classads.JOB_STATUS} == {states.JobStatus.COMPLETED:d}"
+    return f"{has_ended} && time() - {classads.FINISHED_AT} < {LONGEST_IN_QUEUE_S}"
 
 
 def _is_over(retries: int) -> str:

@@ -15,6 +15,7 @@ from prominence.core import classads, document, plan
 from prominence.core.errors import Rejected
 from prominence.core.job import JobSpec
 from prominence.core.plan import ExecutionPlan
+from prominence.core.policies import Policies
 from prominence.core.states import TOO_MANY_ATTEMPTS, HoldCode, JobStatus
 from prominence.restapi.adapters.memory import MemoryIdentities
 from prominence.restapi.changes import changed, edits
@@ -99,7 +100,7 @@ class TestDelete:
 
 class TestRemove:
     def test_a_job_that_stayed_in_the_queue_leaves_it_and_is_no_other_for_that(self, api: Api) -> None:
-        job = api.submit()
+        job = api.submit(policies={"leaveInQueue": True})
         api.run(job)
         ended = {"ExitCode": 0, "ExitBySignal": False, "CompletionDate": 1780315300}
         api.queue.change(job, JobStatus.COMPLETED, **ended)
@@ -236,3 +237,30 @@ def test_what_did_not_change_is_not_touched() -> None:
         "ProminenceUserMetadata_a",
         "ProminenceSummary",
     }
+
+
+OTHER_POLICIES = {
+    "maximumRetries": 2,
+    "maximumTaskRetries": 2,
+    "maximumTimeInQueue": 60,
+    "priority": 3,
+    "ignoreTaskFailures": True,
+    "reportJobSuccessOnTaskFailure": True,
+    "leaveInQueue": True,
+}
+
+
+@pytest.mark.parametrize("policy", Policies.model_fields)
+def test_every_policy_can_be_changed_and_taken_back(policy: str, api: Api) -> None:
+    job = api.submit()
+    done(api, "PATCH", f"/jobs/{job}", json={"policies": {policy: OTHER_POLICIES[policy]}})
+    assert api.describe(job)["policies"] == {policy: OTHER_POLICIES[policy]}
+    done(api, "PATCH", f"/jobs/{job}", json={"policies": {policy: None}})
+    assert "policies" not in api.describe(job)
+
+
+def test_a_priority_reaches_htcondor(api: Api) -> None:
+    job = api.submit()
+    for body, expected in (({"policies": {"priority": 5}}, 5), ({"policies": {"priority": None}}, 0)):
+        done(api, "PATCH", f"/jobs/{job}", json=body)
+        assert api.queue.find(Selection(ids=(job,)))[0][classads.PRIORITY] == expected

@@ -17,6 +17,7 @@ from prominence.restapi.finished import Attempt
 
 FAILED = a_report(Outcome.TASK_FAILED, reason=Reason.TASK_FAILED, details={"task": "0", "exit_code": "3"})
 LOST_WORKER = "Job disconnected too long"
+GONE = "deleted by the user (by user x)"
 
 
 def told(*events: tuple[str, dict[str, Any]], report: ExecutionReport | None = None) -> tuple[Attempt, ...]:
@@ -40,7 +41,7 @@ ENDS = [
     ([EVICTED], None, "interrupted", "", None),
     ([EVICTED, ("JobHeldEvent", {"HoldReason": "memory used up"})], None, "held", "memory used up", None),
     ([("JobHeldEvent", {"HoldReason": "no such file"})], None, "held", "no such file", None),
-    ([EVICTED, ("JobAbortedEvent", {"Reason": "deleted by the user (x)"})], None, "removed", "by the user", None),
+    ([EVICTED, ("JobAbortedEvent", {"Reason": GONE})], None, "removed", "deleted by the user", None),
     ([("JobReconnectFailedEvent", {"Reason": LOST_WORKER})], None, "lost", LOST_WORKER, None),
     ([("ShadowExceptionEvent", {"Message": "cannot connect"})], None, "lost", "cannot connect", None),
     ([START], None, "lost", "", None),
@@ -59,6 +60,7 @@ def test_an_attempt_says_how_it_ended(
     assert (first.number, first.worker, first.started, first.ended) == (1, "w-1", 0, 1)
     assert (first.outcome, first.exit_code) == (outcome, code)
     assert reason in first.reason
+    assert "(by user" not in first.reason
 
 
 def test_every_start_is_an_attempt_of_its_own() -> None:

@@ -148,6 +148,17 @@ def test_what_is_too_long_for_an_ad_is_left_out() -> None:
     assert "My.ProminenceSummary" not in submitted(tasks=[a_task(cmd="x" * 20_000)]).commands
 
 
+def test_a_job_that_is_to_stay_in_the_queue_does_so_once_it_has_ended_and_not_for_ever() -> None:
+    stays = classad2.ExprTree(submitted(policies={"leaveInQueue": True}).commands["leave_in_queue"])
+    now = int(classad2.ExprTree("time()").eval())
+    for status, ended_at, is_left in (
+        (JobStatus.COMPLETED, now, True),
+        (JobStatus.COMPLETED, now - 91 * 86400, False),
+        (JobStatus.REMOVED, now, False),
+    ):
+        assert stays.eval(classad2.ClassAd({"JobStatus": int(status), "CompletionDate": ended_at})) is is_left
+
+
 def test_no_environment_of_the_server_goes_with_a_job() -> None:
     assert not {"getenv", "environment", "env"} & set(submitted().commands)
 
