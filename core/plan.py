@@ -104,3 +104,8 @@ class ExecutionPlan:
     output_dirs: Tuple[str, ...] = ()
     pull_limit_s: Optional[int] = None
     version: int = VERSION
+
+    @property
+    def has_files(self) -> bool:
+        """Whether the job is given files, or keeps any."""
+        return any((self.inputs, self.artifacts, self.mounts, self.output_files, self.output_dirs))

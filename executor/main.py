@@ -27,8 +27,7 @@ from prominence.executor.adapters.apptainer import Apptainer
 from prominence.executor.adapters.broker import Broker
 from prominence.executor.broker import protocol
 from prominence.executor.ports import ContainerRuntime, RuntimeUnavailable, Stop, WorkerLost
-from prominence.executor.run import Found, run
-from prominence.executor.staging import Staging
+from prominence.executor.run import Files, Found, NoFiles, run
 
 _PROCESSES = 4096
 """Of the job's account, where the runtime cannot limit them by container."""
@@ -133,7 +132,11 @@ class Machine:
             return broker.workspace(mounts)
         return sandbox.make_workspace(self.place.sandbox, mounts)
 
-    def files(self, plan: ExecutionPlan, workspace: sandbox.Workspace) -> Staging:
+    def files(self, plan: ExecutionPlan, workspace: sandbox.Workspace) -> Files:
+        if not plan.has_files:
+            return NoFiles()
+        from prominence.executor.staging import Staging  # what speaks HTTP takes as long to load as all the rest
+
         return Staging(plan, workspace, self.place.sandbox)
 
     def _known(self, name: str) -> Iterator[ContainerRuntime]:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import time
 import traceback
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Dict, Mapping, Optional, Protocol, Sequence
+from typing import Any, Callable, Dict, Mapping, Optional, Protocol, Sequence, Tuple
 
 from prominence.core.document import BadDocument
 from prominence.core.plan import ExecutionPlan
 from prominence.core.reasons import Reason
-from prominence.core.report import ExecutionReport, Outcome
+from prominence.core.report import ExecutionReport, Outcome, TransferReport
 from prominence.executor import exits
 from prominence.executor.ports import ContainerRuntime, RuntimeTrouble, Stop, WorkerLost
 from prominence.executor.sandbox import Workspace
-from prominence.executor.stage_in import Progress
 from prominence.executor.tasks import Bench, Failure, handed_back, run_tasks
 
 Publish = Callable[[ExecutionReport], None]
+Progress = Callable[[Tuple[TransferReport, ...]], None]
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,16 @@ class Files(Protocol):
 
     def stage_out(self, stop: Stop, progress: Progress) -> Optional[Failure]:
         """After the tasks, also when one has failed, since what they left may tell why."""
+
+
+class NoFiles:
+    """`Files` of a job that is given none and keeps none."""
+
+    def stage_in(self, stop: Stop, progress: Progress) -> Optional[Failure]:
+        return None
+
+    def stage_out(self, stop: Stop, progress: Progress) -> Optional[Failure]:
+        return None
 
 
 class Worker(Protocol):
