@@ -42,6 +42,31 @@ def test_it_creates_lists_describes_and_reads_a_job(pool: RealPool, old_client: 
     assert _run(old_client, pool, "stderr", str(job)).strip() == ""
 
 
+def test_it_clones_a_job_and_takes_one_out_of_the_queue(pool: RealPool, old_client: Path, tiny_image: str) -> None:
+    said = _run(old_client, pool, "create", "--leave-in-queue", "--name", "stays", "--disk", "1", tiny_image, "true")
+    job = int(re.search(r"\d+", said).group())  # type: ignore[union-attr]
+    pool.finish(job)
+    assert re.search(rf"^\s*{job}\s+stays\s.*completed", _run(old_client, pool, "list"), re.MULTILINE)
+    clone = int(re.search(r"\d+", _run(old_client, pool, "clone", str(job))).group())  # type: ignore[union-attr]
+    assert pool.describe(clone)["name"] == "stays"
+    _run(old_client, pool, "remove", str(job))
+    assert pool.finish(clone)["status"] == "completed"
+    assert pool.describe(job)["status"] == "completed"
+
+
+def test_it_follows_output_in_any_language_and_prints_nothing_twice(
+    pool: RealPool, old_client: Path, tiny_image: str
+) -> None:
+    lines = "".join(f"zähle ☃ {number}\n" for number in range(8))
+    job = pool.submit(
+        {"image": tiny_image, "cmd": "sh -c 'for i in 0 1 2 3 4 5 6 7; do echo zähle ☃ $i; sleep 1; done'"}
+    )
+    printed = _run(old_client, pool, "stdout", "--tail", str(job)).strip("\n")
+    assert lines.startswith(printed)  # it makes no last read when the job has ended
+    assert pool.finish(job)["status"] == "completed"
+    assert _run(old_client, pool, "stdout", str(job)).strip("\n") == lines.strip("\n")
+
+
 def test_it_deletes_a_job(pool: RealPool, old_client: Path, tiny_image: str) -> None:
     job = pool.submit({"image": tiny_image, "cmd": "true"}, resources={"cpus": 512, "memory": 1, "disk": 1})
     _run(old_client, pool, "delete", str(job))
