@@ -15,6 +15,8 @@ from typing import Any
 
 import docker
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from real_executor import (
     DOCKER_SOCKET,
     SLOT_UID,
@@ -280,6 +282,169 @@ class TestWhat:
                 client.send(b"x", 0, 1, 2, 3)
                 time.sleep(0.01)
         assert connect().ask("version")["ok"]
+
+
+HOSTILE_IMAGES = [
+    "-v",
+    "--privileged",
+    "../x",
+    "/x",
+    "a b",
+    "a\n",
+    "a\0",
+    "x?all=1",
+    "x#y",
+    "x%2e%2e",
+    "é",
+    "",
+    "a" * 600,
+]
+HOSTILE_WORDS = st.sampled_from(
+    ["-v", "--privileged", "../../etc", "/", "/etc/shadow", "a=b", "\n", "$(id)", "\u2028", "x" * 500]
+)
+TEXTS = HOSTILE_WORDS | st.text(max_size=50)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=10,
+)
+FIELDS = (
+    "image",
+    "sandbox",
+    "command",
+    "env",
+    "workdir",
+    "cpus",
+    "memory_mib",
+    "name",
+    "targets",
+    "mounts",
+    "Binds",
+    "user",
+)
+# Never an image that could be pulled: there may be such a one.
+REQUESTS = st.builds(
+    lambda verb, fields: json.dumps({**fields, "verb": verb, "image": "-v"}).encode(),
+    st.sampled_from(list(protocol.VERBS)) | TEXTS,
+    st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=8),
+)
+LINES = REQUESTS | st.binary(max_size=300) | JSON.map(lambda data: json.dumps(data).encode())
+
+
+@pytest.fixture(scope="module")
+def standing() -> Iterator[BrokerProcess]:
+    with open_directory() as directory, BrokerProcess(directory, execute_dir=str(directory)).running() as broker:
+        yield broker
+
+
+@pytest.fixture(scope="module")
+def sandboxes(standing: BrokerProcess, registry: Registry) -> dict[str, Path]:
+    """One's own, and that of somebody else's job; and links to both, where only HTCondor could put them."""
+    own, other = a_bench(standing, registry).new_sandbox(), a_bench(standing, registry).new_sandbox()
+    os.chown(other, SLOT_UID + 1, SLOT_UID + 1)
+    for name, target in (("link", own), ("others-link", other), ("root-link", Path("/"))):
+        (standing.directory / name).symlink_to(target)
+    return {"own": own, "other": other}
+
+
+class TestHostile:
+    """One broker for all of it: whatever one client does, it serves the next."""
+
+    @given(st.lists(LINES, max_size=6), st.integers(0, 3))
+    def test_whatever_comes_is_answered_or_hung_up_on(
+        self, standing: BrokerProcess, lines: list[bytes], descriptors: int
+    ) -> None:
+        client = Client(standing, SLOT_UID, SLOT_UID)
+        try:
+            client.send(b"\n".join(line.replace(b"\n", b"") for line in lines) + b"\n", *[1] * descriptors)
+            client.send(protocol.line("version"))
+            while (answer := client.receive()) and "version" not in answer:
+                assert answer["ok"] is False and answer["error"] == "refused", answer
+        except OSError:  # it has hung up
+            pass
+        finally:
+            client.close()
+        another = Client(standing, SLOT_UID + 1, SLOT_UID + 1)
+        assert another.ask("version")["ok"]
+        another.close()
+        until(lambda: not standing.sessions())
+
+    @given(TEXTS.filter(lambda verb: verb not in protocol.VERBS), st.dictionaries(TEXTS, JSON, max_size=4))
+    def test_a_verb_that_is_not_its_own_is_refused(
+        self, standing: BrokerProcess, verb: str, fields: dict[str, Any]
+    ) -> None:
+        client = Client(standing, SLOT_UID, SLOT_UID)
+        client.send(json.dumps({**fields, "verb": verb}).encode() + b"\n")
+        assert client.receive()["message"].startswith("no such verb")
+        client.close()
+
+    @pytest.mark.parametrize("image", HOSTILE_IMAGES)
+    @pytest.mark.parametrize("verb", ["has", "pull"])
+    def test_what_is_no_name_of_an_image_does_not_reach_the_engine(
+        self, standing: BrokerProcess, verb: str, image: str
+    ) -> None:
+        client = Client(standing, SLOT_UID, SLOT_UID)
+        assert client.ask(verb, image=image)["message"] == "image: not the name of an image"
+        client.close()
+
+    @given(st.lists(st.sampled_from(["own", "other", "link", "root-link", "..", ".", "", "tasks", "home"]), max_size=4))
+    def test_no_path_leads_to_a_session_but_that_of_ones_own_sandbox(
+        self, standing: BrokerProcess, sandboxes: dict[str, Path], parts: list[str]
+    ) -> None:
+        names = [sandboxes[part].name if part in sandboxes else part for part in parts]
+        path = os.path.join(str(standing.directory), *names) if names else ""
+        client = Client(standing, SLOT_UID, SLOT_UID)
+        answer = client.ask("session", sandbox=path)
+        is_own = [part for part in parts if part] == ["own"] and parts[-1] == "own"
+        assert answer["ok"] is is_own, (path, answer)
+        client.close()
+        until(lambda: not standing.sessions())
+
+    @pytest.mark.parametrize(
+        "path", ["\0", "/\0", "\udcff", "/" + "a/" * 3000, "/proc/self/cwd", "/proc/1/root", "dir_1"]
+    )
+    def test_a_path_that_is_none_is_refused(self, standing: BrokerProcess, path: str) -> None:
+        client = Client(standing, SLOT_UID, SLOT_UID)
+        assert client.ask("session", sandbox=path)["error"] == "refused"
+        client.close()
+
+    def test_who_swaps_the_slots_ad_has_no_session(self, standing: BrokerProcess, registry: Registry) -> None:
+        """The sandbox is its user's: HTCondor's ad in it can be removed, but not made anew, linked or piped."""
+        (standing.directory / "generous").write_text("Cpus = 64\nMemory = 1000000\nDisk = 1000000000\n")
+        for swap in (
+            lambda ad: ad.write_text("Cpus = 64\nMemory = 1000000\nDisk = 1000000000\n"),
+            lambda ad: ad.symlink_to(standing.directory / "generous"),
+            os.mkfifo,
+            Path.mkdir,
+            lambda ad: None,
+        ):
+            sandbox = a_bench(standing, registry).new_sandbox()
+            with acting_as(SLOT_UID, SLOT_UID):
+                (sandbox / ".machine.ad").unlink()
+                swap(sandbox / ".machine.ad")
+            client = Client(standing, SLOT_UID, SLOT_UID)
+            assert client.ask("session", sandbox=str(sandbox))["error"] == "refused"
+            client.close()
+
+    def test_one_user_does_not_speak_for_anothers_job(
+        self, standing: BrokerProcess, registry: Registry, engine: docker.DockerClient, marker: str
+    ) -> None:
+        bench = a_bench(standing, registry)
+        victim, attacker = (Client(standing, uid, uid) for uid in (SLOT_UID, SLOT_UID + 1))
+        sandbox = bench.new_sandbox()
+        assert victim.ask("session", sandbox=str(sandbox))["ok"]
+        victim.ask("pull", image=bench.image())
+        victim.send(a_run(bench, "sleep", marker), 1, 2)
+        until(lambda: processes_with(marker))
+        assert attacker.ask("session", sandbox=str(sandbox))["message"] == "this is another user's sandbox"
+        attacker.send(protocol.line("signal", name="KILL"))
+        attacker.send(a_run(bench, "true"), 1, 2)
+        assert attacker.receive()["message"] == "the session has not begun"
+        attacker.close()
+        assert processes_with(marker)
+        victim.send(protocol.line("signal", name="KILL"))
+        assert victim.receive()["exit_code"] == 137
+        victim.close()
 
 
 class TestContainers:
