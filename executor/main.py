@@ -158,13 +158,13 @@ def _read(file: Path) -> ExecutionPlan:
 
 
 def _write(directory: Path, report: ExecutionReport) -> None:
-    """Replace the report in one step: whoever looks sees a whole one."""
+    """Replace the report in one step: whoever looks sees a whole one.
+
+    The disk is not waited for, since a sandbox does not outlive its worker.
+    """
     partial = directory / f".{FILE_NAME}.part"
     try:
-        with open(partial, "w", encoding="utf-8") as file:
-            file.write(document.dumps(report))
-            file.flush()
-            os.fsync(file.fileno())
+        partial.write_text(document.dumps(report), encoding="utf-8")
         os.replace(partial, directory / FILE_NAME)
     except OSError as error:
         print(f"prominence: the report cannot be written: {error}", file=sys.stderr)
