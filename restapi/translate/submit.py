@@ -19,6 +19,7 @@ from prominence.restapi.translate.needs import Needs, beyond, needs
 from prominence.restapi.translate.plan import uses_objects
 from prominence.restapi.translate.site import Site
 
+_MOST_OUTPUT_MB = 16
 STDOUT, STDERR = "stdout", "stderr"
 
 JOB = "job"
@@ -72,6 +73,8 @@ def _program(spec: JobSpec, sandbox: str, site: Site) -> dict[str, str]:
         "when_to_transfer_output": "ON_EXIT",
         "transfer_input_files": ",".join([plan.FILE_NAME, *([plan.TOKEN_FILE] if uses_objects(spec) else [])]),
         "transfer_output_files": report.FILE_NAME,
+        # Whatever a worker says that its report is.
+        "max_transfer_output_mb": str(_MOST_OUTPUT_MB),
         # As they are written, so that a user can watch.
         "output": STDOUT,
         "error": STDERR,
