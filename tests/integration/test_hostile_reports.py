@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import stat
+from pathlib import Path
 
 import pytest
 from real_parts import RealPool, until
@@ -24,8 +25,12 @@ REPORTS = [
     pytest.param("ln -s /etc/passwd report.json", id="a link to a file that everybody may read", marks=SLOW),
     pytest.param("ln -s /dev/zero report.json", id="a link to a device without end", marks=SLOW),
     pytest.param("ln -s report.json report.json", id="a link to itself", marks=SLOW),
-    pytest.param("mkfifo report.json", id="a pipe that nobody writes to", marks=SLOW),
     pytest.param("mkdir report.json; touch report.json/file", id="a directory", marks=SLOW),
+    pytest.param(
+        "mkdir report.json; ln -s /etc/shadow report.json/a; ln -s / report.json/b; ln -s ../../env report.json/c",
+        id="a directory of links",
+        marks=SLOW,
+    ),
     pytest.param("echo { > report.json", id="no JSON", marks=SLOW),
     pytest.param("python3 -c 'print(200000 * chr(91))' > report.json", id="JSON without end", marks=SLOW),
     pytest.param("echo '[1, null]' > report.json", id="JSON of another kind", marks=SLOW),
@@ -40,19 +45,45 @@ _EXECUTOR = "pid=$(pgrep --uid $(id -u) --full executor[.]pyz)"  # brackets, so 
 
 @pytest.mark.parametrize("swap", REPORTS)
 def test_whatever_the_report_is_the_job_ends_as_failed(pool: RealPool, tiny_image: str, swap: str) -> None:
-    job = pool.submit({"image": tiny_image, "cmd": "sleep 600", "runtime": "docker"})
-    pool.wait_for(job, "running")
-    until(lambda: _in_its_sandbox(pool, job, f"test -s report.json && {_EXECUTOR}") == 0, 30)
-    done = _in_its_sandbox(pool, job, f"{_EXECUTOR}; kill -STOP $pid; rm -f report.json; {swap}; kill -KILL $pid")
-    assert done == 0
+    job = _a_job_whose_report_is(pool, tiny_image, swap)
     described = pool.finish(job, timeout_s=60)
     assert described["status"] == "failed", described
     assert described["statusReason"]
     assert pool.output(job) == ""
+    for file in (pool.state / "jobs").glob("*/report.json/*"):
+        _check_what_arrived(file)
     for file in (pool.state / "jobs").glob("*/report.json"):
-        found = file.lstat()
-        assert stat.S_ISREG(found.st_mode) and found.st_size < 20 * 10**6, (file, found)
+        _check_what_arrived(file)
+
+
+@pytest.mark.slow
+def test_a_pipe_that_nobody_writes_to_holds_up_its_own_job_only_and_that_can_be_deleted(
+    pool: RealPool, tiny_image: str
+) -> None:
+    """HTCondor waits for what comes out of it, for as long as the job may run."""
+    job = _a_job_whose_report_is(pool, tiny_image, "mkfifo report.json")
+    another = pool.submit({"image": tiny_image, "cmd": "true", "runtime": "docker"})
+    assert pool.finish(another)["status"] == "completed"
+    assert pool.request("DELETE", f"/jobs/{job}").status_code == 200
+    assert pool.finish(job)["status"] == "deleted"
+
+
+def _check_what_arrived(file: Path) -> None:
+    found = file.lstat()
+    assert stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode), file
+    assert found.st_size < 20 * 10**6, file
+    if stat.S_ISREG(found.st_mode):
         assert not any(secret in file.read_bytes() for secret in SECRETS), file
+
+
+def _a_job_whose_report_is(pool: RealPool, image: str, swap: str) -> int:
+    job = pool.submit({"image": image, "cmd": "sleep 600", "runtime": "docker"})
+    pool.wait_for(job, "running")
+    script = (
+        f"test -s report.json && {_EXECUTOR} && kill -STOP $pid && rm -f report.json && {{ {swap}; kill -KILL $pid; }}"
+    )
+    until(lambda: _in_its_sandbox(pool, job, script) == 0, 30)
+    return job
 
 
 def _in_its_sandbox(pool: RealPool, job: int, script: str) -> int:
