@@ -231,7 +231,7 @@ class TestLimits:
         assert 2 <= (done.report.tasks[0].wall_s or 0) < 10
 
     def test_the_warning_comes_before_the_end(self, bench: Bench) -> None:
-        done = bench.run("trap 'echo tidied; exit 0' TERM; while :; do sleep 0.05; done", walltime_s=1, grace_s=20)
+        done = bench.run("trap 'echo tidied; exit 0' TERM; while :; do sleep 0.05; done", walltime_s=4, grace_s=20)
         assert done.stdout == "tidied\n"
         assert done.report.outcome is Outcome.OUT_OF_TIME
 
@@ -241,9 +241,9 @@ class TestLimits:
         assert time.monotonic() - started < 20
 
     def test_tasks_share_the_walltime(self, bench: Bench, marker: str) -> None:
-        done = bench.run("sleep 1.5", bench.task("sleep", marker), walltime_s=3)
+        done = bench.run("sleep 5", bench.task("sleep", marker), walltime_s=6)
         assert done.report.outcome is Outcome.OUT_OF_TIME
-        assert (done.report.tasks[1].wall_s or 0) < 3
+        assert (done.report.tasks[1].wall_s or 0) < 6
 
     def test_too_much_memory_is_told_apart_from_other_kills(self, bench: Bench) -> None:
         done = bench.run("x=$(head -c 150000000 /dev/zero | tr '\\0' x); sleep 10; echo ${#x}", memory_mib=100)

@@ -12,7 +12,7 @@ from prominence.executor.broker.slots import NoSlot, claim
 from prominence.executor.broker.spec import Peer
 
 SLOT_UID = 20001
-AD = 'Name = "slot1_1@w"\nCpus = 2\nMemory = 3000\n'
+AD = 'Name = "slot1_1@w"\nCpus = 2\nMemory = 3000\nDisk = 204800\n'
 
 
 @pytest.fixture

@@ -27,8 +27,8 @@ def ask(connection: socket.socket, sent: bytes) -> tuple[int, http.client.HTTPMe
     try:
         connection.sendall(sent)
         connection.shutdown(socket.SHUT_WR)
-    except (BrokenPipeError, ConnectionResetError):
-        pass  # it has answered before it had heard all
+    except OSError:
+        pass  # it has answered, and perhaps hung up, before it had heard all
     answer = http.client.HTTPResponse(connection)
     answer.begin()
     return answer.status, answer.headers, answer.read()

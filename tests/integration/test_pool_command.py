@@ -75,7 +75,8 @@ def test_only_the_api_is_published_and_on_loopback_only(pool: RealPool) -> None:
 
 
 def test_secrets_are_not_in_environments_command_lines_or_images(pool: RealPool) -> None:
-    secrets = [path.read_text().strip() for path in (pool.state / "secrets").rglob("*") if path.is_file()]
+    files = [path for path in (pool.state / "secrets").rglob("*") if path.is_file()]
+    secrets = [path.read_text().strip() for path in files if path.name != "proxies.json"]
     assert len(secrets) == 3
     for role in ("access-point", "imc", "worker"):
         for container in pool.containers(role):
