@@ -10,11 +10,6 @@ def candidates(wanted: Sequence[str], present: Collection[str]) -> Tuple[str, ..
     return tuple(name for name in wanted if name in present)
 
 
-def in_order(names: Sequence[str], holding: Collection[str]) -> Tuple[str, ...]:
-    """The order to try candidates in: who holds the image already is first, otherwise the plan's order stands."""
-    return tuple(sorted(names, key=lambda name: name not in holding))
-
-
 def why_none(wanted: Sequence[str], present: Collection[str]) -> str:
     """For people, when there is no candidate."""
     has = ", ".join(sorted(present)) or "none that works"

@@ -8,7 +8,6 @@ says where the broker listens, if not in its usual place.
 
 from __future__ import annotations
 
-import argparse
 import os
 import resource
 import signal
@@ -17,14 +16,14 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Sequence
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from prominence.core import document
 from prominence.core.plan import ExecutionPlan
 from prominence.core.report import FILE_NAME, ExecutionReport
 from prominence.executor import choice, condor, environment, exits, handing_back, keyring, sandbox
-from prominence.executor.adapters.apptainer import Apptainer
 from prominence.executor.adapters.broker import Broker
+from prominence.executor.adapters.late import LateApptainer
 from prominence.executor.broker import protocol
 from prominence.executor.ports import ContainerRuntime, RuntimeUnavailable, Stop, WorkerLost
 from prominence.executor.run import Files, Found, NoFiles, run
@@ -35,6 +34,27 @@ _PROCESSES = 4096
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Run a plan, or tell what could run one."""
+    plan, patience_s = _options(sys.argv[1:] if arguments is None else arguments)
+    place = condor.surroundings(os.environ, socket.gethostname())
+    machine = Machine(place, os.environ.get("PROMINENCE_BROKER_SOCKET", protocol.SOCKET), patience_s)
+    if plan is None:
+        print(" ".join(machine.works()))
+        return 0
+    stop = Stop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, stop.request)
+    _limit_processes()
+    keyring.have_our_own()
+    exit_code = run(lambda: _read(plan), machine, lambda report: _write(place.sandbox, report), stop)
+    return handing_back.hand_back(stop, machine.is_well) if exit_code == exits.HANDED_BACK else exit_code
+
+
+def _options(arguments: Sequence[str]) -> Tuple[Optional[Path], float]:
+    """The plan to carry out, None to tell of runtimes; and how long to wait for the broker to start."""
+    if len(arguments) == 1 and not arguments[0].startswith("-"):
+        return Path(arguments[0]), 0.0  # as HTCondor starts us: a job need not wait until a parser is loaded
+    import argparse
+
     parser = argparse.ArgumentParser(prog="executor.pyz", description="Runs one job on a worker.")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("plan", nargs="?", help="the plan to carry out")
@@ -45,18 +65,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     )
     parser.add_argument("--wait", type=float, default=0.0, metavar="S", help="seconds to wait for the broker to start")
     chosen = parser.parse_args(arguments)
-    place = condor.surroundings(os.environ, socket.gethostname())
-    machine = Machine(place, os.environ.get("PROMINENCE_BROKER_SOCKET", protocol.SOCKET), chosen.wait)
-    if chosen.runtimes:
-        print(" ".join(machine.works()))
-        return 0
-    stop = Stop()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, stop.request)
-    _limit_processes()
-    keyring.have_our_own()
-    exit_code = run(lambda: _read(Path(chosen.plan)), machine, lambda report: _write(place.sandbox, report), stop)
-    return handing_back.hand_back(stop, machine.is_well) if exit_code == exits.HANDED_BACK else exit_code
+    return None if chosen.runtimes else Path(chosen.plan), chosen.wait
 
 
 RUNTIMES = ("apptainer", "docker", "podman")
@@ -102,7 +111,7 @@ class Machine:
     def works(self) -> List[str]:
         """The runtimes that this worker can promise, each tried out."""
         found = self.find(RUNTIMES).runtimes
-        return [name for name, one in found.items() if not isinstance(one, Apptainer) or one.can_run()]
+        return [name for name, one in found.items() if not isinstance(one, LateApptainer) or one.can_run()]
 
     def find(self, wanted: Sequence[str]) -> Found:
         found = Found({}, {})
@@ -143,7 +152,7 @@ class Machine:
         """The ways to have this runtime here, best first."""
         if name == "apptainer":
             directory = self.place.sandbox.resolve() / "apptainer"
-            yield Apptainer(directory, self.place.network, os.environ, self.place.apptainer)
+            yield LateApptainer(directory, self.place.network, os.environ, self.place.apptainer)
             return
         if name == "docker":
             yield Broker(self.broker_socket, self.place.sandbox, self.patience_s)

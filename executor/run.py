@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import traceback
 from dataclasses import dataclass, replace
 from typing import Any, Callable, Dict, Mapping, Optional, Protocol, Sequence, Tuple
 
@@ -116,6 +115,8 @@ def run(
     except (BadDocument, RuntimeTrouble, OSError) as error:
         failure = _failed(str(error))
     except Exception as error:  # noqa: BLE001 - whatever happened, there is a report
+        import traceback  # rarely: each import keeps jobs waiting
+
         traceback.print_exc()
         failure = _failed(f"{type(error).__name__}: {error}")
     return story.end(failure, now())

@@ -183,13 +183,13 @@ def _with_image(
     names = choice.candidates(task.runtimes, bench.runtimes)
     if not names:
         raise _NoRuntime(choice.why_none(task.runtimes, bench.runtimes))
-    holding = [name for name in names if bench.runtimes[name].has(task.image)]
+    for name in names:
+        if bench.runtimes[name].has(task.image):
+            return bench.runtimes[name], None
     refusals: Dict[str, str] = {}
     started = bench.clock()
-    for name in choice.in_order(names, holding):
+    for name in names:
         runtime = bench.runtimes[name]
-        if name in holding:
-            return runtime, None
         try:
             runtime.fetch(task.image, left_s(limit_s, [bench.clock() - started]), stop)
         except FetchTimedOut:

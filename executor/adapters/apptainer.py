@@ -39,22 +39,16 @@ _SHELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Apptainer:
-    """ContainerRuntime. directory: where images are kept for this job. network: "none", or the worker's own.
-
-    told: the version, where the worker has tried it out and told; it takes a job time to ask.
-    """
+    """ContainerRuntime. directory: where images are kept for this job. network: "none", or the worker's own."""
 
     name = "apptainer"
 
-    def __init__(self, directory: Path, network: str, environment: Mapping[str, str], told: str = "") -> None:
+    def __init__(self, directory: Path, network: str, environment: Mapping[str, str]) -> None:
         self._directory = directory
         self._network = network
         self._environment = environment
-        self._told = told
 
     def version(self) -> str:
-        if self._told:
-            return self._told
         if shutil.which("apptainer") is None:
             raise RuntimeUnavailable("apptainer is not installed")
         try:

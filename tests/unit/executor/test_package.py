@@ -85,12 +85,13 @@ def test_bytecode_is_added_to_files_that_are_there_and_they_stay_programs(execut
         assert file.stat().st_mode & 0o777 == 0o755
 
 
-def test_a_job_without_files_does_not_wait_for_what_moves_files(executor: Path) -> None:
+def test_a_job_does_not_wait_for_what_it_may_not_need(executor: Path) -> None:
     program = "import sys; sys.path.insert(0, sys.argv[1]); import prominence.executor.main; print(*sys.modules)"
     command = [sys.executable, "-I", "-S", "-c", program, str(executor)]
     loaded = subprocess.run(command, env={}, capture_output=True, text=True, check=True).stdout.split()
     assert "prominence.executor.run" in loaded
-    assert not {"ssl", "http.client", "urllib.request", "tarfile", "uuid"} & set(loaded)
+    assert not {"ssl", "http.client", "urllib.request", "tarfile", "argparse", "traceback", "hashlib"} & set(loaded)
+    assert "prominence.executor.adapters.apptainer" not in loaded  # before it is known that the job needs it
 
 
 def test_the_broker_is_packed_too_and_refuses_to_run_without_its_settings(tmp_path: Path) -> None:

@@ -61,6 +61,13 @@ def test_a_runtime_that_holds_the_image_is_preferred() -> None:
     assert tasks[0].pull_s is None
 
 
+def test_of_two_that_hold_the_image_the_first_runs_it_and_the_other_is_not_asked() -> None:
+    docker = PretendedRuntime("docker", held=["busybox:1"])
+    docker.has = lambda image: pytest.fail("it was asked")  # type: ignore[method-assign]
+    _, tasks = run(a_plan(), PretendedRuntime("apptainer", held=["busybox:1"]), docker)
+    assert tasks[0].runtime == "apptainer"
+
+
 def test_where_one_runtime_cannot_fetch_the_image_the_next_one_may() -> None:
     apptainer = PretendedRuntime("apptainer", fetching={"busybox:1": "no"})
     docker = PretendedRuntime("docker")
