@@ -182,3 +182,31 @@ def test_what_leaves_its_session_ends_with_its_job(scene: Scene) -> None:
     ended = _together(scene, _shell(fork))
     assert {one["status"] for one in ended.values()} == {"completed"}, ended
     until(lambda: not processes_with(marker), 20)
+
+
+FILES = [
+    "output = /tmp/planted\nstream_output = true",
+    "input = /etc/passwd\nstream_input = true",
+    "input = /etc/passwd",
+]
+
+
+@ONE_SCENE
+@pytest.mark.slow
+@pytest.mark.parametrize("files", FILES)
+def test_a_worker_gets_no_file_of_the_access_point_but_those_of_jobs(scene: Scene, files: str) -> None:
+    """What a worker asks the access point to open while a job runs; here a job says it in the worker's place."""
+    (access_point,) = scene.pool.containers("access-point")
+    lines = ["executable = /bin/cat", "transfer_executable = false", "should_transfer_files = YES", *files.splitlines()]
+    lines += ["initialdir = /tmp", "request_memory = 100", "request_disk = 1000", "accounting_group_user = x", "queue"]
+    submit = f"printf '%s\\n' {shlex.join(lines)} | condor_submit -terse"
+    done = access_point.exec_run(["sh", "-c", submit], user="prominence", workdir="/tmp")
+    assert done.exit_code == 0, done.output
+    job = done.output.decode().split(".")[0]
+    try:
+        held = ["condor_q", job, "-constraint", "JobStatus == 5", "-af", "HoldReason"]
+        reason = until(lambda: scene.pool.inside("access-point", *held), 60)
+        assert "Permission denied" in reason or "unable to establish standard output" in reason
+        assert access_point.exec_run(["test", "-e", "/tmp/planted"]).exit_code == 1
+    finally:
+        scene.pool.inside("access-point", "condor_rm", job)
