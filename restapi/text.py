@@ -31,6 +31,7 @@ def byte_of(file: BinaryIO, characters: int) -> int:
         if seen + found >= characters:
             return at + _prefix(decoder, before, piece, characters - seen)
         seen, at = seen + found, at + len(piece)
+    seen += len(decoder.decode(b"", final=True))  # a last character that was cut off
     return at if seen >= characters else at + 1
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from prominence.restapi.text import byte_of, unfinished
@@ -45,6 +45,7 @@ def test_never_more_than_three_bytes_are_left_for_later(data: bytes) -> None:
 texts = st.lists(st.one_of(st.sampled_from(["a", "ä", "☃", "𝄞"]).map(str.encode), st.binary(max_size=3))).map(b"".join)
 
 
+@example(b"aa\x00\x00\xc2", 5)
 @given(texts, st.integers(0, 30))
 def test_a_character_is_found_where_who_has_read_the_text_expects_it(content: bytes, number: int) -> None:
     at = byte_of(io.BytesIO(content), number)
