@@ -24,6 +24,8 @@ import prominence.core.document
 CORE = ("__init__", "document", "plan", "reasons", "report", "units")
 """The modules of core that are carried: standard library only and Python 3.9."""
 
+_SHARED_WITH_THE_BROKER = ("broker/__init__.py", "broker/protocol.py")
+"""Of the broker's half what a job's needs: the rest does not travel with each job."""
 _SHEBANG = b"#!/usr/bin/env python3\n"
 _UNCHECKED_HASH = (1).to_bytes(4, "little")
 """Of bytecode that belongs to its source for good, so that nothing has to be compared (PEP 552)."""
@@ -81,7 +83,9 @@ def _contents(main_module: str) -> Dict[str, bytes]:
     core = Path(prominence.core.document.__file__).parent
     contents = {f"prominence/core/{name}.py": (core / f"{name}.py").read_bytes() for name in CORE}
     for file in executor.rglob("*.py"):
-        contents[f"prominence/executor/{file.relative_to(executor).as_posix()}"] = file.read_bytes()
+        name = file.relative_to(executor).as_posix()
+        if main_module.startswith("broker.") or not name.startswith("broker/") or name in _SHARED_WITH_THE_BROKER:
+            contents[f"prominence/executor/{name}"] = file.read_bytes()
     # In the repository prominence is a namespace; older Pythons find no namespaces in an archive.
     contents["prominence/__init__.py"] = b""
     contents["__main__.py"] = _START.format(module=main_module).encode()

@@ -39,6 +39,8 @@ def test_it_carries_itself_and_the_documents_and_nothing_else(executor: Path) ->
         "prominence/executor/adapters",
         "prominence/executor/broker",
     }
+    brokers = {"prominence/executor/broker/__init__.py", "prominence/executor/broker/protocol.py"}
+    assert {name for name in names if name.startswith("prominence/executor/broker/")} == brokers
     assert sorted(name for name in names if name.startswith("prominence/core/")) == [
         f"prominence/core/{name}.py" for name in sorted(package.CORE)
     ]
