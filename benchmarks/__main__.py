@@ -9,11 +9,11 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import demo, executor, journey
+from benchmarks import demo, executor, journey, lists
 from benchmarks.harness import Row, chosen
 from benchmarks.results import keep, table
 
-MEASUREMENTS = {**journey.MEASUREMENTS, **executor.MEASUREMENTS, **demo.MEASUREMENTS}
+MEASUREMENTS = {**journey.MEASUREMENTS, **executor.MEASUREMENTS, **demo.MEASUREMENTS, **lists.MEASUREMENTS}
 
 
 def main() -> int:

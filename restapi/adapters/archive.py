@@ -51,6 +51,8 @@ CREATE TABLE attempts (job INTEGER PRIMARY KEY, attempts TEXT NOT NULL);
 CREATE TABLE positions (log TEXT PRIMARY KEY, position TEXT NOT NULL);
 """
 
+_SUMMARY = f"$.{classads.SUMMARY}"
+
 _COLUMN = {Key.ID: "id", Key.CREATED: "created", Key.ENDED: "ended", Key.NAME: "name"}
 _MOMENT = {Event.CREATED: "created", Event.STARTED: "started", Event.ENDED: "ended"}
 
@@ -137,6 +139,16 @@ class ArchiveWriter:
             rows = [(job, json.dumps([asdict(one) for one in found])) for job, found in attempts.items()]
             self._connection.executemany("INSERT OR REPLACE INTO attempts VALUES (?, ?)", rows)
             self._move(log_name, position)
+
+    def forget(self, ended_before: int) -> int:
+        """Keep no description and no report of jobs that ended before this; of how many something was forgotten."""
+        with self._together():
+            done = self._connection.execute(
+                "UPDATE jobs SET spec = NULL, report = NULL, ad = json_remove(ad, ?)"
+                " WHERE ended < ? AND (spec IS NOT NULL OR report IS NOT NULL OR json_type(ad, ?) IS NOT NULL)",
+                (_SUMMARY, ended_before, _SUMMARY),
+            )
+        return done.rowcount
 
     def _book(self, job: Finished) -> None:
         seen = job.view

@@ -6,6 +6,7 @@ prominence-archive, or python3 -m prominence.restapi.archive.main; it reads the 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from prominence.core import logs
 from prominence.core.settings import load
@@ -20,6 +21,7 @@ PAUSE_S = 0.1
 """Between two looks at the sizes of two files: readers wait for what left the queue just now."""
 
 LONGEST_PAUSE_S = 10.0
+FORGET_EVERY_S = 3600.0
 
 
 def main() -> None:
@@ -28,22 +30,27 @@ def main() -> None:
     log_file = settings.log_file and settings.log_file.with_name("archive.log")
     logs.configure("archive", log_file, settings.log_level)
     settings.archive.file.parent.mkdir(parents=True, exist_ok=True)
+    writer = ArchiveWriter(settings.archive.file)
     follower = Follower(
         history=settings.archive.history_file,
         events=settings.archive.events_file,
         sandboxes=LocalSandboxes(settings.sandboxes_dir, settings.min_free_disk_mib),
-        book=ArchiveWriter(settings.archive.file),
+        book=writer,
     )
     log.info("started", file=str(settings.archive.file), history=str(settings.archive.history_file))
-    _loop(follower)
+    kept_s = settings.data.limits().jobs_kept.total_seconds()
+    _loop(follower, lambda: writer.forget(int(time.time() - kept_s)))
 
 
-def _loop(follower: Follower) -> None:
-    pause = PAUSE_S
+def _loop(follower: Follower, forget: Callable[[], int]) -> None:
+    pause, forgotten_at = PAUSE_S, -FORGET_EVERY_S
     while True:
         try:
             busy = follower.step()
             pause = PAUSE_S
+            if not busy and time.monotonic() - forgotten_at > FORGET_EVERY_S:
+                forgotten_at = time.monotonic()
+                log.info("descriptions of old jobs forgotten", jobs=forget())
         except Exception as error:
             log.exception("could not follow", error=repr(error))
             busy, pause = False, min(pause * 2, LONGEST_PAUSE_S)

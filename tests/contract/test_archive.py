@@ -220,6 +220,16 @@ class TestTheFile:
         assert kept.writer.position("history") == Position(5, 7, "x")
         assert kept.archive.find(Selection(), None, ALL) == []
 
+    def test_forgets_in_time_what_was_in_a_job_but_not_that_it_was_there(self, tmp_path: Path) -> None:
+        kept = InSqlite(tmp_path)
+        summary = classads.portable('[{},[{"image":"x","cmd":"secret"}]]')
+        for job_id in (1, 2):
+            kept.job(left(job_id, {"app": "fit"}, ProminenceSummary=summary), a_job(), a_report())
+        assert [kept.writer.forget(SUBMITTED + 102) for _ in range(2)] == [1, 0]
+        old, young = kept.archive.find(Selection(labels=(("app", "fit"),)), None, ALL, detail=True)
+        assert (old.spec, old.report, classads.SUMMARY in old.ad, old.status) == (None, None, False, Status.COMPLETED)
+        assert (young.spec, young.report, classads.SUMMARY in young.ad) == (a_job(), a_report(), True)
+
     def test_that_is_none_is_unavailable(self, tmp_path: Path) -> None:
         (tmp_path / "jobs.db").write_bytes(b"garbage" * 999)
         archive = SqliteArchive(tmp_path / "jobs.db", tmp_path / "history")
