@@ -403,7 +403,7 @@ def _status(pid: int) -> str:
 
 def _strangers() -> list[int]:
     """Processes that no first process of this container has begun."""
-    known = (b"attempts.py", b"python3", b"docker-init", b"appinit", b"sh\0", b"sleep")
+    known = (b"attempts.py", b"python3", b"docker-init", b"appinit", b"sh\0", b"sleep", b"setuid-id")
     found = []
     for path in glob.glob("/proc/[0-9]*/cmdline"):
         try:
