@@ -25,7 +25,6 @@ from real_executor import PYTHON, Registry, trust
 from real_parts import BUSYBOX, RealPool, ensure_tiny_image, new_pool, until
 
 ATTACK = "/usr/bin/python3 /attempts.py"
-HOSTILE_IMAGE = "prominence-test/hostile:1"
 IDENTITY = "/usr/bin/id"
 _NEEDED = """
 import glob, os, sys
@@ -38,8 +37,19 @@ print(*[name for name in names if name != hostile_attempts.__file__])
 """Prints the files of all modules that the attempts import. Those of codecs are looked for later, by name."""
 
 
-WORLD, METADATA, PORT = "198.51.100.2", "169.254.7.9", 8099
-"""Addresses that no machine has: the first is kept for documentation, the second is link-local as a cloud's is."""
+PORT = 8099
+
+
+@dataclass(frozen=True)
+class World:
+    """A machine beyond this one, at addresses that no other has and no other test of this machine uses.
+
+    address: of those that are kept for documentation. metadata: a link-local one, as a cloud's metadata service has.
+    """
+
+    gateway: str
+    address: str
+    metadata: str
 
 
 @dataclass(frozen=True)
@@ -90,13 +100,14 @@ def a_scene(engine: docker.DockerClient, state: Path, task_network: str) -> Iter
     """Everybody in their places, and all attempts made."""
     layer = hostile_layer()
     with ExitStack() as stack:
+        image = stack.enter_context(an_image(engine, layer))
         limits = ["--idle-time", "600", "--max-workers", "1"]
         pool = new_pool(state, engine, *limits, "--task-network", task_network)
         stack.callback(pool.down, "--purge")
         pool.up()
         registry = HostileRegistry(_machine(engine), layer)
         stack.callback(registry.close)
-        images = {"docker": ensure_hostile_image(engine, layer), "apptainer": f"{registry.host}/tiny:1"}
+        images = {"docker": image, "apptainer": f"{registry.host}/tiny:1"}
         scene = Scene(pool, task_network, images)
         targets = {"marker": str(uuid.uuid4().int % 10**9 + 10**9), "neighbours_ports": [7777, 7778]}
         scene.neighbours.append(_neighbour(scene, "docker", 5, targets))  # of the eight cores that a large worker has
@@ -104,10 +115,10 @@ def a_scene(engine: docker.DockerClient, state: Path, task_network: str) -> Iter
         trust(scene.worker, registry.host)
         scene.neighbours.append(_neighbour(scene, "apptainer", 1, targets))
         pool.wait_for(scene.neighbours[1], "running")
-        stack.enter_context(the_world(engine))
+        world = stack.enter_context(the_world(engine))
         service = stack.enter_context(socket.create_server(("0.0.0.0", 0)))
         _leave_something_behind(scene)
-        targets |= {"machine_port": service.getsockname()[1], **_targets(scene)}
+        targets |= {"machine_port": service.getsockname()[1], **_targets(scene, world)}
         _attack(scene, targets)
         yield scene
 
@@ -139,15 +150,15 @@ def _attack(scene: Scene, targets: dict[str, Any]) -> None:
         }
 
 
-def _targets(scene: Scene) -> dict[str, Any]:
+def _targets(scene: Scene, world: World) -> dict[str, Any]:
     """All that the attempts aim at."""
     pool = scene.pool
     processes = scene.worker.exec_run(["ps", "-eo", "pid="]).output.split()
     outside = [process for line in scene.worker.top(ps_args="-eo pid")["Processes"] for process in line]
     return {
         "pool": f"prominence-{pool.name}",
-        "world": [WORLD],
-        "metadata": [METADATA],
+        "world": [world.address],
+        "metadata": [world.metadata],
         "port": PORT,
         "access_point": _addresses(pool, "access-point"),
         "imc": _addresses(pool, "imc"),
@@ -178,31 +189,39 @@ def _gateway(engine: docker.DockerClient, network: str) -> str:
 
 
 @contextmanager
-def the_world(engine: docker.DockerClient) -> Iterator[None]:
-    """A machine beyond this one, where a web server answers at WORLD and, as a cloud's would, at METADATA."""
-    link = f"w{uuid.uuid4().hex[:8]}"
+def the_world(engine: docker.DockerClient) -> Iterator[World]:
+    """It has a web server at both of its addresses."""
+    mark = uuid.uuid4()
+    block = 4 * (mark.int % 64)
+    metadata = f"169.254.{mark.bytes[0] % 160}.{1 + mark.bytes[1] % 254}"
+    world = World(f"198.51.100.{block + 1}", f"198.51.100.{block + 2}", metadata)
     command = ["sh", "-c", f"mkdir /w; httpd -p {PORT} -h /w; httpd -f -p 80 -h /w"]
     labels = {"prominence.test": "hostile"}
-    world = engine.containers.run(ensure_tiny_image(engine), command, network_mode="none", detach=True, labels=labels)
+    machine = engine.containers.run(ensure_tiny_image(engine), command, network_mode="none", detach=True, labels=labels)
     try:
-        world.reload()
-        inside = ["nsenter", "--net", "--target", str(world.attrs["State"]["Pid"])]
-        for arguments in (
-            ["ip", "link", "add", link, "type", "veth", "peer", "name", "out", "netns", inside[-1]],
-            ["ip", "addr", "add", "198.51.100.1/30", "dev", link],
-            ["ip", "link", "set", link, "up"],
-            [*inside, "ip", "addr", "add", f"{WORLD}/30", "dev", "out"],
-            [*inside, "ip", "addr", "add", f"{METADATA}/32", "dev", "out"],
-            [*inside, "ip", "link", "set", "out", "up"],
-            [*inside, "ip", "route", "add", "default", "via", "198.51.100.1"],
-            ["ip", "route", "add", f"{METADATA}/32", "via", WORLD],
-        ):
-            subprocess.run(arguments, check=True)
-        for address in (WORLD, METADATA):
+        machine.reload()
+        _connect(world, f"w{mark.hex[:8]}", str(machine.attrs["State"]["Pid"]))
+        for address in (world.address, world.metadata):
             until(lambda address=address: _answers(address), 10)
-        yield
+        yield world
     finally:
-        world.remove(force=True)
+        machine.remove(force=True)
+
+
+def _connect(world: World, link: str, pid: str) -> None:
+    """By a link of its own, which goes with the container."""
+    inside = ["nsenter", "--net", "--target", pid, "ip"]
+    for arguments in (
+        ["ip", "link", "add", link, "type", "veth", "peer", "name", "out", "netns", pid],
+        ["ip", "addr", "add", f"{world.gateway}/30", "dev", link],
+        ["ip", "link", "set", link, "up"],
+        [*inside, "addr", "add", f"{world.address}/30", "dev", "out"],
+        [*inside, "addr", "add", f"{world.metadata}/32", "dev", "out"],
+        [*inside, "link", "set", "out", "up"],
+        [*inside, "route", "add", "default", "via", world.gateway],
+        ["ip", "route", "add", f"{world.metadata}/32", "via", world.address],
+    ):
+        subprocess.run(arguments, check=True)
 
 
 def _answers(address: str) -> bool:
@@ -213,11 +232,15 @@ def _answers(address: str) -> bool:
     return True
 
 
-def ensure_hostile_image(engine: docker.DockerClient, layer: bytes) -> str:
-    """Made anew in each run, since the attempts may have changed."""
-    repository, _, tag = HOSTILE_IMAGE.partition(":")
+@contextmanager
+def an_image(engine: docker.DockerClient, layer: bytes) -> Iterator[str]:
+    """On the engine, under a name of its own."""
+    repository, tag = "prominence-test/hostile", uuid.uuid4().hex[:8]
     engine.api.import_image_from_data(layer, repository=repository, tag=tag)
-    return HOSTILE_IMAGE
+    try:
+        yield f"{repository}:{tag}"
+    finally:
+        engine.images.remove(f"{repository}:{tag}", force=True)
 
 
 def hostile_layer() -> bytes:
