@@ -63,10 +63,10 @@ def test_the_whole_tree_ends_at_the_deadline_who_left_its_session_and_ignores_si
     inner = f"trap '' TERM; echo $$ >> {pids}; while :; do sleep 9; done"
     script = f'trap \'\' TERM; setsid sh -c "{inner}" & sh -c "{inner}" & echo $$ >> {pids}; while :; do sleep 9; done'
     started = time.monotonic()
-    done = run("sh", "-c", script, limits=Limits(0.3, 0.1))
+    done = run("sh", "-c", script, limits=Limits(1.0, 0.1))
     assert done.cause is Cause.OUT_OF_TIME
     assert done.exit_code == 137
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 9
     found = [int(pid) for pid in pids.read_text().split()]
     assert len(found) == 3
     assert not any(is_alive(pid) for pid in found)
