@@ -10,8 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Dict, List, Mapping
 
@@ -47,10 +45,9 @@ class Apptainer:
         self._directory = directory
         self._network = network
         self._environment = environment
+        self._runs = 0
 
     def version(self) -> str:
-        if shutil.which("apptainer") is None:
-            raise RuntimeUnavailable("apptainer is not installed")
         try:
             done = process.run(["apptainer", "version"], self._env(), _SHORT, Stop(), capture=True)
         except RuntimeFailed as error:
@@ -61,6 +58,8 @@ class Apptainer:
 
     def can_run(self) -> bool:
         """Whether it works here with all that isolates a container, tried on an image that holds nothing."""
+        import tempfile  # a job need not wait for it
+
         with tempfile.TemporaryDirectory(prefix="prominence-") as scratch:
             trial = Apptainer(Path(scratch) / "trial", self._network, self._environment)
             try:
@@ -103,7 +102,8 @@ class Apptainer:
         sandbox.check(Path(container.tmp))
         for source, _ in container.mounts:
             sandbox.check(Path(source))
-        shared = tempfile.mkdtemp(prefix="shm-", dir=self._make_directories())
+        self._runs += 1
+        shared = str(sandbox.make_directory(self._make_directories(), f"shm-{self._runs}"))
         with diskuse.watched(
             [container.home, container.tmp, shared, *(source for source, _ in container.mounts)], container.disk_kib
         ) as watch:
