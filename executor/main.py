@@ -28,6 +28,8 @@ from prominence.executor.broker import protocol
 from prominence.executor.ports import ContainerRuntime, RuntimeUnavailable, Stop, WorkerLost
 from prominence.executor.run import Files, Found, NoFiles, run
 
+_ROOM = 16 * 1024 * 1024
+"""Bytes on the worker's disk without which it is full: what a job's report and its last output need, many times."""
 _PROCESSES = 4096
 """Of the job's account, where the runtime cannot limit them by container."""
 
@@ -127,12 +129,13 @@ class Machine:
         return found
 
     def is_well(self) -> bool:
-        """Whether the worker's broker and its engine answer: without them jobs are handed back."""
+        """Whether the worker's disk has room, and its broker and its engine answer: otherwise jobs are handed back."""
         try:
             Broker(self.broker_socket, self.place.sandbox).version()
         except RuntimeUnavailable:
             return False
-        return True
+        disk = os.statvfs(self.place.sandbox)
+        return disk.f_bavail * disk.f_frsize >= _ROOM
 
     def workspace(self, runtimes: Dict[str, ContainerRuntime], mounts: int) -> sandbox.Workspace:
         # The broker shows its own directories to containers and no others; every other runtime can show these too.
@@ -166,8 +169,8 @@ def _read(file: Path) -> ExecutionPlan:
     return document.loads(ExecutionPlan, file.read_text(encoding="utf-8"))
 
 
-def _write(directory: Path, report: ExecutionReport) -> None:
-    """Replace the report in one step: whoever looks sees a whole one.
+def _write(directory: Path, report: ExecutionReport) -> bool:
+    """Replace the report in one step: whoever looks sees a whole one. Whether it could be written.
 
     The disk is not waited for, since a sandbox does not outlive its worker.
     """
@@ -177,6 +180,8 @@ def _write(directory: Path, report: ExecutionReport) -> None:
         os.replace(partial, directory / FILE_NAME)
     except OSError as error:
         print(f"prominence: the report cannot be written: {error}", file=sys.stderr)
+        return False
+    return True
 
 
 def _limit_processes() -> None:

@@ -7,6 +7,7 @@ parent ends, because this process is made the reaper of its orphans. So all of i
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from typing import IO, Callable, List, Mapping, Sequence
 
 from prominence.executor import diskuse, proctree
 from prominence.executor.deadline import supervise
-from prominence.executor.ports import Cause, Limits, RuntimeFailed, Stop
+from prominence.executor.ports import Cause, Limits, RuntimeFailed, Stop, WorkerLost
 
 KEPT = 64 * 1024
 """Bytes kept of what a program wrote last."""
@@ -25,6 +26,7 @@ MEMORY_LOOK_S = 1.0
 _PR_SET_CHILD_SUBREAPER = 36
 _STDERR = 2
 _GRACE_OF_PIPES_S = 5.0
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,9 @@ def run(
     disk: diskuse.Watch | None = None,
     warn: Callable[[], None] | None = None,
 ) -> Finished:
-    """Run a program to its end, and end all that is left of it then. Raises RuntimeFailed if it cannot be started.
+    """Run a program to its end, and end all that is left of it then.
+
+    Raises RuntimeFailed if it cannot be started, WorkerLost if a full disk has cut off what it wrote.
 
     Its stdout is ours. Its stderr passes through us to our own, so that the last words of a container runtime can
     be told from its exit code. capture: both are kept instead, the last 64 KiB of each. memory_mib: for runtimes
@@ -139,6 +143,9 @@ class _Program:
         return proctree.memory_kib(proctree.programs(self._tree()), self._limit_kib) > self._limit_kib
 
     def finished(self, cause: Cause) -> Finished:
+        stdout, stderr = self._stdout.text() if self._stdout else "", self._stderr.text()
+        if self._stderr.cut and cause is Cause.EXITED:
+            raise WorkerLost("the worker's disk is full, and what the task wrote was lost")
         signalled = os.WTERMSIG(self._status) if os.WIFSIGNALED(self._status) else None
         return Finished(
             cause=cause,
@@ -146,8 +153,8 @@ class _Program:
             signal=signalled,
             cpu_s=self._usage[0],
             max_rss_kib=self._usage[1],
-            stdout=self._stdout.text() if self._stdout else "",
-            stderr=self._stderr.text(),
+            stdout=stdout,
+            stderr=stderr,
         )
 
     def _tree(self) -> List[proctree.Process]:
@@ -162,6 +169,7 @@ class _Pump:
         self._source = source
         self._target = target
         self._kept = b""
+        self.cut = False
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -178,8 +186,9 @@ class _Pump:
         try:
             while data and self._target is not None:
                 data = data[os.write(self._target, data) :]
-        except OSError:
+        except OSError as error:
             self._target = None  # nobody reads, or the disk is full; the program must not stop for that
+            self.cut = error.errno in _DISK_FULL
 
     def text(self) -> str:
         self._thread.join(_GRACE_OF_PIPES_S)

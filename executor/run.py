@@ -15,7 +15,8 @@ from prominence.executor.ports import ContainerRuntime, RuntimeTrouble, Stop, Wo
 from prominence.executor.sandbox import Workspace
 from prominence.executor.tasks import Bench, Failure, handed_back, run_tasks
 
-Publish = Callable[[ExecutionReport], None]
+Publish = Callable[[ExecutionReport], bool]
+"""Whether it could be kept."""
 Progress = Callable[[Tuple[TransferReport, ...]], None]
 
 
@@ -94,7 +95,10 @@ def run(
     stop: Stop,
     now: Callable[[], float] = time.time,
 ) -> int:
-    """Do what the plan says; the exit code, or HANDED_BACK. Each report that is published replaces the one before."""
+    """Do what the plan says; the exit code, or HANDED_BACK. Each report that is published replaces the one before.
+
+    A job of which nobody could be told how it ended has not ended: it is handed back.
+    """
     story = _Story(worker, publish, now())
     failure: Optional[Failure] = None
     try:
@@ -139,24 +143,25 @@ class _Story:
         self._report = ExecutionReport(
             outcome=Outcome.UNFINISHED, started_at=started_at, host=worker.host, cpu_model=worker.cpu_model
         )
-        publish(self._report)
+        self._told = publish(self._report)
 
     def tell(self, **news: Any) -> None:
         self._report = replace(self._report, **news)
-        self._publish(self._report)
+        self._told = self._publish(self._report)
 
     def end(self, failure: Optional[Failure], finished_at: float) -> int:
         if failure is None:
             self.tell(outcome=Outcome.SUCCESS, exit_code=0, finished_at=finished_at)
-            return 0
-        self.tell(
-            outcome=failure.outcome,
-            reason=failure.reason,
-            details=failure.details,
-            exit_code=failure.exit_code,
-            finished_at=finished_at,
-        )
-        return failure.exit_code
+        else:
+            self.tell(
+                outcome=failure.outcome,
+                reason=failure.reason,
+                details=failure.details,
+                exit_code=failure.exit_code,
+                finished_at=finished_at,
+            )
+        exit_code = 0 if failure is None else failure.exit_code
+        return exit_code if self._told else exits.HANDED_BACK
 
 
 def _has_left_something(failure: Optional[Failure]) -> bool:

@@ -14,7 +14,7 @@ import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import distribution
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import IO
@@ -158,7 +158,8 @@ def _service_context(role: str) -> Context:
     for package in SERVICE_PACKAGES:
         for path, content in _python_files(package):
             context.files[f"lib/prominence/{package}/{path}"] = (0o644, content)
-    metadata = distribution("prominence-htc").read_text("METADATA") or ""
+    # What importlib.metadata needs to tell the version; the rest is written differently by each way to install us.
+    metadata = f"Metadata-Version: 2.1\nName: prominence-htc\nVersion: {version('prominence-htc')}\n"
     context.files["lib/prominence_htc.dist-info/METADATA"] = (0o644, metadata.encode())
     return context
 

@@ -187,6 +187,8 @@ def ended(container: Container, cause: Cause, answer: Dict[str, Any]) -> Ended:
             raise RuntimeFailed(words.last_line(said))
     if answer.get("disk"):
         return Ended(cause=Cause.OUT_OF_DISK, exit_code=exit_code, image_digest=digest)
+    if answer.get("cut"):
+        raise WorkerLost("the worker's disk is full, and what the task wrote was lost")
     if exit_code != 0 and answer["oom"]:
         return Ended(cause=Cause.OUT_OF_MEMORY, exit_code=exit_code, image_digest=digest)
     return Ended(cause=Cause.EXITED, exit_code=exit_code, image_digest=digest)

@@ -61,10 +61,11 @@ class Pull:
 class Run:
     """Run a container with the session's directories to its end.
 
-    Answer: exit_code, oom, disk, image_digest, last_words.
+    Answer: exit_code, oom, disk, image_digest, last_words, cut.
     command: empty for the image's own. memory_mib, cpus: limits. The two descriptors get its output; last_words is
     the end of its stderr. targets: where the session's further directories are seen, in their order. disk: whether it
-    was killed because the session kept more than its slot's disk.
+    was killed because the session kept more than its slot's disk. cut: some of its output was lost, as the disk that a
+    descriptor leads to is full.
     """
 
     image: str

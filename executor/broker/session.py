@@ -63,7 +63,7 @@ class Session:
                 self._engine.start(container)
                 log.info("container started", session=self.key, container=container, image=request.image)
                 descriptors = {streams.STDOUT: output.stdout, streams.STDERR: output.stderr}
-                last_words = streams.forward(reader, descriptors, lambda: self._over)
+                forwarded = streams.forward(reader, descriptors, lambda: self._over)
             self._engine.wait(container)
             state = self._engine.state(container)
         except EngineRefused:
@@ -77,7 +77,8 @@ class Session:
             "oom": state.out_of_memory,
             "disk": watch is not None and watch.exceeded,
             "image_digest": digest,
-            "last_words": last_words,
+            "last_words": forwarded.last_words,
+            "cut": forwarded.cut,
         }
 
     def signal(self, name: str) -> None:

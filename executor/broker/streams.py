@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import stat
 import struct
+from dataclasses import dataclass
 from typing import Callable, Dict, Iterator, Tuple
 
 from prominence.executor.broker.engine import Reader
@@ -18,6 +20,15 @@ _AT_ONCE = 64 * 1024
 _POLL_MS = 500
 # A pipe that polls as writable takes so much without making us wait.
 _PIPE_TAKES = select.PIPE_BUF
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@dataclass(frozen=True)
+class Forwarded:
+    """last_words: the end of stderr. cut: some of it was lost because a disk is full."""
+
+    last_words: str
+    cut: bool
 
 
 def frames(reader: Reader) -> Iterator[Tuple[int, bytes]]:
@@ -35,38 +46,40 @@ def frames(reader: Reader) -> Iterator[Tuple[int, bytes]]:
             yield stream, data
 
 
-def forward(reader: Reader, descriptors: Dict[int, int], abandoned: Callable[[], bool]) -> str:
-    """Write all of it to the descriptors, by stream; the end of stderr.
+def forward(reader: Reader, descriptors: Dict[int, int], abandoned: Callable[[], bool]) -> Forwarded:
+    """Write all of it to the descriptors, by stream.
 
     A reader that is slow slows the container down; one that is gone is done without. A descriptor that takes
     nothing any more must not hold us for ever: when `abandoned` says that nobody waits, the rest is thrown away.
     """
     open_ones = dict(descriptors)
     last_words = b""
+    cut = False
     for stream, data in frames(reader):
         if stream == STDERR:
             last_words = (last_words + data)[-KEPT:]
-        if stream in open_ones and not _write(open_ones[stream], data, abandoned):
+        try:
+            if stream in open_ones and not _write(open_ones[stream], data, abandoned):
+                del open_ones[stream]
+        except OSError as error:
+            cut = cut or error.errno in _DISK_FULL
             del open_ones[stream]
-    return last_words.decode(errors="replace")
+    return Forwarded(last_words.decode(errors="replace"), cut)
 
 
 def _write(descriptor: int, data: bytes, abandoned: Callable[[], bool]) -> bool:
-    """Whether the descriptor still takes data."""
-    try:
-        if stat.S_ISREG(os.fstat(descriptor).st_mode):
-            while data:
-                data = data[os.write(descriptor, data) :]
-            return True
-        poll = select.poll()
-        poll.register(descriptor, select.POLLOUT)
+    """Whether the descriptor still takes data. Raises OSError where it never will."""
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
         while data:
-            if poll.poll(_POLL_MS):
-                data = data[_write_some(descriptor, data) :]
-            elif abandoned():
-                return False
-    except OSError:
-        return False
+            data = data[os.write(descriptor, data) :]
+        return True
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    while data:
+        if poll.poll(_POLL_MS):
+            data = data[_write_some(descriptor, data) :]
+        elif abandoned():
+            return False
     return True
 
 

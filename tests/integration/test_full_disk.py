@@ -111,7 +111,8 @@ def test_new_work_is_refused_in_time_and_a_full_disk_loses_nothing(
     disk.relieve()
     cramped.up()
     for job in jobs:
-        assert cramped.finish(job, timeout_s=180)["status"] == "completed"
+        described = cramped.finish(job, timeout_s=180)
+        assert described["status"] == "completed", described
     until(lambda: [cramped.output(job) for job in jobs] == [f"{number}\n" for number in range(4)], 60)
     records = _history(cramped)
     assert sorted(record["ClusterId"] for record in records) == jobs

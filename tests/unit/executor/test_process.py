@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from prominence.executor import process, proctree
-from prominence.executor.ports import Cause, Limits, RuntimeFailed, Stop
+from prominence.executor.ports import Cause, Limits, RuntimeFailed, Stop, WorkerLost
 
 ENV = {"PATH": "/usr/bin:/bin"}
 FOREVER = Limits(None, 0.1)
@@ -50,6 +50,13 @@ def test_the_last_words_are_kept_though_all_of_stderr_is_passed_on(capfd: pytest
     done = run("sh", "-c", "echo out; echo first >&2; echo last >&2", capture=False)
     assert done.stderr == "first\nlast\n"
     assert capfd.readouterr() == ("out\n", "first\nlast\n")
+
+
+def test_words_that_a_full_disk_does_not_take_make_the_worker_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open("/dev/full", "wb") as full:
+        monkeypatch.setattr(process, "_STDERR", full.fileno())
+        with pytest.raises(WorkerLost, match="disk is full"):
+            run("sh", "-c", "echo lost >&2", capture=False)
 
 
 def test_of_much_output_the_end_is_kept() -> None:

@@ -69,12 +69,20 @@ class PretendedWorker:
 
 
 def attempt(
-    plan: ExecutionPlan | Callable[[], ExecutionPlan], worker: PretendedWorker
+    plan: ExecutionPlan | Callable[[], ExecutionPlan], worker: PretendedWorker, room_for: int = 1000
 ) -> tuple[int, list[ExecutionReport]]:
+    """The exit code and what was reported, on a disk that has room for so many reports."""
     reports: list[ExecutionReport] = []
+
+    def publish(report: ExecutionReport) -> bool:
+        if len(reports) == room_for:
+            return False
+        reports.append(report)
+        return True
+
     times = iter([100.0, 160.0])
     read_plan = plan if callable(plan) else lambda: plan
-    exit_code = run(read_plan, worker, reports.append, Stop(), lambda: next(times))
+    exit_code = run(read_plan, worker, publish, Stop(), lambda: next(times))
     return exit_code, reports
 
 
@@ -112,6 +120,12 @@ def test_a_plan_that_cannot_be_read_is_reported() -> None:
     assert exit_code == exits.SYSTEM_FAILED
     assert reports[-1].details == {"detail": "ExecutionPlan.tasks: missing"}
     assert reports[-1].finished_at == 160.0
+
+
+@pytest.mark.parametrize("exit_code", [0, 42])
+def test_a_job_whose_end_cannot_be_told_has_not_ended(exit_code: int) -> None:
+    runtime = PretendedRuntime(ends=[Ended(Cause.EXITED, exit_code)])
+    assert attempt(a_plan(), PretendedWorker(runtime), room_for=2)[0] == exits.HANDED_BACK
 
 
 def test_a_workspace_that_cannot_be_had_is_reported() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prominence.executor.broker.streams import KEPT, STDERR, STDOUT, forward, frames
+from prominence.executor.broker.streams import KEPT, STDERR, STDOUT, Forwarded, forward, frames
 
 
 def framed(*pieces: tuple[int, bytes]) -> bytes:
@@ -37,10 +37,10 @@ def test_output_that_breaks_off_is_read_as_far_as_it_goes(text: bytes) -> None:
 def test_each_stream_goes_to_its_descriptor_and_the_end_of_stderr_is_kept(tmp_path: Path) -> None:
     with open(tmp_path / "out", "wb") as out, open(tmp_path / "err", "wb") as err:
         data = framed((STDOUT, b"o1"), (STDERR, b"x" * 2000), (STDOUT, b"o2"), (STDERR, b"last"))
-        last_words = forward(io.BytesIO(data), {STDOUT: out.fileno(), STDERR: err.fileno()}, never)
+        forwarded = forward(io.BytesIO(data), {STDOUT: out.fileno(), STDERR: err.fileno()}, never)
     assert (tmp_path / "out").read_bytes() == b"o1o2"
     assert (tmp_path / "err").read_bytes() == b"x" * 2000 + b"last"
-    assert last_words == "x" * (KEPT - 4) + "last"
+    assert forwarded == Forwarded("x" * (KEPT - 4) + "last", cut=False)
 
 
 def test_a_slow_reader_loses_nothing() -> None:
@@ -65,13 +65,19 @@ def test_a_reader_that_has_gone_is_done_without() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     data = framed((STDOUT, b"x" * 100_000), (STDERR, b"last"))
-    assert forward(io.BytesIO(data), {STDOUT: writing}, never) == "last"
+    assert forward(io.BytesIO(data), {STDOUT: writing}, never) == Forwarded("last", cut=False)
     os.close(writing)
 
 
 def test_a_reader_that_takes_nothing_does_not_hold_us_once_nobody_waits() -> None:
     reading, writing = os.pipe()
     data = framed((STDOUT, b"x" * 1_000_000), (STDERR, b"last"))
-    assert forward(io.BytesIO(data), {STDOUT: writing}, lambda: True) == "last"
+    assert forward(io.BytesIO(data), {STDOUT: writing}, lambda: True) == Forwarded("last", cut=False)
     os.close(writing)
     os.close(reading)
+
+
+def test_what_a_full_disk_does_not_take_is_told() -> None:
+    with open("/dev/full", "wb") as full:
+        data = framed((STDOUT, b"lost"), (STDOUT, b"too"), (STDERR, b"last"))
+        assert forward(io.BytesIO(data), {STDOUT: full.fileno()}, never) == Forwarded("last", cut=True)
