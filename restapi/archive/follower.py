@@ -62,7 +62,7 @@ class Follower:
         found = news(self.history, self.book.position(self.history.name), records.whole_ads)
         if not found.content:
             return False
-        jobs = [self._finished(ad) for ad in records.ads(found.content) if ad.eval(classads.JOB_TYPE) == JOB]
+        jobs = [self._finished(ad) for ad in records.ads(found.content) if _is_ours(ad)]
         self.book.book_jobs(jobs, self.history.name, found.position)
         log.info("jobs archived", jobs=len(jobs))
         return True
@@ -93,3 +93,7 @@ class Follower:
     def _finished(self, ad: Any) -> Finished:
         known = plain(ad)
         return finished(known, records.labels(ad), *files_of(str(known.get(classads.JOB_UID, "")), self.sandboxes))
+
+
+def _is_ours(ad: Any) -> bool:
+    return plain(ad, (classads.JOB_TYPE,)).get(classads.JOB_TYPE) == JOB

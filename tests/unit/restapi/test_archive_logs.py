@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -93,9 +94,9 @@ class TestNews:
         assert not is_current(log, position)
 
 
-def record(job_id: int, uid: str = UID, **attributes: str) -> str:
-    """As HTCondor writes one into its history."""
-    ad = {
+def ad_of(job_id: int, uid: str = UID) -> dict[str, str]:
+    """A job's, as HTCondor writes it."""
+    return {
         "AccountingGroup": '"g.x"',
         "ClusterId": str(job_id),
         "JobStatus": "4",
@@ -108,10 +109,14 @@ def record(job_id: int, uid: str = UID, **attributes: str) -> str:
         classads.IDENTITY: '"eve%22"',
         classads.JOB_NAME: '"a b"',
         classads.label("app"): '"fit"',
-        **attributes,
     }
+
+
+def record(job_id: int, uid: str = UID, without: Collection[str] = (), **attributes: str) -> str:
+    """As HTCondor writes one into its history."""
+    ad = {**ad_of(job_id, uid), **attributes}
     banner = f'*** Offset = 0 ClusterId = {job_id} ProcId = 0 Owner = "x" CompletionDate = 200'
-    return "".join(f"{name} = {value}\n" for name, value in ad.items()) + banner + "\n"
+    return "".join(f"{name} = {value}\n" for name, value in ad.items() if name not in without) + banner + "\n"
 
 
 class TestHistory:
@@ -209,6 +214,23 @@ class TestFollower:
         followed.write(followed.history, record(7, ProminenceType="undefined") + record(8))
         followed.step()
         assert [job.job_id for job in followed.jobs()] == [8]
+
+    @given(
+        missing=st.sets(st.sampled_from(sorted(ad_of(7))), max_size=4),
+        odd=st.dictionaries(
+            st.sampled_from(sorted(ad_of(7))),
+            st.sampled_from(["undefined", "error", "-1", "1e300", '"x"', '""', "true", "{ 1 }", "[ a = 1 ]", "nothing"]),
+            max_size=4,
+        ),
+    )
+    def test_whatever_a_record_says_the_next_is_booked(
+        self, tmp_path_factory: pytest.TempPathFactory, missing: set[str], odd: dict[str, str]
+    ) -> None:
+        followed = Followed(tmp_path_factory.mktemp("followed"))
+        followed.write(followed.history, record(7, without=missing, **odd) + record(8))
+        followed.step()
+        assert 8 in [job.job_id for job in followed.jobs()]
+        followed.writer.close()
 
     def test_what_was_followed_before_is_not_repeated(self, followed: Followed) -> None:
         followed.write(followed.history, record(7))
