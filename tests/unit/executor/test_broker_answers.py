@@ -7,7 +7,9 @@ import pytest
 from prominence.executor.adapters.broker import ended
 from prominence.executor.ports import Cause, Container, WorkerLost
 
-CONTAINER = Container(image="busybox", command=("true",), env={}, workdir="/home/user", home="/h", tmp="/t", cpus=1, memory_mib=9)
+CONTAINER = Container(
+    image="busybox", command=("true",), env={}, workdir="/home/user", home="/h", tmp="/t", cpus=1, memory_mib=9
+)
 
 
 def answer(**said: Any) -> dict[str, Any]:
