@@ -21,7 +21,7 @@ from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 from prominence.core import document
 from prominence.core.plan import ExecutionPlan
 from prominence.core.report import FILE_NAME, ExecutionReport
-from prominence.executor import choice, condor, environment, exits, handing_back, keyring, sandbox
+from prominence.executor import choice, condor, environment, exits, handing_back, sandbox
 from prominence.executor.adapters.broker import Broker
 from prominence.executor.adapters.late import LateApptainer
 from prominence.executor.broker import protocol
@@ -46,7 +46,6 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, stop.request)
     _limit_processes()
-    keyring.have_our_own()
     exit_code = run(lambda: _read(plan), machine, lambda report: _write(place.sandbox, report), stop)
     return handing_back.hand_back(stop, machine.is_well) if exit_code == exits.HANDED_BACK else exit_code
 

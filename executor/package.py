@@ -30,7 +30,16 @@ _SHEBANG = b"#!/usr/bin/env python3\n"
 _UNCHECKED_HASH = (1).to_bytes(4, "little")
 """Of bytecode that belongs to its source for good, so that nothing has to be compared (PEP 552)."""
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
-_START = "import sys\n\nfrom prominence.executor.{module} import main\n\nsys.exit(main())\n"
+_START = """\
+import gc
+import sys
+
+gc.disable()  # while modules load there is nothing to collect, and a job waits
+from prominence.executor.{module} import main
+
+gc.enable()
+sys.exit(main())
+"""
 
 
 def build(main_module: str = "main") -> bytes:

@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass
 from typing import IO, Callable, List, Mapping, Sequence
 
-from prominence.executor import diskuse, proctree
+from prominence.executor import diskuse, keyring, proctree
 from prominence.executor.deadline import supervise
 from prominence.executor.ports import Cause, Limits, RuntimeFailed, Stop, WorkerLost
 
@@ -62,6 +62,7 @@ def run(
     warning signal on.
     """
     _become_reaper()
+    keyring.have_our_own()
     program = _Program(arguments, env, capture, memory_mib, disk, warn)
     try:
         cause = supervise(program, limits, stop)

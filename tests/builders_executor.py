@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from prominence.core.plan import ExecutionPlan, PlannedTask
-from prominence.executor.broker.protocol import Run
+from prominence.executor.broker.requests import Run
 from prominence.executor.ports import Cause, Container, Ended, FetchFailed, FetchTimedOut, Interrupted, Limits, Stop
 
 

@@ -9,10 +9,10 @@ import threading
 from contextlib import suppress
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
-from prominence.executor.broker import log, protocol, spec
+from prominence.executor.broker import log, protocol, requests, spec
 from prominence.executor.broker.engine import Engine, EngineRefused, EngineUnavailable, NotThere
-from prominence.executor.broker.protocol import BadRequest, Has, Pull, Request, Run, Signal, Version
 from prominence.executor.broker.pulls import Pulls
+from prominence.executor.broker.requests import BadRequest, Has, Pull, Request, Run, Signal, Version, parse
 from prominence.executor.broker.session import Output, Session
 from prominence.executor.broker.settings import Settings
 from prominence.executor.broker.slots import NoSlot
@@ -63,7 +63,7 @@ class Conversation:
 
     def _answer(self, line: bytes, descriptors: List[int]) -> None:
         try:
-            request = protocol.parse(line)
+            request = parse(line)
             self._check(request, descriptors)
         except BadRequest as error:
             _close(descriptors)
@@ -85,7 +85,7 @@ class Conversation:
             raise BadRequest("only jobs may ask for this")
         if len(descriptors) != (protocol.DESCRIPTORS if isinstance(request, Run) else 0):
             raise BadRequest(f"run, and nothing else, brings {protocol.DESCRIPTORS} descriptors")
-        if isinstance(request, protocol.Session) and self._begun:
+        if isinstance(request, requests.Session) and self._begun:
             raise BadRequest("the session has begun already")
         if isinstance(request, Run) and not self._begun:
             raise BadRequest("the session has not begun")
@@ -122,7 +122,7 @@ class Conversation:
             return {"version": self._engine.version()}
         if isinstance(request, Has):
             return {"has": self._has(request.image)}
-        if isinstance(request, protocol.Session):
+        if isinstance(request, requests.Session):
             directories = self._session.begin(request.sandbox, request.mounts)
             self._begun = True
             return directories

@@ -41,8 +41,9 @@ class Host:
 
 @dataclass(frozen=True)
 class State:
-    """What became of a container."""
+    """What became of a container. image: the engine's id for its image."""
 
+    image: str
     exit_code: int
     out_of_memory: bool
 
@@ -142,8 +143,9 @@ class Engine:
 
     def state(self, container: str) -> State:
         """How it ended."""
-        state = self._json("GET", f"/containers/{container}/json")["State"]
-        return State(int(state["ExitCode"]), bool(state["OOMKilled"]))
+        found = self._json("GET", f"/containers/{container}/json")
+        state = found["State"]
+        return State(str(found["Image"]), int(state["ExitCode"]), bool(state["OOMKilled"]))
 
     def layer_kib(self, container: str) -> int:
         """What it has written beside what is mounted into it."""

@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterator, Optional
 from prominence.executor import diskuse
 from prominence.executor.broker import log, places, slots, spec, streams
 from prominence.executor.broker.engine import Engine, EngineRefused, EngineUnavailable
-from prominence.executor.broker.protocol import Run
+from prominence.executor.broker.requests import Run
 from prominence.executor.broker.settings import Settings
 from prominence.executor.broker.spec import Peer
 
@@ -56,7 +56,6 @@ class Session:
 
     def run(self, request: Run, output: Output) -> Dict[str, Any]:
         """Run a container to its end; what became of it. Raises EngineUnavailable, EngineRefused."""
-        digest = self._engine.image_digest(request.image)
         container = self._create(request)
         try:
             with self._engine.output(container) as reader, self._disk_watched(container) as watch:
@@ -66,6 +65,7 @@ class Session:
                 forwarded = streams.forward(reader, descriptors, lambda: self._over)
             self._engine.wait(container)
             state = self._engine.state(container)
+            digest = self._engine.image_digest(state.image)  # only now: the container need not wait for it
         except EngineRefused:
             self._engine.version()  # of an engine that is about to end, a refusal says nothing of the container
             raise

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, Optional, Tuple
 
 from prominence.executor.broker.engine import Host, plain
-from prominence.executor.broker.protocol import Run
+from prominence.executor.broker.requests import Run
 from prominence.executor.broker.settings import Settings
 
 MIB = 1024 * 1024

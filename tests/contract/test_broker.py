@@ -32,7 +32,7 @@ from real_executor import (
 from prominence.core.reasons import Reason
 from prominence.core.report import Outcome
 from prominence.executor import exits
-from prominence.executor.broker import protocol
+from prominence.executor.broker import protocol, requests
 
 
 @pytest.fixture(scope="module")
@@ -343,7 +343,7 @@ FIELDS = (
 # Never an image that could be pulled: there may be such a one.
 REQUESTS = st.builds(
     lambda verb, fields: json.dumps({**fields, "verb": verb, "image": "-v"}).encode(),
-    st.sampled_from(list(protocol.VERBS)) | TEXTS,
+    st.sampled_from(list(requests.VERBS)) | TEXTS,
     st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=8),
 )
 LINES = REQUESTS | st.binary(max_size=300) | JSON.map(lambda data: json.dumps(data).encode())
@@ -380,7 +380,7 @@ class TestHostile:
         assert told(standing, b"go on\n")["message"] == "not a line of JSON"
         until(lambda: not standing.sessions())
 
-    @given(TEXTS.filter(lambda verb: verb not in protocol.VERBS), st.dictionaries(TEXTS, JSON, max_size=4))
+    @given(TEXTS.filter(lambda verb: verb not in requests.VERBS), st.dictionaries(TEXTS, JSON, max_size=4))
     def test_a_verb_that_is_not_its_own_is_refused(
         self, standing: BrokerProcess, verb: str, fields: dict[str, Any]
     ) -> None:

@@ -8,7 +8,8 @@ from builders_executor import a_run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prominence.executor.broker.protocol import BadRequest, Has, Run, Signal, Version, line, parse
+from prominence.executor.broker.protocol import line
+from prominence.executor.broker.requests import BadRequest, Has, Run, Signal, Version, parse
 
 RUN = asdict(a_run())
 JSON = st.recursive(
