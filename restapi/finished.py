@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from prominence.core import classads, document
@@ -70,7 +70,7 @@ class Finished:
 
 def finished(ad: JobAd, labels: Mapping[str, str], spec: JobSpec | None, report: ExecutionReport | None) -> Finished:
     """All that is known. A report of a job that was removed while it waited is of an attempt before."""
-    outcome = None if report is None else replace(report, tasks=())
+    outcome = None if report is None else report._replace(tasks=())
     return Finished(ad, labels, outcome, spec, report)
 
 

@@ -96,4 +96,5 @@ class Follower:
 
 
 def _is_ours(ad: Any) -> bool:
-    return plain(ad, (classads.JOB_TYPE,)).get(classads.JOB_TYPE) == JOB
+    known = plain(ad, (classads.JOB_TYPE, classads.CLUSTER_ID))
+    return known.get(classads.JOB_TYPE) == JOB and isinstance(known.get(classads.CLUSTER_ID), int)
