@@ -1,4 +1,7 @@
-"""Frozen dataclasses to JSON and back: the form in which documents travel with a job to a worker.
+"""Records to JSON and back: the form in which documents are kept, and travel with a job to a worker.
+
+A record is a frozen dataclass or a NamedTuple. What the executor carries are the latter: to load and to make dataclasses
+takes Python longer than the rest of the executor, and a job waits for it.
 
 Standard library only and Python 3.9, because the executor carries this module. Unknown keys are ignored, so
 that a newer writer can speak to an older reader; a missing or mistyped value is refused with its path.
@@ -6,10 +9,9 @@ that a newer writer can speak to an older reader; a missing or mistyped value is
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import json
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Dict, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
@@ -20,7 +22,7 @@ class BadDocument(ValueError):
 
 def dumps(document: Any) -> str:
     """The document as JSON text. Enum members are written as their values."""
-    return json.dumps(dataclasses.asdict(document), ensure_ascii=False, sort_keys=True)
+    return json.dumps(_plain(document), ensure_ascii=False, sort_keys=True)
 
 
 def loads(cls: type[T], text: str) -> T:
@@ -33,10 +35,37 @@ def loads(cls: type[T], text: str) -> T:
     return value
 
 
+def _plain(value: Any) -> Any:
+    """Of a record an object, by its fields; of all else what it is made of."""
+    if _is_record(value):
+        return {name: _plain(getattr(value, name)) for name in _fields(value)}
+    if isinstance(value, (tuple, list)):
+        return [_plain(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    return value
+
+
+def _is_record(value: Any) -> bool:
+    return hasattr(value, "_fields") or hasattr(value, "__dataclass_fields__")
+
+
+def _fields(record: Any) -> Dict[str, bool]:
+    """The names of a record's fields, each with whether it may be left out."""
+    if hasattr(record, "_fields"):
+        return {name: name in record._field_defaults for name in record._fields}
+    import dataclasses  # here, for those who have some
+
+    unset = dataclasses.MISSING
+    return {
+        one.name: one.default is not unset or one.default_factory is not unset for one in dataclasses.fields(record)
+    }
+
+
 def _read(kind: Any, data: Any, path: str) -> Any:
     origin, arguments = get_origin(kind), get_args(kind)
-    if dataclasses.is_dataclass(kind):
-        return _read_dataclass(kind, data, path)
+    if _is_record(kind):
+        return _read_record(kind, data, path)
     if origin is Union:  # Optional[X] is the only union our documents use
         inner = next(a for a in arguments if a is not type(None))
         return None if data is None else _read(inner, data, path)
@@ -59,14 +88,14 @@ def _read(kind: Any, data: Any, path: str) -> Any:
     return data
 
 
-def _read_dataclass(cls: Any, data: Any, path: str) -> Any:
+def _read_record(cls: Any, data: Any, path: str) -> Any:
     if not isinstance(data, dict):
         raise BadDocument(f"{path}: an object is needed")
     hints = get_type_hints(cls)
     values = {}
-    for field in dataclasses.fields(cls):
-        if field.name in data:
-            values[field.name] = _read(hints[field.name], data[field.name], f"{path}.{field.name}")
-        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            raise BadDocument(f"{path}.{field.name}: missing")
+    for name, may_be_left_out in _fields(cls).items():
+        if name in data:
+            values[name] = _read(hints[name], data[name], f"{path}.{name}")
+        elif not may_be_left_out:
+            raise BadDocument(f"{path}.{name}: missing")
     return cls(**values)

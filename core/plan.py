@@ -6,8 +6,7 @@ this module. New fields get a default, so that a plan from an older API still ru
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Dict, Optional, Tuple  # evaluated at run time on Python 3.9
+from typing import Dict, NamedTuple, Optional, Tuple  # evaluated at run time on Python 3.9
 
 VERSION = 1
 FILE_NAME = "plan.json"
@@ -15,8 +14,7 @@ TOKEN_FILE = "job.token"
 """Beside the plan in the job's sandbox, where no task sees it: what the executor shows to the API."""
 
 
-@dataclass(frozen=True)
-class PlannedTask:
+class PlannedTask(NamedTuple):
     """One container run.
 
     image: a registry name (docker's conventions).
@@ -28,12 +26,11 @@ class PlannedTask:
     image: str
     runtimes: Tuple[str, ...]
     command: Tuple[str, ...] = ()
-    env: Dict[str, str] = field(default_factory=dict)
+    env: Dict[str, str] = {}
     workdir: str = "/home/user"
 
 
-@dataclass(frozen=True)
-class PlannedInput:
+class PlannedInput(NamedTuple):
     """A small file to put into the job's home. content: in base64."""
 
     name: str
@@ -41,8 +38,7 @@ class PlannedInput:
     executable: bool = False
 
 
-@dataclass(frozen=True)
-class PlannedArtifact:
+class PlannedArtifact(NamedTuple):
     """A file to fetch into the job's home, and to unpack if it is an archive.
 
     source: a web address, or with is_object the name of an object, for which the API gives out an address at the
@@ -55,16 +51,14 @@ class PlannedArtifact:
     executable: bool = False
 
 
-@dataclass(frozen=True)
-class PlannedMount:
+class PlannedMount(NamedTuple):
     """A directory of the job's home that its tasks see at another path. target: absolute."""
 
     directory: str
     target: str
 
 
-@dataclass(frozen=True)
-class ExecutionPlan:
+class ExecutionPlan(NamedTuple):
     """The whole job.
 
     job: the job's unique identifier (a UUID; the ClusterId is known only after this is written).

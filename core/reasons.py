@@ -7,7 +7,7 @@ carries this module.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class Blame(str, enum.Enum):
@@ -19,8 +19,7 @@ class Blame(str, enum.Enum):
     PROVIDER = "provider"
 
 
-@dataclass(frozen=True)
-class Meaning:
+class Meaning(NamedTuple):
     """What stands behind a reason word. `sentence` may hold {fields}, filled by `explain`."""
 
     sentence: str

@@ -7,8 +7,7 @@ and Python 3.9: the executor carries this module.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
-from typing import Dict, Optional, Tuple  # evaluated at run time on Python 3.9
+from typing import Dict, NamedTuple, Optional, Tuple  # evaluated at run time on Python 3.9
 
 from prominence.core.reasons import Reason
 
@@ -35,8 +34,7 @@ class Outcome(str, enum.Enum):
     OUT_OF_DISK = "out of disk"
 
 
-@dataclass(frozen=True)
-class TaskReport:
+class TaskReport(NamedTuple):
     """One task that was started, or whose image could not be had.
 
     exit_code: as the command gave it, 128 + signal when a signal ended it; None: never started.
@@ -57,8 +55,7 @@ class TaskReport:
     retries: int = 0
 
 
-@dataclass(frozen=True)
-class TransferReport:
+class TransferReport(NamedTuple):
     """One file that was fetched or kept. status: a word, as the API shows it. size: bytes, where known."""
 
     name: str
@@ -67,8 +64,7 @@ class TransferReport:
     size: Optional[int] = None
 
 
-@dataclass(frozen=True)
-class ExecutionReport:
+class ExecutionReport(NamedTuple):
     """One attempt. Times are Unix epochs in seconds.
 
     reason and details: why it did not succeed; `core.reasons.explain(reason, **details)` is the sentence.
@@ -79,12 +75,12 @@ class ExecutionReport:
     started_at: float
     finished_at: Optional[float] = None
     reason: Optional[Reason] = None
-    details: Dict[str, str] = field(default_factory=dict)
+    details: Dict[str, str] = {}
     exit_code: Optional[int] = None
     tasks: Tuple[TaskReport, ...] = ()
     stage_in: Tuple[TransferReport, ...] = ()
     stage_out: Tuple[TransferReport, ...] = ()
     host: str = ""
     cpu_model: str = ""
-    runtime_versions: Dict[str, str] = field(default_factory=dict)
+    runtime_versions: Dict[str, str] = {}
     version: int = VERSION

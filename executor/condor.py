@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Mapping, Optional, Tuple
+from typing import Dict, Mapping, NamedTuple, Optional, Tuple
 
 _CLUSTER_ID = "clusterid"
 _MACHINE = "machine"
@@ -22,8 +21,7 @@ _APPTAINER = "prominenceapptainer"
 _UNDEFINED = "undefined"
 
 
-@dataclass(frozen=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """job_id: the ClusterId, "" outside HTCondor. host: the execute point's name. network: what tasks may reach.
 
     runtimes: those that the worker is known to have, as it has told HTCondor; None: it has told nothing. disk_kib,

@@ -14,7 +14,6 @@ import signal
 import socket
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -73,13 +72,13 @@ RUNTIMES = ("apptainer", "docker", "podman")
 """All that there are, in the order in which `--runtimes` tells them."""
 
 
-@dataclass
 class Machine:
     """`run.Worker` made of the real parts of this machine."""
 
-    place: condor.Surroundings
-    broker_socket: str
-    patience_s: float = 0.0
+    def __init__(self, place: condor.Surroundings, broker_socket: str, patience_s: float = 0.0) -> None:
+        self.place = place
+        self.broker_socket = broker_socket
+        self.patience_s = patience_s
 
     @property
     def job_id(self) -> str:

@@ -37,6 +37,7 @@ import sys
 gc.disable()  # while modules load there is nothing to collect, and a job waits
 from prominence.executor.{module} import main
 
+gc.freeze()
 gc.enable()
 sys.exit(main())
 """

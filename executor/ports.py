@@ -7,8 +7,7 @@ tests/contract/test_runtimes.py.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
-from typing import Mapping, Protocol, Tuple
+from typing import Mapping, NamedTuple, Protocol, Tuple
 
 
 class Cause(str, enum.Enum):
@@ -22,8 +21,7 @@ class Cause(str, enum.Enum):
     STOPPED = "stopped"  # the executor was told to stop
 
 
-@dataclass(frozen=True)
-class Container:
+class Container(NamedTuple):
     """One container to be run.
 
     image: a registry name. command: argument list, never given to a shell; empty: the image's own entry point.
@@ -46,16 +44,14 @@ class Container:
     mounts: Tuple[Tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """When to end something that runs. timeout_s: None for no limit; grace_s: between warning signal and kill."""
 
     timeout_s: float | None = None
     grace_s: float = 10.0
 
 
-@dataclass(frozen=True)
-class Ended:
+class Ended(NamedTuple):
     """What became of a container.
 
     exit_code: the command's, 128 + signal where a signal ended it; 126 or 127 where it was never started. signal:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
-from typing import Any, Callable, Dict, Mapping, Optional, Protocol, Sequence, Tuple
+from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 from prominence.core.document import BadDocument
 from prominence.core.plan import ExecutionPlan
@@ -20,8 +19,7 @@ Publish = Callable[[ExecutionReport], bool]
 Progress = Callable[[Tuple[TransferReport, ...]], None]
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """The runtimes that work here and their versions, both by name."""
 
     runtimes: Dict[str, ContainerRuntime]
@@ -132,7 +130,7 @@ def fitted(plan: ExecutionPlan, cpus: Optional[int]) -> ExecutionPlan:
         return plan
     got = max(plan.cpus, min(cpus, plan.most_cpus))
     per_cpu = plan.memory_mib_per_cpu
-    return replace(plan, cpus=got, memory_mib=plan.memory_mib if per_cpu is None else got * per_cpu)
+    return plan._replace(cpus=got, memory_mib=plan.memory_mib if per_cpu is None else got * per_cpu)
 
 
 class _Story:
@@ -146,7 +144,7 @@ class _Story:
         self._told = publish(self._report)
 
     def tell(self, **news: Any) -> None:
-        self._report = replace(self._report, **news)
+        self._report = self._report._replace(**news)
         self._told = self._publish(self._report)
 
     def end(self, failure: Optional[Failure], finished_at: float) -> int:

@@ -8,9 +8,8 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Sequence, Tuple
+from typing import NamedTuple, Sequence, Tuple
 
 from prominence.executor.environment import HOME
 from prominence.executor.ports import RuntimeFailed
@@ -18,8 +17,7 @@ from prominence.executor.ports import RuntimeFailed
 _REAL_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
-@dataclass(frozen=True)
-class Workspace:
+class Workspace(NamedTuple):
     """The directories that all tasks of a job share: absolute paths on the worker. mounts: to be seen elsewhere."""
 
     home: Path

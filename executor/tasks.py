@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
-from typing import Callable, Dict, Mapping, Optional, Tuple
+from typing import Callable, Dict, Mapping, NamedTuple, Optional, Tuple
 
 from prominence.core.plan import ExecutionPlan, PlannedTask
 from prominence.core.reasons import Reason
@@ -29,18 +28,16 @@ from prominence.executor.ports import (
 Progress = Callable[[Tuple[TaskReport, ...]], None]
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(NamedTuple):
     """Why the job did not succeed, in the report's words, and what the executor exits with."""
 
     outcome: Outcome
     reason: Reason
     exit_code: int
-    details: Dict[str, str] = field(default_factory=dict)
+    details: Dict[str, str] = {}
 
 
-@dataclass(frozen=True)
-class Bench:
+class Bench(NamedTuple):
     """What tasks are run with: the runtimes that work here, by name, and the directories they share.
 
     disk_kib: what the job may keep on this worker's disk; None: nobody knows. gpus: variables that tell the job's.
@@ -50,7 +47,7 @@ class Bench:
     workspace: sandbox.Workspace
     job_id: str
     disk_kib: Optional[int] = None
-    gpus: Mapping[str, str] = field(default_factory=dict)
+    gpus: Mapping[str, str] = {}
     clock: Callable[[], float] = time.monotonic
 
 
@@ -87,8 +84,7 @@ def _run_until_it_succeeds(
 def _together(before: TaskReport, again: TaskReport) -> TaskReport:
     """One report of several runs of a task. Of what one of them does not know the whole is not known."""
     cpu, rss = (before.cpu_s, again.cpu_s), (before.max_rss_kib, again.max_rss_kib)
-    return replace(
-        again,
+    return again._replace(
         pull_s=before.pull_s,
         wall_s=round((before.wall_s or 0) + (again.wall_s or 0), 3),
         cpu_s=None if None in cpu else sum(value or 0 for value in cpu),
@@ -97,8 +93,7 @@ def _together(before: TaskReport, again: TaskReport) -> TaskReport:
     )
 
 
-@dataclass(frozen=True)
-class _Left:
+class _Left(NamedTuple):
     """Seconds for what is still to be done; None: no limit."""
 
     run_s: Optional[float]
@@ -119,13 +114,12 @@ def _run_task(
     report = TaskReport(image=task.image)
     try:
         runtime, pull_s = _with_image(task, bench, left.pull_s, stop)
-        report = replace(report, runtime=runtime.name, pull_s=pull_s)
+        report = report._replace(runtime=runtime.name, pull_s=pull_s)
         if stop.requested:
             raise Interrupted
         started = bench.clock()
         ended = runtime.run(_container(plan, number, runtime.name, bench), Limits(left.run_s, plan.grace_s), stop)
-        report = replace(
-            report,
+        report = report._replace(
             exit_code=None if ended.cause is Cause.NOT_STARTED else ended.exit_code,
             signal=ended.signal,
             image_digest=ended.image_digest,

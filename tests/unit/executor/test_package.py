@@ -92,7 +92,16 @@ def test_a_job_does_not_wait_for_what_it_may_not_need(executor: Path) -> None:
     command = [sys.executable, "-I", "-S", "-c", program, str(executor)]
     loaded = subprocess.run(command, env={}, capture_output=True, text=True, check=True).stdout.split()
     assert "prominence.executor.run" in loaded
-    assert not {"ssl", "http.client", "urllib.request", "tarfile", "argparse", "traceback", "hashlib"} & set(loaded)
+    assert not {
+        "ssl",
+        "http.client",
+        "urllib.request",
+        "tarfile",
+        "argparse",
+        "traceback",
+        "hashlib",
+        "dataclasses",
+    } & set(loaded)
     assert "prominence.executor.adapters.apptainer" not in loaded  # before it is known that the job needs it
 
 

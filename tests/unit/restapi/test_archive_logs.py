@@ -219,9 +219,7 @@ class TestFollower:
         missing=st.sets(st.sampled_from(sorted(ad_of(7))), max_size=4),
         odd=st.dictionaries(
             st.sampled_from(sorted(ad_of(7))),
-            st.sampled_from(
-                ["undefined", "error", "-1", "1e300", '"x"', '""', "true", "{ 1 }", "[ a = 1 ]", "nothing"]
-            ),
+            st.sampled_from(["undefined", "error", "-1", "1e9", '"x"', '""', "true", "{ 1 }", "[ a = 1 ]", "nothing"]),
             max_size=4,
         ),
     )
