@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from prominence.core.document import BadDocument, dumps, loads
 from prominence.core.plan import ExecutionPlan, PlannedTask
 from prominence.core.reasons import Reason
-from prominence.core.report import ExecutionReport, Outcome, TaskReport
+from prominence.core.report import ExecutionReport, Outcome, TaskReport, TransferReport
 
 TEXT = st.text(max_size=8)
 COUNT = st.none() | st.integers(0, 2**40)
@@ -37,6 +37,9 @@ PLANS = st.builds(
     walltime_s=COUNT,
     grace_s=st.integers(0),
 )
+TRANSFERS = st.lists(
+    st.builds(TransferReport, name=TEXT, status=TEXT, seconds=st.floats(0, 1e12), size=COUNT), max_size=2
+).map(tuple)
 REPORTS = st.builds(
     ExecutionReport,
     outcome=st.sampled_from(Outcome),
@@ -60,6 +63,8 @@ REPORTS = st.builds(
         ),
         max_size=2,
     ).map(tuple),
+    stage_in=TRANSFERS,
+    stage_out=TRANSFERS,
     host=TEXT,
     cpu_model=TEXT,
     runtime_versions=st.dictionaries(TEXT, TEXT, max_size=2),
