@@ -60,6 +60,13 @@ class ProminenceClient:
         """Who we are to the API: `user`, `groups`, `roles`, `scopes`, and `expires` where that is known."""
         return self._api.document("GET", "/whoami")
 
+    def resources(self) -> list[dict[str, Any]]:
+        """The workers that there are for our jobs, with their `capacity`, what of it is `free`, and their `site`."""
+        match self._api.document("GET", "/resources"):
+            case {"existing": list(workers)} if all(isinstance(worker, dict) for worker in workers):
+                return workers
+        raise self._api.strange()
+
     def logout(self) -> None:
         """Make the token that we use good for nothing."""
         self._api.send("POST", "/logout")

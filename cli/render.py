@@ -35,6 +35,10 @@ WIDE_COLUMNS = (
     "REASON",
 )
 
+_OF_A_WORKER = ("cpus", "memory")
+_ALL_OF_A_WORKER = (*_OF_A_WORKER, "disk", "gpus")
+_PARTS = ("free", "capacity")
+
 _DESCRIBED = frozenset(
     {"id", "name", "status", "statusReason", "exitCode", "events", "resources", "labels", "tasks", "execution"}
 )
@@ -93,6 +97,17 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], width: int | Non
     widths = [max(cell_len(cell) for cell in column) for column in zip(*lines, strict=True)]
     joined = ("   ".join(set_cell_size(*cell) for cell in zip(line, widths, strict=True)).rstrip() for line in lines)
     return "\n".join(line if width is None else _cut(line, width) for line in joined)
+
+
+def workers(found: Iterable[Mapping[str, Any]], wide: bool) -> str:
+    """A row for each worker: of how much of each thing so much is free."""
+    of = _ALL_OF_A_WORKER if wide else _OF_A_WORKER
+    header = ["SITE", *(f"{which}{name.upper()}" for name in of for which in ("FREE ", ""))]
+    rows = (
+        [clean(view.text(one, "site")), *(_plain(view.mapping(one, key).get(name)) for name in of for key in _PARTS)]
+        for one in found
+    )
+    return table(header, rows)
 
 
 def progress(job: view.Job) -> str:

@@ -6,7 +6,7 @@ Quoting is done by HTCondor's own library. This is the one place where our words
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from urllib.parse import unquote
 
 import classad2
@@ -24,6 +24,7 @@ REQUEST_DISK = "RequestDisk"  # KiB
 REQUEST_GPUS = "RequestGPUs"
 ACCOUNTING_GROUP = "AcctGroup"
 ACCOUNTING_USER = "AcctGroupUser"
+ACCOUNTING_NAME = "AccountingGroup"  # both in one: GROUP.USER
 SUBMITTED_AT = "QDate"
 STARTED_AT = "JobCurrentStartDate"
 FINISHED_AT = "CompletionDate"
@@ -65,6 +66,7 @@ MEMORY = "Memory"  # MiB
 DISK = "Disk"  # KiB
 GPUS = "GPUs"
 DRAINING = "Draining"
+START = "Start"  # which jobs the machine takes
 DYNAMIC_SLOTS = "NumDynamicSlots"
 LAST_HEARD_FROM = "LastHeardFrom"
 STATS_LIFETIME = "StatsLifetime"  # seconds that a daemon has been alive ...
@@ -150,6 +152,23 @@ def one_of(attribute: str, numbers: Collection[int]) -> str:
     return f"{attribute} >= {least:d} && {attribute} <= {most:d} && member({attribute}, {{{members}}})"
 
 
+def may_hold(expression: str, job: Mapping[str, str]) -> bool:
+    """Whether an expression of a machine's can be true of a job with these texts. False for one that cannot be read.
+
+    What it asks of the machine is not known here, and so rules nothing out.
+    """
+    if len(expression) > _LONGEST:  # the library reads deeper and deeper, and a machine may say what it likes
+        return False
+    scope = classad2.ClassAd(dict(job))
+    scope["TARGET"] = classad2.ClassAd(dict(job))
+    try:
+        value = classad2.ExprTree(expression).eval(scope)
+    except _UNREADABLE:
+        return False
+    # What ClassAds have for "undefined" and "error" is a number to Python: hence no isinstance.
+    return type(value) not in (bool, int, float) or bool(value)
+
+
 def accounting_name(text: str) -> str:
     """`text` as the name of a user or group in HTCondor's accounting, where dots divide groups and @ ends a name."""
     return _NOT_OF_A_NAME.sub(_escaped, text)
@@ -162,6 +181,8 @@ def label(key: str) -> str:
     return LABEL_PREFIX + key
 
 
+_LONGEST = 4000
+_UNREADABLE = (getattr(classad2, "ClassAdException", SyntaxError), SyntaxError, ValueError, RuntimeError)
 _NOT_PORTABLE = re.compile(r'[^ -~]|["\\$%]')
 _NOT_OF_A_NAME = re.compile(r"[^A-Za-z0-9_-]")
 _LABEL = re.compile(r"[A-Za-z0-9]+")

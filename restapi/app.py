@@ -12,7 +12,7 @@ from prominence.core import errors, logs
 from prominence.restapi import legacy
 from prominence.restapi.kv import NoSuchKey
 from prominence.restapi.objects import TooLarge
-from prominence.restapi.routes import acts, data, health, jobs, kv, objects, tokens
+from prominence.restapi.routes import acts, data, health, jobs, kv, objects, resources, tokens
 from prominence.restapi.services import Services
 
 log = logs.get(__name__)
@@ -48,7 +48,7 @@ def create_app(services: Services, max_body: int) -> Flask:
     # What is almost an address is answered as what it means, or by an error in JSON, never by a page that redirects.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    for noun in (jobs, acts, data, objects, kv, tokens, health):
+    for noun in (jobs, acts, data, objects, kv, resources, tokens, health):
         app.register_blueprint(noun.blueprint(services), url_prefix=BASE_PATH)
     app.register_error_handler(errors.ProminenceError, _ours)
     app.register_error_handler(HTTPException, _of_http)

@@ -26,7 +26,7 @@ from prominence.core.settings import load
 from prominence.restapi import signing
 from prominence.restapi.adapters.archive import SqliteArchive
 from prominence.restapi.adapters.chain import TokenChain
-from prominence.restapi.adapters.htcondor import HTCondorQueue
+from prominence.restapi.adapters.htcondor import HTCondorMachines, HTCondorQueue
 from prominence.restapi.adapters.issued_tokens import IssuedTokens
 from prominence.restapi.adapters.job_tokens import SignedJobTokens
 from prominence.restapi.adapters.local_objects import LocalObjects
@@ -65,6 +65,7 @@ def services_of(settings: RestApiSettings) -> Services:
     queue = HTCondorQueue(settings.archive.events_file)
     return Services(
         queue=queue,
+        machines=HTCondorMachines(),
         archive=SqliteArchive(settings.archive.file, settings.archive.history_file),
         sandboxes=LocalSandboxes(settings.sandboxes_dir, settings.min_free_disk_mib),
         identities=_identities(settings, [LocalTokens(secret), issued], store),

@@ -13,6 +13,7 @@ from prominence.restapi.finished import Attempt, Finished
 from prominence.restapi.identity import Identity
 from prominence.restapi.objects import Form, Put, Reach, Stored, Terms
 from prominence.restapi.paging import Page
+from prominence.restapi.resources import Slot
 from prominence.restapi.selection import Selection
 from prominence.restapi.signing import Act, Permission
 from prominence.restapi.translate.submit import SubmitDescription
@@ -47,6 +48,16 @@ class JobQueue(Protocol):
 
     def silent(self) -> tuple[str, ...]:
         """The daemons that do not answer; never raises."""
+
+
+class Machines(Protocol):
+    """The workers of the pool."""
+
+    def slots(self) -> list[Slot]:
+        """What there is of each and what is free; machines of others, that take no job of ours, are left out.
+
+        Raises Unavailable.
+        """
 
 
 class Archive(Protocol):

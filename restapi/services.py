@@ -10,7 +10,16 @@ from datetime import datetime, timedelta
 from prominence.core.keyvalue.port import KeyValue
 from prominence.restapi.kv import KvLimits
 from prominence.restapi.limits import Limits
-from prominence.restapi.ports import Archive, Identities, JobQueue, JobTokens, ObjectStore, Sandboxes, ServedObjects
+from prominence.restapi.ports import (
+    Archive,
+    Identities,
+    JobQueue,
+    JobTokens,
+    Machines,
+    ObjectStore,
+    Sandboxes,
+    ServedObjects,
+)
 from prominence.restapi.recently import Recently
 from prominence.restapi.token_records import TokenLimits, TokenRecord
 from prominence.restapi.translate.site import Site
@@ -39,6 +48,7 @@ class Services:
     new_uid: Callable[[], str]
     objects: ObjectStore
     job_tokens: JobTokens
+    machines: Machines = field(kw_only=True)
     sign: Callable[[TokenRecord], str] = field(kw_only=True)
     token_limits: TokenLimits = field(default=TokenLimits(), kw_only=True)
     requests: Requests = field(default_factory=lambda: Requests(0, 0, time.monotonic), kw_only=True)

@@ -23,10 +23,17 @@ from prominence.core.scaling import Explanation, ScalingPlan
 from prominence.core.states import JobStatus
 from prominence.core.view import JobAd
 from prominence.restapi.adapters.job_tokens import SignedJobTokens
-from prominence.restapi.adapters.memory import MemoryArchive, MemoryIdentities, MemoryQueue, MemorySandboxes
+from prominence.restapi.adapters.memory import (
+    MemoryArchive,
+    MemoryIdentities,
+    MemoryMachines,
+    MemoryQueue,
+    MemorySandboxes,
+)
 from prominence.restapi.adapters.memory_objects import MemoryObjects
 from prominence.restapi.app import BASE_PATH, create_app
 from prominence.restapi.identity import Identity
+from prominence.restapi.resources import Slot
 from prominence.restapi.services import Services
 from prominence.restapi.translate.site import Site
 
@@ -55,6 +62,7 @@ class Api:
     app: Flask
     clock: Clock
     objects: MemoryObjects
+    machines: MemoryMachines
     services: Services
     user: str = "alice"
 
@@ -156,13 +164,15 @@ def an_api(max_body: int = 1024 * 1024, **changes: Any) -> Api:
     next_uid: Callable[[], str] = uids().__next__
     objects = MemoryObjects(clock.now)
     tokens = SignedJobTokens(b"the key of jobs' tokens in tests", clock.now)
+    machines = MemoryMachines()
     archive = MemoryArchive(changes.get("queue", queue), changes.get("sandboxes", sandboxes))
     usual = Services(
         *(queue, archive, sandboxes, MemoryIdentities(TOKENS), store, SITE, clock.now, next_uid, objects, tokens),
+        machines=machines,
         sign=lambda record: f"token-{record.id}",
     )
     services = replace(usual, **changes)
-    return Api(queue, archive, sandboxes, store, create_app(services, max_body), clock, objects, services)
+    return Api(queue, archive, sandboxes, store, create_app(services, max_body), clock, objects, machines, services)
 
 
 def an_ad(status: int = JobStatus.IDLE, **changes: Any) -> JobAd:
@@ -183,6 +193,12 @@ def an_ad(status: int = JobStatus.IDLE, **changes: Any) -> JobAd:
         classads.STARTS: 0,
         **changes,
     }
+
+
+def a_slot(**changes: Any) -> Slot:
+    """A worker of four cores, of which one is free, that takes everybody's jobs."""
+    capacity, free = (Size(cpus=cpus, memory_mib=1500 * cpus, disk_mib=20 * 1024) for cpus in (4, 1))
+    return replace(Slot("w-1", "cloud", capacity, free), **changes)
 
 
 def a_report(outcome: Outcome = Outcome.SUCCESS, **changes: Any) -> ExecutionReport:

@@ -71,6 +71,7 @@ ENDPOINTS = [
     Endpoint("GET", "/kv/<key>", Scope.KV_READ, stranger=404),
     Endpoint("POST", "/kv/<key>", Scope.KV_WRITE, stranger=201, body="a text of the stranger's own"),
     Endpoint("DELETE", "/kv/<key>", Scope.KV_WRITE, stranger=200, query="?prefix"),
+    Endpoint("GET", "/resources", Scope.JOBS_READ, stranger=200),
     Endpoint("POST", "/data/upload", Scope.DATA_WRITE, stranger=403, body={"filename": OF_GROUP}),
     Endpoint("POST", "/data", Scope.DATA_WRITE, stranger=201, body={"filename": OBJECT}),
     Endpoint("GET", "/data", Scope.DATA_READ, stranger=200),

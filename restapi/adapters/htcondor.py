@@ -1,7 +1,8 @@
-"""JobQueue on HTCondor's bindings, on the access point itself: the operating system tells the schedd who we are."""
+"""JobQueue and Machines on HTCondor's bindings, on the access point itself: the operating system tells who we are."""
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,10 +11,12 @@ from typing import Any
 
 import htcondor2
 
-from prominence.core import classads, logs
+from prominence.core import classads, logs, units
 from prominence.core.errors import ProminenceError, Unavailable
+from prominence.core.machines import Size
 from prominence.core.view import ATTRIBUTES, JobAd
 from prominence.restapi.paging import Page
+from prominence.restapi.resources import Slot
 from prominence.restapi.selection import Selection
 from prominence.restapi.translate.ads import plain
 from prominence.restapi.translate.constraint import constraint
@@ -27,6 +30,22 @@ RETRY_AFTER_S = 5
 _FAILURES = (getattr(htcondor2, "HTCondorException", RuntimeError), RuntimeError, OSError, ValueError)
 
 _REFUSED = "Failed to create job ad"
+
+_CAPACITY = (classads.TOTAL_CPUS, classads.TOTAL_MEMORY, classads.TOTAL_DISK, classads.TOTAL_GPUS)
+_LEFT = (classads.CPUS, classads.MEMORY, classads.DISK, classads.GPUS)
+_OF_SLOTS = (
+    *(classads.MACHINE, classads.CLOUD, classads.SLOT_TYPE, classads.STATE, classads.DRAINING, classads.START),
+    *_CAPACITY,
+    *_LEFT,
+)
+_TAKEN = ("Claimed", "Matched", "Preempting")
+
+# What a job has been given is missing in what is left of the slot that it was carved from. Jobs of ours run on the
+# pool's own workers only: see `translate.submit`.
+_OURS = (
+    f'{classads.SLOT_TYPE} =!= "Dynamic"'
+    f' && regexp("^[^@]+@{classads.WORKER_DOMAIN}$", {classads.AUTHENTICATED_IDENTITY})'
+)
 
 
 class HTCondorQueue:
@@ -108,6 +127,45 @@ class HTCondorQueue:
         return htcondor2.Schedd()
 
 
+class HTCondorMachines:
+    """The collector that this machine's HTCondor configuration names, or the one at host[:port]."""
+
+    def __init__(self, collector: str = "") -> None:
+        self._collector = collector
+
+    def slots(self) -> list[Slot]:
+        with _translated("list the workers", "The pool of workers does not answer at the moment."):
+            collector = htcondor2.Collector(self._collector or None)
+            ads = collector.query(htcondor2.AdType.Startd, constraint=_OURS, projection=list(_OF_SLOTS))
+        return [_slot(ad) for ad in ads]
+
+
+def _slot(ad: Any) -> Slot:
+    kind, is_taken = _text(ad, classads.SLOT_TYPE), _text(ad, classads.STATE) in _TAKEN
+    capacity = _size(ad, _CAPACITY)
+    is_closed = ad.eval(classads.DRAINING) is True if classads.DRAINING in ad else False
+    nothing_is_free = is_closed or (is_taken and kind != "Partitionable")
+    free = capacity - capacity if nothing_is_free else _size(ad, _LEFT)
+    start = str(ad.lookup(classads.START)) if classads.START in ad else "true"
+    return Slot(_text(ad, classads.MACHINE), _text(ad, classads.CLOUD), capacity, free, start)
+
+
+def _size(ad: Any, names: tuple[str, str, str, str]) -> Size:
+    cpus, memory, disk, gpus = (_number(ad, name) for name in names)
+    return Size(cpus=cpus, memory_mib=memory, disk_mib=units.mib_available(disk), gpus=gpus)
+
+
+def _number(ad: Any, name: str) -> int:
+    """What is no number counts as none: one strange ad must not hide all the others."""
+    value = ad.eval(name) if name in ad else 0
+    return max(0, int(value)) if type(value) in (int, float) and math.isfinite(value) else 0
+
+
+def _text(ad: Any, name: str) -> str:
+    value = ad.eval(name) if name in ad else ""
+    return value if isinstance(value, str) else ""
+
+
 def _literal(reason: str) -> str:
     """The library puts it between quotation marks as it is: reasons are ours, never a user's."""
     if classads.portable(reason) != reason:
@@ -120,7 +178,7 @@ def _probe(schedd: Any) -> None:
 
 
 @contextmanager
-def _translated(what: str) -> Iterator[None]:
+def _translated(what: str, silence: str = "The queue of jobs does not answer at the moment.") -> Iterator[None]:
     try:
         yield
     except _FAILURES as error:
@@ -128,4 +186,4 @@ def _translated(what: str) -> Iterator[None]:
         if said.startswith(_REFUSED):
             raise ProminenceError(f"HTCondor does not understand the job: {said}") from error
         log.warning("HTCondor did not do what it was asked", asked_to=what, error=said)
-        raise Unavailable("The queue of jobs does not answer at the moment.", RETRY_AFTER_S) from error
+        raise Unavailable(silence, RETRY_AFTER_S) from error

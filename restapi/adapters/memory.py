@@ -1,4 +1,4 @@
-"""Queue, sandboxes and identities in this process, for unit tests: same promises, faults on request.
+"""Queue, machines, sandboxes and identities in this process, for unit tests: same promises, faults on request.
 
 The queue understands the ClassAds it is given: attributes and constraints are HTCondor's own text, read by its own
 library.
@@ -24,6 +24,7 @@ from prominence.restapi.finished import Attempt, Finished, finished
 from prominence.restapi.identity import Identity
 from prominence.restapi.paging import Page
 from prominence.restapi.ports import Sandboxes, Unusable
+from prominence.restapi.resources import Slot
 from prominence.restapi.selection import Selection
 from prominence.restapi.translate.ads import plain
 from prominence.restapi.translate.constraint import constraint
@@ -132,6 +133,19 @@ class MemoryQueue:
     def _begin(self) -> None:
         if self.unavailable:
             raise Unavailable(self.unavailable)
+
+
+class MemoryMachines:
+    """Set `unavailable` to a sentence and it raises Unavailable with it, until it is empty again."""
+
+    def __init__(self) -> None:
+        self.unavailable = ""
+        self.present: list[Slot] = []
+
+    def slots(self) -> list[Slot]:
+        if self.unavailable:
+            raise Unavailable(self.unavailable)
+        return list(self.present)
 
 
 class MemoryArchive:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from prominence.cli.pool.recipes import present_images
+
 ETCD = "/usr/bin/etcd"  # of Debian's etcd-server
 
 
@@ -106,3 +108,13 @@ def etcd_cluster(tmp_path: Path) -> Iterator[list[EtcdMember]]:
     finally:
         for member in members:
             member.kill()
+
+
+@pytest.fixture(scope="session")
+def condor_image(request: pytest.FixtureRequest) -> str:
+    """An image with HTCondor's daemons: the one named in the environment, or what personal pools are made from."""
+    if image := os.environ.get("PROMINENCE_TEST_CONDOR_IMAGE"):
+        return image
+    request.getfixturevalue("pool")
+    images = present_images(request.getfixturevalue("engine"))
+    return next(tag for tag in images if tag.startswith("prominence-base:"))

@@ -5,28 +5,24 @@ The daemons run in a container of the image that the fixture `condor_image` name
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import docker
-import htcondor2
 import pytest
 from builders import a_request, a_size
 from builders_scaler import LARGE, a_pretend_pool
+from real_condor import MACHINE, SLEEP_S, WITHIN_S, CondorDaemons, eventually, trusting
 
-from prominence.cli.pool.recipes import present_images
 from prominence.core.errors import Unavailable
 from prominence.core.machines import Size, Wish
 from prominence.core.snapshot import Demand, ExecutePoint
 from prominence.scaler.adapters.htcondor import HTCondorPool
 from prominence.scaler.ports import PoolSource
 
-WITHIN_S = 60
-SLEEP_S = 600
 MACHINE_SIZE = LARGE.size
 
 
@@ -83,106 +79,38 @@ class PretendWorld:
         self._pool.unavailable.update(demand="stopped", execute_points="stopped", collector_started_at="stopped")
 
 
-CONFIGURATION = f"""
-include : /etc/condor/condor_config
-LOCAL_CONFIG_DIR = /condor/config.d
-LOG = /condor
-SPOOL = /condor
-EXECUTE = /execute
-LOCK = /condor
-RUN = /condor
-DAEMON_LIST = MASTER, COLLECTOR, NEGOTIATOR, SCHEDD
-CONDOR_HOST = $(FULL_HOSTNAME)
-USE_SHARED_PORT = True
-ENABLE_KERNEL_TUNING = False
-TRUST_DOMAIN = contract
-UID_DOMAIN = contract
-SEC_DEFAULT_AUTHENTICATION = REQUIRED
-SEC_DEFAULT_AUTHENTICATION_METHODS = FS, IDTOKENS
-ALLOW_READ = *@contract
-ALLOW_WRITE = *@contract
-ALLOW_DAEMON = *@contract
-ALLOW_ADMINISTRATOR = root@contract, condor@contract
-ALLOW_NEGOTIATOR = *@contract
-SEC_PASSWORD_DIRECTORY = /condor
-SEC_TOKEN_POOL_SIGNING_KEY_FILE = /condor/POOL
-NEGOTIATOR_INTERVAL = 2
-NEGOTIATOR_MIN_INTERVAL = 1
-NEGOTIATOR_CYCLE_DELAY = 1
-SCHEDD_INTERVAL = 2
-UPDATE_INTERVAL = 5
-MASTER_BACKOFF_CONSTANT = 1
-MASTER_UPDATE_INTERVAL = 5
-NUM_CPUS = {MACHINE_SIZE.cpus}
-MEMORY = {MACHINE_SIZE.memory_mib}
-SLOT_TYPE_1 = 100%
-SLOT_TYPE_1_PARTITIONABLE = True
-NUM_SLOTS_TYPE_1 = 1
-MODIFY_REQUEST_EXPR_REQUESTMEMORY = RequestMemory
-MODIFY_REQUEST_EXPR_REQUESTDISK = RequestDisk
-MAXJOBRETIREMENTTIME = 86400
-"""
-
-START = """
-mkdir -p /condor/config.d /execute && chown condor: /condor /execute && cd /condor
-printf '%s' "$CONFIGURATION" > contract.conf
-head -c 64 /dev/urandom > POOL && chmod 600 POOL
-exec condor_master -f
-"""
-
-
-class CondorWorld:
+class CondorWorld(CondorDaemons):
     """Each test has daemons of its own, that have never heard of a machine."""
 
+    machine = MACHINE
+
     def __init__(self, engine: docker.DockerClient, image: str, folder: Path) -> None:
-        environment = {"CONDOR_CONFIG": "/condor/contract.conf", "CONFIGURATION": CONFIGURATION}
-        self._container = engine.containers.run(
-            image,
-            ["sh", "-c", START],
-            environment=environment,
-            hostname="condor-contract",
-            labels={"prominence.test": "pool-source"},
-            init=True,
-            detach=True,
-        )
+        super().__init__(engine, image, MACHINE_SIZE, "contract", "pool-source")
         self._folder = folder
-        self.machine = "condor-contract"
 
     def wait_until_ready(self) -> None:
-        eventually(lambda: "Scheduler" in self._try("condor_status", "-any", "-af", "MyType"))
-        self._container.reload()
-        address = self._container.attrs["NetworkSettings"]["IPAddress"]
-        token = self._folder / "token"
-        token.write_text(self._inside("condor_token_create", "-identity", "tester@contract"))
-        token.chmod(0o600)
-        self.source: PoolSource = HTCondorPool(address, self.machine)
+        self.source: PoolSource = HTCondorPool(self.join(self._folder), self.machine)
         # The bindings remember sessions by address; one with an earlier container is given up after a failure.
         eventually(lambda: answers(self.source.demand) and answers(self.source.collector_started_at))
 
     def submit(self, size: Size, user: str, group: str = "", jobs: int = 1) -> None:
-        self._submit(size, f"accounting_group_user = {user}", f"accounting_group = {group}" if group else "", jobs=jobs)
+        lines = (f"accounting_group_user = {user}", f"accounting_group = {group}" if group else "")
+        self.submit_sleep(size, *lines, jobs=jobs)
 
     def submit_what_is_no_demand(self) -> None:
-        self._submit(a_size(), "hold = true")
-        self._submit(a_size(MACHINE_SIZE.cpus + 1), "universe = scheduler")
-
-    def start_machine(self) -> None:
-        self._inside("sh", "-c", "echo 'DAEMON_LIST = $(DAEMON_LIST) STARTD' > /condor/config.d/startd.conf")
-        self._inside("condor_reconfig", "-daemon", "master")
-
-    def drain(self) -> None:
-        self._inside("condor_drain", "-graceful", f"slot1@{self.machine}")
+        self.submit_sleep(a_size(), "hold = true")
+        self.submit_sleep(a_size(MACHINE_SIZE.cpus + 1), "universe = scheduler")
 
     def restart_collector(self) -> None:
-        self._inside("condor_restart", "-daemon", "collector")
+        self.inside("condor_restart", "-daemon", "collector")
 
     def age_collector(self) -> None:
         """Its own ad expires long before it is renewed where CLASSAD_LIFETIME is short, as in personal pools."""
-        eventually(lambda: self._try("condor_status", "-master", "-af", "COLLECTOR_StartTime"))
+        eventually(lambda: self.attempt("condor_status", "-master", "-af", "COLLECTOR_StartTime"))
         query = 'MyType = "Query"\nTargetType = "Collector"\nRequirements = true\n'
         command = 'printf "%s" "$0" | condor_advertise -tcp INVALIDATE_COLLECTOR_ADS -'
-        self._inside("sh", "-c", command, query)
-        eventually(lambda: not self._try("condor_status", "-collector", "-af", "Name"))
+        self.inside("sh", "-c", command, query)
+        eventually(lambda: not self.attempt("condor_status", "-collector", "-af", "Name"))
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -190,59 +118,14 @@ class CondorWorld:
     def pass_time(self) -> None:
         time.sleep(0.2)
 
-    def stop(self) -> None:
-        # The machine stays: it refuses connections at once, where one that is gone would be waited for.
-        self._inside("pkill", "-STOP", "condor_master")
-        self._inside("pkill", "-KILL", "-f", "^condor_(shared_port|collector|schedd)")
-
-    def remove(self) -> None:
-        self._container.remove(force=True, v=True)
-
-    def _submit(self, size: Size, *lines: str, jobs: int = 1) -> None:
-        text = "\n".join(
-            (
-                f"executable = /bin/sleep\narguments = {SLEEP_S}\ntransfer_executable = false",
-                f"request_cpus = {size.cpus}\nrequest_memory = {size.memory_mib}",
-                f"request_disk = {size.disk_mib * 1024}",
-                *lines,
-                f"queue {jobs}",
-            )
-        )
-        self._inside("sh", "-c", 'printf "%s" "$0" | condor_submit -terse -', text, user="nobody", workdir="/tmp")
-
-    def _try(self, *command: str, **options: Any) -> str:
-        return str(self._container.exec_run(list(command), **options).output.decode())
-
-    def _inside(self, *command: str, **options: Any) -> str:
-        result = self._container.exec_run(list(command), **options)
-        assert result.exit_code == 0, (command, result.output.decode())
-        return str(result.output.decode())
-
-
-@pytest.fixture(scope="session")
-def condor_image(request: pytest.FixtureRequest) -> str:
-    """An image with HTCondor's daemons: the one named in the environment, or what personal pools are made from."""
-    if image := os.environ.get("PROMINENCE_TEST_CONDOR_IMAGE"):
-        return image
-    request.getfixturevalue("pool")
-    images = present_images(request.getfixturevalue("engine"))
-    return next(tag for tag in images if tag.startswith("prominence-base:"))
-
 
 @pytest.fixture
-def condor_world(
-    engine: docker.DockerClient, condor_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[CondorWorld]:
-    for name, value in (
-        ("SEC_TOKEN_DIRECTORY", str(tmp_path)),
-        ("SEC_CLIENT_AUTHENTICATION_METHODS", "IDTOKENS"),
-        ("TRUST_DOMAIN", "contract"),
-    ):
-        monkeypatch.setitem(htcondor2.param, name, value)
+def condor_world(engine: docker.DockerClient, condor_image: str, tmp_path: Path) -> Iterator[CondorWorld]:
     world = CondorWorld(engine, condor_image, tmp_path)
     try:
-        world.wait_until_ready()
-        yield world
+        with trusting("contract", tmp_path):
+            world.wait_until_ready()
+            yield world
     finally:
         world.remove()
 
@@ -256,14 +139,6 @@ def world(request: pytest.FixtureRequest) -> World:
 @pytest.fixture
 def pool_source(world: World) -> PoolSource:
     return world.source
-
-
-def eventually(look: Callable[[], object]) -> None:
-    """Waits until `look` gives something true."""
-    deadline = time.monotonic() + WITHIN_S
-    while not look():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.2)
 
 
 def answers(read: Callable[[], object]) -> bool:

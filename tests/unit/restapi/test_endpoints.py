@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders_restapi import an_api
+from builders_restapi import a_slot, an_api
 from endpoints import A_JOBS, ANY_TOKEN, ANYBODY, ENDPOINTS, GROUP, OBJECT, OF_GROUP, SIGNED, Endpoint
 from werkzeug.test import TestResponse
 
+from prominence.core import classads
 from prominence.restapi.adapters.memory import MemoryIdentities
 from prominence.restapi.app import BASE_PATH
 from prominence.restapi.identity import Identity, Scope
@@ -57,6 +58,7 @@ class World:
         for name in (OBJECT, OF_GROUP):
             answer = self.api.call("POST", "/data/upload", json={"filename": name})
             self.api.objects.put(answer.json["url"], MARK.encode())  # type: ignore[index]
+        self.api.machines.present = [a_slot(site=MARK, start=f'TARGET.{classads.GROUP} =?= "{GROUP}"')]
 
     def task(self) -> dict[str, Any]:
         return {"image": "python:3.12", "cmd": f"echo {MARK}", "env": {"A": MARK}}
@@ -77,7 +79,8 @@ class World:
     def of_alice(self) -> list[Any]:
         """All that she has, as she sees it."""
         asked = [
-            self.api.get(path) for path in ("/jobs?all&detail", "/kv?list&values", "/tokens", "/data", f"/data/{GROUP}")
+            self.api.get(path)
+            for path in ("/jobs?all&detail", "/kv?list&values", "/tokens", "/data", f"/data/{GROUP}", "/resources")
         ]
         outputs = [self.api.call("GET", f"/jobs/{self.job}/{stream}").text for stream in ("stdout", "stderr")]
         assert all(MARK in str(answer) for answer in (*asked, *outputs))

@@ -1,4 +1,4 @@
-"""What HTCondor's library raises becomes what we say; the rest is in the contract, on a real schedd."""
+"""What HTCondor's library raises becomes what we say; the rest is in the contracts, on real daemons."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 
 from prominence.core import classads
 from prominence.core.errors import ProminenceError, Unavailable
-from prominence.restapi.adapters.htcondor import HTCondorQueue
+from prominence.core.machines import Size
+from prominence.restapi.adapters.htcondor import HTCondorMachines, HTCondorQueue
 from prominence.restapi.selection import Selection
 from prominence.restapi.translate.submit import SubmitDescription
 
@@ -69,6 +70,18 @@ def test_a_schedd_that_cannot_be_found_is_unavailable(monkeypatch: pytest.Monkey
         HTCondorQueue().find(Selection())
 
 
+@pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
+def test_whatever_the_library_raises_the_pool_is_unavailable(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Collector(Silent):
+        def __init__(self, _: object) -> None:
+            super().__init__(error)
+
+    monkeypatch.setattr(htcondor2, "Collector", Collector)
+    with pytest.raises(Unavailable, match="The pool of workers does not answer") as caught:
+        HTCondorMachines().slots()
+    assert caught.value.retry_after_s
+
+
 def test_a_description_that_htcondor_does_not_understand_is_a_mistake_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(htcondor2, "Schedd", Silent(RuntimeError("Failed to create job ad, errmsg=\n no universe")))
     with pytest.raises(ProminenceError, match="no universe") as caught:
@@ -118,3 +131,41 @@ def test_an_ad_becomes_plain_values_of_what_we_know(monkeypatch: pytest.MonkeyPa
         classads.REQUEST_MEMORY: 1000,
         classads.EXIT_BY_SIGNAL: False,
     }
+
+
+def test_one_strange_machine_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    strange = {
+        classads.MACHINE: 7,
+        classads.CLOUD: classad2.Value.Error,
+        classads.TOTAL_CPUS: "many",
+        classads.CPUS: -3,
+        classads.MEMORY: float("inf"),
+        classads.DRAINING: "perhaps",
+    }
+    usual = {classads.MACHINE: "w-1", classads.SLOT_TYPE: "Partitionable", classads.CPUS: 2, classads.START: True}
+
+    class Collector:
+        def __init__(self, _: object) -> None:
+            pass
+
+        def query(self, *_: Any, **__: Any) -> list[classad2.ClassAd]:
+            return [classad2.ClassAd(ad) for ad in (strange, usual)]
+
+    monkeypatch.setattr(htcondor2, "Collector", Collector)
+    first, second = HTCondorMachines().slots()
+    nothing = Size(cpus=0, memory_mib=0, disk_mib=0)
+    assert (first.machine, first.site, first.capacity, first.free) == ("", "", nothing, nothing)
+    assert (second.machine, second.free.cpus, second.start) == ("w-1", 2, "true")
+
+
+def test_nothing_is_free_of_a_slot_that_one_job_has_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Collector:
+        def __init__(self, _: object) -> None:
+            pass
+
+        def query(self, *_: Any, **__: Any) -> list[classad2.ClassAd]:
+            slot = {classads.SLOT_TYPE: "Static", classads.CPUS: 2, classads.TOTAL_CPUS: 2}
+            return [classad2.ClassAd({**slot, classads.STATE: state}) for state in ("Claimed", "Unclaimed")]
+
+    monkeypatch.setattr(htcondor2, "Collector", Collector)
+    assert [(slot.capacity.cpus, slot.free.cpus) for slot in HTCondorMachines().slots()] == [(2, 0), (2, 2)]

@@ -1,0 +1,25 @@
+"""`prominence resources`: the workers that there are."""
+
+from __future__ import annotations
+
+import click
+
+from prominence.cli import render
+from prominence.cli.commands import options
+from prominence.cli.surroundings import Surroundings
+
+
+@click.command()
+@options.document
+@click.pass_obj
+def resources(surroundings: Surroundings, /, output: str) -> None:
+    """List the workers that there are for your jobs, and what of them is free.
+
+    Memory and disk are in GB. New workers appear when jobs need them.
+    """
+    with surroundings.client() as client:
+        found = client.resources()
+    if output in options.DOCUMENTS:
+        click.echo(render.document({"existing": found}, output))
+    else:
+        click.echo(render.workers(found, wide=output == "wide"))
