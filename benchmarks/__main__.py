@@ -9,11 +9,17 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import demo, executor, journey, lists
+from benchmarks import demo, executor, journey, lists, submit
 from benchmarks.harness import Row, chosen
 from benchmarks.results import keep, table
 
-MEASUREMENTS = {**journey.MEASUREMENTS, **executor.MEASUREMENTS, **demo.MEASUREMENTS, **lists.MEASUREMENTS}
+MEASUREMENTS = {
+    **journey.MEASUREMENTS,
+    **executor.MEASUREMENTS,
+    **demo.MEASUREMENTS,
+    **submit.MEASUREMENTS,
+    **lists.MEASUREMENTS,
+}
 
 
 def main() -> int:

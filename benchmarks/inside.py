@@ -1,14 +1,18 @@
-"""Commands run inside a container, each timed there, so that getting in and out of the container counts for nobody."""
+"""Commands and programs run inside a container and timed there, so that getting in and out of it counts for nobody."""
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Any
 
 from docker.models.containers import Container
+
+from benchmarks.pools import RealPool
 
 _RUNNER = """
 import json, subprocess, sys, time
@@ -62,3 +66,24 @@ class Inside:
         if exit_code != 0:
             raise RuntimeError(f"{' '.join(arguments)} exited with {exit_code}:\n{output}")
         return Done(began, ended, output)
+
+
+def program_on(one: RealPool, text: str, *numbers: int) -> Any:
+    """Run a Python program on the access point with our packages; what its last line says, in JSON.
+
+    Its arguments are the user of the pool, their token, and the numbers.
+    """
+    (access_point,) = one.containers("access-point")
+    done = access_point.exec_run(
+        ["python3", "-c", text, _user(one.token), one.token, *map(str, numbers)],
+        user="prominence",
+        environment={"PYTHONPATH": "/opt/prominence/lib:/opt/prominence/site"},
+    )
+    assert done.exit_code == 0, done.output.decode()[-2000:]
+    return json.loads(done.output.decode().splitlines()[-1])
+
+
+def _user(token: str) -> str:
+    """Whose the token is."""
+    payload = token.split(".")[1]
+    return str(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["sub"])

@@ -7,12 +7,9 @@ the API's largest process grows by while lists of all of the user's jobs are ask
 
 from __future__ import annotations
 
-import base64
-import json
-from typing import Any
-
 from benchmarks.harness import Goal, Row, in_pairs
-from benchmarks.pools import RealPool, pool
+from benchmarks.inside import program_on
+from benchmarks.pools import pool
 
 USERS, JOBS = 20, 20_000
 PAIRS, LISTS = 21, 300
@@ -90,7 +87,7 @@ print(json.dumps(result))
 def lists() -> list[Row]:
     """All of them: the queue takes minutes to fill."""
     with pool("--max-workers", "0") as one:
-        found = _measure(one)
+        found = program_on(one, _INSIDE, USERS, JOBS, PAIRS, LISTS)
     before, after = (kib / 1024 for kib in found["memory"])
     grown = after - before
     memory = Row(
@@ -110,25 +107,6 @@ def lists() -> list[Row]:
         in_pairs("lists.job", [(base, ours) for base, ours in found["job"]], GOAL),
         memory,
     ]
-
-
-def _measure(one: RealPool) -> dict[str, Any]:
-    numbers = [str(number) for number in (USERS, JOBS, PAIRS, LISTS)]
-    (access_point,) = one.containers("access-point")
-    done = access_point.exec_run(
-        ["python3", "-c", _INSIDE, _user(one.token), one.token, *numbers],
-        user="prominence",
-        environment={"PYTHONPATH": "/opt/prominence/lib:/opt/prominence/site"},
-    )
-    assert done.exit_code == 0, done.output.decode()[-2000:]
-    result: dict[str, Any] = json.loads(done.output.decode().splitlines()[-1])
-    return result
-
-
-def _user(token: str) -> str:
-    """Whose the token is."""
-    payload = token.split(".")[1]
-    return str(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["sub"])
 
 
 MEASUREMENTS = {"lists": lists}
