@@ -10,31 +10,12 @@ from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 
 from prominence.core import errors, logs
 from prominence.restapi import legacy
-from prominence.restapi.kv import NoSuchKey
-from prominence.restapi.objects import TooLarge
-from prominence.restapi.routes import acts, data, health, jobs, kv, objects, resources, tokens
+from prominence.restapi.operations import BASE_PATH, label
+from prominence.restapi.routes import acts, data, description, health, jobs, kv, objects, resources, tokens
 from prominence.restapi.services import Services
+from prominence.restapi.statuses import status_of
 
 log = logs.get(__name__)
-
-BASE_PATH = "/prominence/v1"
-
-STATUS: dict[type[errors.ProminenceError], int] = {
-    errors.Rejected: 400,
-    errors.Unauthenticated: 401,
-    errors.Forbidden: 403,
-    errors.NotFound: legacy.NOT_FOUND,
-    NoSuchKey: legacy.NO_SUCH_KEY,
-    errors.Conflict: 409,
-    TooLarge: 413,
-    errors.TooMany: 429,
-    errors.QuotaReached: 507,
-    errors.Unavailable: 503,
-    errors.NoRoom: 507,
-    errors.CloudError: 502,
-    errors.ProminenceError: 500,
-}
-"""The status code of each error; one that is not here has its nearest ancestor's."""
 
 
 def create_app(services: Services, max_body: int) -> Flask:
@@ -48,17 +29,13 @@ def create_app(services: Services, max_body: int) -> Flask:
     # What is almost an address is answered as what it means, or by an error in JSON, never by a page that redirects.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    for noun in (jobs, acts, data, objects, kv, resources, tokens, health):
-        app.register_blueprint(noun.blueprint(services), url_prefix=BASE_PATH)
+    nouns = [noun.blueprint(services) for noun in (jobs, acts, data, objects, kv, resources, tokens, health)]
+    for noun in (*nouns, description.blueprint(nouns)):
+        app.register_blueprint(noun, url_prefix=BASE_PATH)
     app.register_error_handler(errors.ProminenceError, _ours)
     app.register_error_handler(HTTPException, _of_http)
     app.register_error_handler(Exception, _mistake)
     return app
-
-
-def status_of(kind: type[errors.ProminenceError]) -> int:
-    """The status code of an error."""
-    return next(STATUS[ancestor] for ancestor in kind.__mro__ if ancestor in STATUS)
 
 
 def _ours(error: errors.ProminenceError) -> ResponseReturnValue:
@@ -67,7 +44,7 @@ def _ours(error: errors.ProminenceError) -> ResponseReturnValue:
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, errors.Unavailable | errors.TooMany) and error.retry_after_s:
         headers["Retry-After"] = str(error.retry_after_s)
-    status = status_of(type(error))
+    status = status_of(type(error), label(request.method, request.url_rule.rule) if request.url_rule else "")
     if status == 500:
         log.error("a request failed by a mistake of ours", path=request.path, error=str(error))
     return {"error": str(error)}, status, headers

@@ -42,6 +42,13 @@ RETRY_AFTER_S = 2
 _RECORDS = "/prominence/idempotency"
 _KEY = re.compile(r"[!-~]{1,255}")
 
+SCHEMA = {
+    "type": "string",
+    "pattern": f"^{_KEY.pattern}$",
+    "description": "A new one for each job, such as a UUID, and the same to repeat the request.",
+}
+"""Of the header."""
+
 
 class Record(Document):
     """request: what was asked, as a digest. until: nobody else submits it before this moment. job: what it became."""

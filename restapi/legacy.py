@@ -15,8 +15,35 @@ from prominence.restapi.text import byte_of
 NOT_FOUND = 400
 """Any 404 makes the published client say that PROMINENCE_URL is wrong, whatever the body tells."""
 
-NO_SUCH_KEY = 404
-"""The exception to the rule: by this the published client tells a key that is not there, when "No such key" is said."""
+CALLED = frozenset(
+    {
+        "POST /jobs",
+        "GET /jobs",
+        "GET /jobs/<job>",
+        "DELETE /jobs/<job>",
+        "DELETE /jobs",
+        "PUT /jobs/<job>/remove",
+        "PUT /jobs/<job>/clone",
+        "GET /jobs/<job>/stdout",
+        "GET /jobs/<job>/stderr",
+        "POST /data/upload",
+        "POST /data",
+        "GET /data",
+        "GET /data/<path>",
+        "DELETE /data/<name>",
+        "POST /token",
+    }
+)
+"""The operations for which that holds: those that the published client calls.
+
+A key that is not there it knows by 404, when "No such key" is said.
+"""
+
+
+def not_found(operation: str) -> int:
+    """The status of what is not there, in the answer to this operation; "" for an address that leads nowhere."""
+    return NOT_FOUND if not operation or operation in CALLED else 404
+
 
 OF_A_WORKFLOW = "true"
 """As the value of `workflow`: `list jobs N` asks for the jobs of workflow N by `workflow=true&id=N`."""
@@ -92,11 +119,6 @@ def first_byte(file: BinaryIO, offset: int, byte: int | None) -> int:
     return byte_of(file, offset) if byte is None else byte
 
 
-def lists_keys(key: str, parameters: Mapping[str, list[str]]) -> bool:
+def lists_keys(key: str, said: bool) -> bool:
     """The same address is a key or the beginning of many; `list` tells which, with any value or none."""
-    return "list" in parameters or not key.strip("/")
-
-
-def says_yes(values: list[str] | None) -> bool:
-    """A flag: old clients send `completed=true`, others the bare name."""
-    return values is not None and values[-1].lower() in ("", "true", "1", "yes")
+    return said or not key.strip("/")

@@ -1,4 +1,7 @@
-"""What may stand behind the ? in an address, each parameter with its type and meaning. Pure."""
+"""What may stand behind the ? in an address, in its gaps and in headers, each with its type and meaning. Pure.
+
+How each looks on its way here is said beside the function that reads it, for the description of the API.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from prominence.core.errors import Rejected
@@ -25,8 +28,22 @@ LAST_ID = 2**31 - 1
 LONGEST_WAIT_S = 60
 """How long a request may wait for news."""
 
-_REPEATED = "constraint"
-_EVER = 10**11
+REPEATED = frozenset({"constraint"})
+"""Lists of which each item is given by itself; all others have commas between their items."""
+
+_EVER = 10**11 - 1
+
+_JOB: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": LAST_ID}
+_TEXT: dict[str, Any] = {"type": "string"}
+
+GAPS: Mapping[str, dict[str, Any]] = {
+    "job": {**_JOB, "description": "The number of a job."},
+    "key": {**_TEXT, "minLength": 1, "maxLength": 1024, "description": "A key; it may hold /."},
+    "token": {**_TEXT, "description": "The id of a token, as it was told when the token was made."},
+    "path": {**_TEXT, "minLength": 1, "maxLength": 700, "description": "A group, or a folder of its: GROUP/FOLDER."},
+    "name": {**_TEXT, "minLength": 1, "maxLength": 700, "description": "An object; it may hold /."},
+}
+"""What belongs into the gaps in addresses."""
 
 
 def job_id(text: str) -> int:
@@ -94,7 +111,10 @@ def _workflow(text: str) -> int | Literal["true"]:
 
 
 def _yes(text: str) -> bool:
-    return legacy.says_yes([text])
+    """Old clients send `completed=true`, others the bare name."""
+    if text.lower() not in (*_YES, *_NO):
+        raise ValueError("must be true or false")
+    return text.lower() in _YES
 
 
 def _there(text: str) -> bool:
@@ -108,9 +128,8 @@ def _moment(text: str) -> int:
     try:
         moment = datetime.fromisoformat(text) if re.match(r"[0-9]{4}-", text) else None
         if moment is not None:
-            found = int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp())
-            if 0 <= found < _EVER:
-                return found
+            found = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()
+            return min(max(int(found), 0), _EVER)  # no job is older than that
     except (ValueError, OverflowError):
         pass
     raise ValueError("must be a moment: 2026-05-01, 2026-05-01T12:00:00Z or seconds since 1970")
@@ -149,7 +168,63 @@ def _node(text: str) -> int:
     return 0
 
 
-Moment = Annotated[int, BeforeValidator(_moment)]
+_YES, _NO = ("", "true", "1", "yes"), ("false", "0", "no")
+
+Moment = Annotated[
+    int,
+    BeforeValidator(_moment),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": _EVER},
+                {"type": "string", "format": "date-time"},
+                {"type": "string", "format": "date"},
+            ]
+        }
+    ),
+]
+Bytes = Annotated[
+    int, BeforeValidator(_bytes), WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 10**18 - 1})
+]
+Seconds = Annotated[
+    int, BeforeValidator(_seconds), WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 10**9 - 1})
+]
+Number = Annotated[int, BeforeValidator(_num), WithJsonSchema({"type": "integer", "minimum": -1, "maximum": 10**9 - 1})]
+Limit = Annotated[int, BeforeValidator(_limit), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 1000})]
+Node = Annotated[int, BeforeValidator(_node), WithJsonSchema({"type": "integer", "enum": [0]})]
+Yes = Annotated[bool, BeforeValidator(_yes), WithJsonSchema({"type": "boolean"})]
+There = Annotated[bool, BeforeValidator(_there), WithJsonSchema(_TEXT)]
+"""A flag that counts when it is there, with any value or none."""
+
+Text = Annotated[str, WithJsonSchema(_TEXT)]
+Statuses = Annotated[
+    tuple[Status, ...],
+    BeforeValidator(_statuses),
+    WithJsonSchema({"type": "array", "minItems": 1, "items": {"type": "string", "enum": list(Status)}}),
+]
+LabelsOfJobs = Annotated[
+    tuple[tuple[str, str], ...],
+    BeforeValidator(_labels),
+    WithJsonSchema({"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9]+=[^=]*$"}}),
+]
+JobIds = Annotated[
+    tuple[int, ...], BeforeValidator(_job_ids), WithJsonSchema({"type": "array", "minItems": 1, "items": _JOB})
+]
+Workflow = Annotated[
+    int | Literal["true"],
+    BeforeValidator(_workflow),
+    WithJsonSchema({"anyOf": [_JOB, {"type": "string", "enum": [legacy.OF_A_WORKFLOW]}]}),
+]
+Fields = Annotated[
+    frozenset[str],
+    BeforeValidator(_fields),
+    WithJsonSchema({"type": "array", "minItems": 1, "items": {"type": "string", "enum": sorted(presentation.FIELDS)}}),
+]
+Sort = Annotated[
+    str,
+    BeforeValidator(_sort),
+    WithJsonSchema({"type": "string", "enum": [f"{sign}{key}" for key in Key for sign in ("", "-")]}),
+]
 
 
 class Parameters(BaseModel):
@@ -164,23 +239,21 @@ class Parameters(BaseModel):
         for name, field in cls.model_fields.items():
             values = parameters.get(field.alias or name)
             if values:
-                found[field.alias or name] = values if name == _REPEATED else values[-1]
+                found[field.alias or name] = values if name in REPEATED else values[-1]
         return parse(cls, found)
 
 
 class DescribeParameters(Parameters):
     """Of one job."""
 
-    wait: Annotated[int, BeforeValidator(_seconds)] = Field(
+    wait: Seconds = Field(
         default=0,
         description="For so many seconds wait until the job is not the one of If-None-Match any more; 60 at most.",
     )
-    stdout: Annotated[int, BeforeValidator(_bytes)] | None = Field(
+    stdout: Bytes | None = Field(
         default=None, description="Wait no longer either when its standard output has not this many bytes any more."
     )
-    stderr: Annotated[int, BeforeValidator(_bytes)] | None = Field(
-        default=None, description="The same of its standard error."
-    )
+    stderr: Bytes | None = Field(default=None, description="The same of its standard error.")
 
     @property
     def reads(self) -> bool:
@@ -191,11 +264,9 @@ class DescribeParameters(Parameters):
 class OutputParameters(Parameters):
     """Of a job's output."""
 
-    node: Annotated[int, BeforeValidator(_node)] = Field(default=0, description="Which of the job's nodes.")
-    offset: Annotated[int, BeforeValidator(_bytes)] = Field(
-        default=0, description="From which character on, as old clients count."
-    )
-    byte: Annotated[int, BeforeValidator(_bytes)] | None = Field(
+    node: Node = Field(default=0, description="Which of the job's nodes.")
+    offset: Bytes = Field(default=0, description="From which character on, as old clients count.")
+    byte: Bytes | None = Field(
         default=None, description="From which byte on; the header X-Prominence-Offset says where to go on."
     )
 
@@ -203,17 +274,17 @@ class OutputParameters(Parameters):
 class ListParameters(Parameters):
     """Of a list of jobs."""
 
-    status: Annotated[tuple[Status, ...], BeforeValidator(_statuses)] | None = Field(
+    status: Statuses | None = Field(
         default=None, description="Jobs with one of these statuses, with commas between them."
     )
     name: str | None = Field(default=None, description="Jobs with exactly this name.")
-    constraint: Annotated[tuple[tuple[str, str], ...], BeforeValidator(_labels)] = Field(
+    constraint: LabelsOfJobs = Field(
         default=(), description="LABEL=VALUE: jobs with this label. Given several times, all must fit."
     )
-    id: Annotated[tuple[int, ...], BeforeValidator(_job_ids)] | None = Field(
+    id: JobIds | None = Field(
         default=None, description="Jobs with these ids, with commas between them, whether they have ended or not."
     )
-    workflow: Annotated[int | Literal["true"], BeforeValidator(_workflow)] | None = Field(
+    workflow: Workflow | None = Field(
         default=None, description="Jobs of the workflow with this id; true: the id is in the parameter id."
     )
     created_after: Moment | None = Field(default=None, description="Created at this moment or later.")
@@ -222,36 +293,73 @@ class ListParameters(Parameters):
     started_before: Moment | None = Field(default=None, description="Started before this moment.")
     ended_after: Moment | None = Field(default=None, description="Ended at this moment or later.")
     ended_before: Moment | None = Field(default=None, description="Ended before this moment.")
-    completed: Annotated[bool, BeforeValidator(_yes)] = Field(
+    completed: Yes = Field(
         default=False, description="Jobs that have ended and left the queue, in place of those in the queue."
     )
-    all: Annotated[bool, BeforeValidator(_there)] = Field(
+    all: There = Field(
         default=False, description="Those in the queue and those that have left it. Its presence counts."
     )
-    num: Annotated[int, BeforeValidator(_num)] | None = Field(
+    num: Number | None = Field(
         default=None, description="With completed: how many, those that ended last. -1: all there are."
     )
-    detail: Annotated[bool, BeforeValidator(_there)] = Field(
-        default=False, description="All that is known of each job. Its presence counts."
-    )
-    fields: Annotated[frozenset[str], BeforeValidator(_fields)] | None = Field(
+    detail: There = Field(default=False, description="All that is known of each job. Its presence counts.")
+    fields: Fields | None = Field(
         default=None, description="What to tell of each job, with commas between the names; id is always told."
     )
-    sort: Annotated[str, BeforeValidator(_sort)] | None = Field(
+    sort: Sort | None = Field(
         default=None,
         description="id, createTime, name or, with completed, endTime; with a - before it the greatest first.",
     )
-    limit: Annotated[int, BeforeValidator(_limit)] | None = Field(
-        default=None, description="How many jobs a page has at most, from 1 to 1000."
-    )
+    limit: Limit | None = Field(default=None, description="How many jobs a page has at most, from 1 to 1000.")
     cursor: str | None = Field(default=None, description="Where to go on, as the answer to the page before said.")
     user: str | None = Field(default=None, description="Jobs of this user, for those who may see them.")
     group: str | None = Field(default=None, description="Jobs that are charged to this group.")
-    everyone: Annotated[bool, BeforeValidator(_yes)] = Field(
-        default=False, description="Jobs of all users, for those who may see them."
-    )
+    everyone: Yes = Field(default=False, description="Jobs of all users, for those who may see them.")
 
     @property
     def is_paged(self) -> bool:
         """Whether a page is asked for, and not all there is."""
         return any(given is not None for given in (self.sort, self.limit, self.cursor))
+
+
+class DeleteParameters(Parameters):
+    """Of several jobs that are to be deleted."""
+
+    id: JobIds = Field(description="The ids of the jobs, with commas between them.")
+
+
+class ReadKeysParameters(Parameters):
+    """Of a key, or of those that begin like it."""
+
+    list: There = Field(default=False, description="The keys that begin like this, and not one key's value.")
+    values: There = Field(default=False, description="With list: each key with its value.")
+
+
+class WriteKeyParameters(Parameters):
+    """Of a key that is to be set."""
+
+    prev: Text | None = Field(
+        default=None, description="Only if this is the value now; an empty one: if there is no such key."
+    )
+
+
+class DeleteKeysParameters(Parameters):
+    """Of keys that are to be deleted."""
+
+    prefix: There = Field(default=False, description="All that begin like this.")
+
+
+class ListTokensParameters(Parameters):
+    """Of a list of tokens."""
+
+    all: There = Field(default=False, description="Everybody's, for operators.")
+
+
+class SignedParameters(Parameters):
+    """Of an address that the service has signed."""
+
+    until: Text = Field(description="The moment when it expires.")
+    signature: Text = Field(description="By which the service knows it.")
+    largest: Text | None = Field(default=None, description="Bytes that may come at most.")
+    size: Text | None = Field(default=None, description="Bytes that must come.")
+    sha256: Text | None = Field(default=None, description="The checksum that the content must have.")

@@ -31,8 +31,9 @@ from prominence.restapi.adapters.memory import (
     MemorySandboxes,
 )
 from prominence.restapi.adapters.memory_objects import MemoryObjects
-from prominence.restapi.app import BASE_PATH, create_app
+from prominence.restapi.app import create_app
 from prominence.restapi.identity import Identity
+from prominence.restapi.operations import BASE_PATH
 from prominence.restapi.resources import Slot
 from prominence.restapi.services import Services
 from prominence.restapi.translate.site import Site

@@ -1,6 +1,6 @@
 """Every operation of the API, in one table: tests that hold for all of them read it, and fail for one that is missing.
 
-A new route gets a row here and one in docs/api.md.
+A new route gets a row here and one in docs/api.md; the description of the API is made of the route itself.
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ class Endpoint:
 
 ENDPOINTS = [
     Endpoint("GET", "/health", ANYBODY, stranger=204),
+    Endpoint("GET", "/openapi.json", ANYBODY, stranger=200),
+    Endpoint("GET", "/docs", ANYBODY, stranger=200),
     Endpoint("GET", "/whoami", ANY_TOKEN, stranger=200),
     Endpoint("POST", "/logout", ANY_TOKEN, stranger=200),
     Endpoint("POST", "/jobs", Scope.JOBS_WRITE, stranger=201, body=job_json()),
@@ -60,9 +62,9 @@ ENDPOINTS = [
     Endpoint("GET", "/jobs/<job>", Scope.JOBS_READ, stranger=200),
     Endpoint("DELETE", "/jobs/<job>", Scope.JOBS_WRITE, stranger=400),
     Endpoint("DELETE", "/jobs", Scope.JOBS_WRITE, stranger=400, query="?id=<job>"),
-    Endpoint("PATCH", "/jobs/<job>", Scope.JOBS_WRITE, stranger=400, body={"labels": {"a": "b"}}),
-    Endpoint("PUT", "/jobs/<job>/hold", Scope.JOBS_WRITE, stranger=400),
-    Endpoint("PUT", "/jobs/<job>/release", Scope.JOBS_WRITE, stranger=400),
+    Endpoint("PATCH", "/jobs/<job>", Scope.JOBS_WRITE, stranger=404, body={"labels": {"a": "b"}}),
+    Endpoint("PUT", "/jobs/<job>/hold", Scope.JOBS_WRITE, stranger=404),
+    Endpoint("PUT", "/jobs/<job>/release", Scope.JOBS_WRITE, stranger=404),
     Endpoint("PUT", "/jobs/<job>/remove", Scope.JOBS_WRITE, stranger=400),
     Endpoint("PUT", "/jobs/<job>/clone", Scope.JOBS_WRITE, stranger=400),
     Endpoint("GET", "/jobs/<job>/stdout", Scope.JOBS_READ, stranger=403),
@@ -80,10 +82,10 @@ ENDPOINTS = [
     Endpoint("GET", "/quota", Scope.DATA_READ, stranger=200),
     Endpoint("POST", "/data/input", A_JOBS, stranger=401, body={"name": OBJECT}),
     Endpoint("POST", "/data/output", A_JOBS, stranger=401, body={"name": OBJECT}),
-    Endpoint("GET", "/objects/<name>", SIGNED, stranger=400),
-    Endpoint("PUT", "/objects/<name>", SIGNED, stranger=400, body="content"),
+    Endpoint("GET", "/objects/<name>", SIGNED, stranger=404),
+    Endpoint("PUT", "/objects/<name>", SIGNED, stranger=404, body="content"),
     Endpoint("POST", "/tokens", Scope.TOKENS, stranger=201, body={}),
     Endpoint("GET", "/tokens", Scope.TOKENS, stranger=200),
-    Endpoint("DELETE", "/tokens/<token>", Scope.TOKENS, stranger=400),
+    Endpoint("DELETE", "/tokens/<token>", Scope.TOKENS, stranger=404),
     Endpoint("POST", "/token", ANY_TOKEN, stranger=403),
 ]

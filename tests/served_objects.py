@@ -10,8 +10,8 @@ from builders_restapi import an_api
 from flask import Flask
 
 from prominence.restapi.adapters.local_objects import LocalObjects
-from prominence.restapi.app import BASE_PATH
 from prominence.restapi.objects import Reach
+from prominence.restapi.operations import BASE_PATH
 
 SECRET = b"the same in both processes"
 MAX_BODY = 1024

@@ -4,51 +4,105 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from flask import Blueprint, request
+from flask import request
 from flask.typing import ResponseReturnValue
 
+from prominence.core.errors import QuotaReached
 from prominence.restapi import data, grants, legacy, space
+from prominence.restapi.answers import InputAddress, ObjectShown, PutAddress, Quota, UploadAddress
+from prominence.restapi.data import Upload
+from prominence.restapi.grants import WantedInput, WantedOutput
 from prominence.restapi.identity import Scope
 from prominence.restapi.objects import Form
+from prominence.restapi.operations import Access, Answer, Content, json
+from prominence.restapi.routes.noun import Noun
 from prominence.restapi.routes.reading import body, caller, parameters, token
 from prominence.restapi.services import Services
 
 
-def blueprint(services: Services) -> Blueprint:
+def blueprint(services: Services) -> Noun:
     """All of them, on these services."""
-    routes = Blueprint("data", __name__)
+    routes = Noun("data")
 
-    @routes.post("/data/upload")
-    @routes.post("/data")
+    @routes.serves(
+        "POST /data",
+        "The same as POST /data/upload, by the address that old clients use",
+        Scope.DATA_WRITE,
+        json("Where to.", UploadAddress, 201),
+        body=Content(Upload),
+        refuses=(QuotaReached,),
+    )
+    def upload_as_before() -> ResponseReturnValue:
+        return upload()
+
+    @routes.serves(
+        "POST /data/upload",
+        "Where to send an object",
+        Scope.DATA_WRITE,
+        json("Where to.", UploadAddress, 201),
+        body=Content(Upload),
+        refuses=(QuotaReached,),
+    )
     def upload() -> ResponseReturnValue:
         user = caller(services, Scope.DATA_WRITE)
         wanted = body() if request.content_length else legacy.upload(parameters())
         allowed = data.upload(wanted, user, services)
         return asdict(allowed) if isinstance(allowed, Form) else {"url": allowed.url}, 201
 
-    @routes.get("/data")
-    @routes.get("/data/<path:path>")
-    def listing(path: str = "") -> ResponseReturnValue:
+    @routes.serves("GET /data", "List your objects", Scope.DATA_READ, json("The objects.", list[ObjectShown]))
+    def list_objects() -> ResponseReturnValue:
+        return list_objects_below("")
+
+    @routes.serves(
+        "GET /data/<path:path>",
+        "List a group's objects, or those in a folder of its",
+        Scope.DATA_READ,
+        json("The objects.", list[ObjectShown]),
+    )
+    def list_objects_below(path: str) -> ResponseReturnValue:
         user = caller(services, Scope.DATA_READ)
         return data.listing(path, user, services)
 
-    @routes.delete("/data/<path:name>")
-    def delete(name: str) -> ResponseReturnValue:
+    @routes.serves(
+        "DELETE /data/<path:name>",
+        "Delete an object; none of that name is fine",
+        Scope.DATA_WRITE,
+        {204: Answer("It is not there any more.")},
+    )
+    def delete_object(name: str) -> ResponseReturnValue:
         user = caller(services, Scope.DATA_WRITE)
         data.delete(name, user, services)
         return "", 204
 
-    @routes.get("/quota")
+    @routes.serves(
+        "GET /quota",
+        "What you and your groups use, of how much, and how long things are kept",
+        Scope.DATA_READ,
+        json("Bytes and seconds.", Quota),
+    )
     def quota() -> ResponseReturnValue:
         user = caller(services, Scope.DATA_READ)
         return space.told(user, services)
 
-    @routes.post("/data/input")
+    @routes.serves(
+        "POST /data/input",
+        "Where the running job gets an object that is one of its artifacts",
+        Access.A_JOB,
+        json("Where it is.", InputAddress, 201),
+        body=Content(WantedInput),
+    )
     def job_input() -> ResponseReturnValue:
         found = grants.input_address(token(), body(), services)
         return {name: value for name, value in asdict(found).items() if value is not None}, 201
 
-    @routes.post("/data/output")
+    @routes.serves(
+        "POST /data/output",
+        "Where the running job puts one of its outputs",
+        Access.A_JOB,
+        json("Where to.", PutAddress, 201),
+        body=Content(WantedOutput),
+        refuses=(QuotaReached,),
+    )
     def job_output() -> ResponseReturnValue:
         allowed = grants.output_address(token(), body(), services)
         return {"url": allowed.url, **({"headers": dict(allowed.headers)} if allowed.headers else {})}, 201

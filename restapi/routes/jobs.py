@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request
+from flask import Response, request
 from flask.typing import ResponseReturnValue
 
-from prominence.core.errors import Rejected
+from prominence.core.errors import Conflict, Forbidden, NotFound, QuotaReached
+from prominence.core.job import JobSpec
 from prominence.restapi import actions, idempotency, listing, query
+from prominence.restapi.answers import Done, JobId, JobShown
 from prominence.restapi.following import Follower
 from prominence.restapi.identity import Scope
+from prominence.restapi.operations import TEXT, Answer, Content, json
 from prominence.restapi.output import output
-from prominence.restapi.parameters import DescribeParameters, OutputParameters, job_id, job_ids
+from prominence.restapi.parameters import DeleteParameters, DescribeParameters, ListParameters, OutputParameters, job_id
+from prominence.restapi.routes.noun import Noun
 from prominence.restapi.routes.reading import body, caller, parameters
 from prominence.restapi.services import Services
 from prominence.restapi.translate.submit import STDERR, STDOUT
@@ -25,26 +29,60 @@ STATUS = "X-Prominence-Status"
 CURSOR = "X-Prominence-Cursor"
 """Of a list: where to go on. Absent when nothing comes behind it."""
 
+_VERSION = {"ETag": "The job's version."}
+_KNOWN = {"type": "string", "description": "The version that one knows: the ETag of an answer before."}
+_OUTPUT = {
+    200: Answer(
+        "What the job has printed, from there on.",
+        Content(media_type=TEXT),
+        {OFFSET: "The byte from which to ask the next time.", STATUS: "The job's; if it is final, this was the last."},
+    )
+}
 
-def blueprint(services: Services) -> Blueprint:
+
+def blueprint(services: Services) -> Noun:
     """All of them, on these services."""
-    routes = Blueprint("jobs", __name__)
+    routes = Noun("jobs")
     follower = Follower(services)
 
-    @routes.post("/jobs")
-    def create() -> ResponseReturnValue:
+    @routes.serves(
+        "POST /jobs",
+        "Submit a job",
+        Scope.JOBS_WRITE,
+        json("The job.", JobId, 201),
+        body=Content(JobSpec),
+        headers={idempotency.HEADER: idempotency.SCHEMA},
+        refuses=(Conflict, QuotaReached),
+    )
+    def create_job() -> ResponseReturnValue:
         user = caller(services, Scope.JOBS_WRITE)
         key = request.headers.get(idempotency.HEADER)
         return {"id": idempotency.submit(body(), request.get_data(), key, user, services)}, 201
 
-    @routes.get("/jobs")
+    @routes.serves(
+        "GET /jobs",
+        "List jobs",
+        Scope.JOBS_READ,
+        json("The jobs.", list[JobShown], headers={CURSOR: "Where to go on; absent at the end."}),
+        parameters=ListParameters,
+    )
     def list_jobs() -> ResponseReturnValue:
         user = caller(services, Scope.JOBS_READ)
         found = query.list_jobs(listing.read(parameters(), user), user, services)
         return found.jobs, {CURSOR: found.cursor} if found.cursor else {}
 
-    @routes.get("/jobs/<job>")
-    def describe(job: str) -> ResponseReturnValue:
+    @routes.serves(
+        "GET /jobs/<job>",
+        "All that is known of a job; can wait for news",
+        Scope.JOBS_READ,
+        {
+            **json("The job, alone in a list; an empty list if there is none.", list[JobShown], headers=_VERSION),
+            304: Answer("The job is as it was.", headers=_VERSION),
+        },
+        parameters=DescribeParameters,
+        headers={"If-None-Match": _KNOWN},
+    )
+    def describe_job(job: str) -> ResponseReturnValue:
         user = caller(services, Scope.JOBS_READ)
         asked, seen = DescribeParameters.read(parameters()), request.if_none_match
         known = next(iter(seen.as_set()), "") if not seen.star_tag else ""
@@ -52,27 +90,51 @@ def blueprint(services: Services) -> Blueprint:
         headers = {"ETag": f'"{found.version}"'} if found.version else {}
         return (found.jobs, 200, headers) if found.is_news else ("", 304, headers)
 
-    @routes.delete("/jobs/<job>")
-    def delete(job: str) -> ResponseReturnValue:
+    @routes.serves(
+        "DELETE /jobs/<job>",
+        "End a job and take it out of the queue",
+        Scope.JOBS_WRITE,
+        json("It leaves the queue.", Done),
+        refuses=(NotFound,),
+    )
+    def delete_job(job: str) -> ResponseReturnValue:
         user = caller(services, Scope.JOBS_WRITE)
         actions.delete([job_id(job)], user, services)
         return {}
 
-    @routes.delete("/jobs")
-    def delete_several() -> ResponseReturnValue:
+    @routes.serves(
+        "DELETE /jobs",
+        "The same for several",
+        Scope.JOBS_WRITE,
+        json("Those that were there leave the queue.", Done),
+        parameters=DeleteParameters,
+        refuses=(NotFound,),
+    )
+    def delete_jobs() -> ResponseReturnValue:
         user = caller(services, Scope.JOBS_WRITE)
-        ids = parameters().get("id")
-        if not ids:
-            raise Rejected.because("is needed: the numbers of the jobs to delete, such as 1,2", "id")
-        actions.delete(job_ids(",".join(ids)), user, services)
+        actions.delete(DeleteParameters.read(parameters()).id, user, services)
         return {}
 
-    @routes.get("/jobs/<job>/stdout")
-    def stdout(job: str) -> ResponseReturnValue:
+    @routes.serves(
+        "GET /jobs/<job>/stdout",
+        "What a job has printed, also while it runs",
+        Scope.JOBS_READ,
+        _OUTPUT,
+        parameters=OutputParameters,
+        refuses=(NotFound, Forbidden),
+    )
+    def job_stdout(job: str) -> ResponseReturnValue:
         return _output(job, STDOUT, services)
 
-    @routes.get("/jobs/<job>/stderr")
-    def stderr(job: str) -> ResponseReturnValue:
+    @routes.serves(
+        "GET /jobs/<job>/stderr",
+        "The same of its standard error",
+        Scope.JOBS_READ,
+        _OUTPUT,
+        parameters=OutputParameters,
+        refuses=(NotFound, Forbidden),
+    )
+    def job_stderr(job: str) -> ResponseReturnValue:
         return _output(job, STDERR, services)
 
     return routes

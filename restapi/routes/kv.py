@@ -2,47 +2,73 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request
+from flask import Response
 from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from werkzeug.routing import BaseConverter
 
+from prominence.core.errors import QuotaReached
 from prominence.restapi import legacy
+from prominence.restapi.answers import Done, Keys
 from prominence.restapi.identity import Scope
-from prominence.restapi.kv import UserKeys
+from prominence.restapi.kv import NoSuchKey, UserKeys
+from prominence.restapi.operations import TEXT, Answer, Content, json
+from prominence.restapi.parameters import DeleteKeysParameters, ReadKeysParameters, WriteKeyParameters
+from prominence.restapi.routes.noun import Noun
 from prominence.restapi.routes.reading import caller, content, parameters
 from prominence.restapi.services import Services
 
 
-def blueprint(services: Services) -> Blueprint:
+def blueprint(services: Services) -> Noun:
     """All of them, on these services."""
-    routes = Blueprint("kv", __name__)
+    routes = Noun("kv")
     routes.record_once(_know_keys)
 
-    @routes.get("/kv")
-    def read_all() -> ResponseReturnValue:
-        return read("")
+    @routes.serves("GET /kv", "List your keys", Scope.KV_READ, json("The keys.", Keys), parameters=ReadKeysParameters)
+    def list_keys() -> ResponseReturnValue:
+        return read_key("")
 
-    @routes.get("/kv/<key:key>")
-    def read(key: str) -> ResponseReturnValue:
+    @routes.serves(
+        "GET /kv/<key:key>",
+        "The value of a key; with list, the keys that begin like this",
+        Scope.KV_READ,
+        {200: Answer("The value, or the keys.", Content(Keys), more=(Content(media_type=TEXT),))},
+        parameters=ReadKeysParameters,
+        refuses=(NoSuchKey,),
+    )
+    def read_key(key: str) -> ResponseReturnValue:
         keys = _keys(services, Scope.KV_READ)
-        asked = parameters()
-        if not legacy.lists_keys(key, asked):
+        asked = ReadKeysParameters.read(parameters())
+        if not legacy.lists_keys(key, asked.list):
             return Response(keys.get(key), content_type="text/plain; charset=utf-8")
-        if "values" in asked:
+        if asked.values:
             return keys.values(key)
         return keys.keys(key)
 
-    @routes.post("/kv/<key:key>")
-    def write(key: str) -> ResponseReturnValue:
+    @routes.serves(
+        "POST /kv/<key:key>",
+        "Set a key: the body, whatever its type, is the value",
+        Scope.KV_WRITE,
+        json("It is set.", Done, 201),
+        parameters=WriteKeyParameters,
+        body=Content(media_type=TEXT),
+        refuses=(QuotaReached,),
+    )
+    def write_key(key: str) -> ResponseReturnValue:
         keys = _keys(services, Scope.KV_WRITE)
-        keys.set(key, content(), request.args.get("prev"))
+        keys.set(key, content(), WriteKeyParameters.read(parameters()).prev)
         return {}, 201
 
-    @routes.delete("/kv/<key:key>")
-    def delete(key: str) -> ResponseReturnValue:
+    @routes.serves(
+        "DELETE /kv/<key:key>",
+        "Delete a key; with prefix, all that begin like this",
+        Scope.KV_WRITE,
+        json("It is not there any more.", Done),
+        parameters=DeleteKeysParameters,
+    )
+    def delete_key(key: str) -> ResponseReturnValue:
         keys = _keys(services, Scope.KV_WRITE)
-        if "prefix" in parameters():
+        if DeleteKeysParameters.read(parameters()).prefix:
             keys.delete_below(key)
         else:
             keys.delete(key)

@@ -9,33 +9,62 @@ from __future__ import annotations
 import re
 import sys
 
-from flask import Blueprint, Response, request
+from flask import Response, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 from werkzeug.wsgi import wrap_file
 
-from prominence.core.errors import NotFound, ProminenceError, Rejected
+from prominence.core.errors import Forbidden, NotFound, ProminenceError, QuotaReached, Rejected, Unavailable
+from prominence.restapi.answers import Error
 from prominence.restapi.objects import BROKEN_OFF, SERVED_AT
+from prominence.restapi.operations import BYTES, Access, Answer, Content, json
+from prominence.restapi.parameters import SignedParameters
 from prominence.restapi.ports import ServedObjects
+from prominence.restapi.routes.noun import Noun
 from prominence.restapi.services import Services
 
 _DRAINED = 16 * 1024 * 1024
 _PIECE = 256 * 1024
+_TAG = {"ETag": "Changes with the content."}
+_A_TAG = {"type": "string", "description": "A tag that an answer before had."}
+_RANGE_SCHEMA = {"type": "string", "description": "As in bytes=100- (RFC 9110); what is no range is passed over."}
 _RANGE = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})")
 
 
-def blueprint(services: Services) -> Blueprint:
+def blueprint(services: Services) -> Noun:
     """For addresses that this API has signed."""
-    routes = Blueprint("objects", __name__)
+    routes = Noun("objects")
 
-    @routes.get(f"{SERVED_AT}<path:name>")
-    def get(name: str) -> ResponseReturnValue:
+    @routes.serves(
+        f"GET {SERVED_AT}<path:name>",
+        "An object of the local store, or a range of it",
+        Access.SIGNED,
+        {
+            200: Answer("All of it.", Content(media_type=BYTES), _TAG),
+            206: Answer("The range.", Content(media_type=BYTES), {**_TAG, "Content-Range": "Which one, of how much."}),
+            304: Answer("It is as it was.", headers=_TAG),
+            **json("It is another by now.", Error, 412),
+            **json("It has no such range.", Error, 416),
+        },
+        parameters=SignedParameters,
+        headers={"Range": _RANGE_SCHEMA, "If-Range": _A_TAG, "If-None-Match": _A_TAG, "If-Match": _A_TAG},
+        refuses=(Forbidden, NotFound, Unavailable),
+    )
+    def get_object(name: str) -> ResponseReturnValue:
         store = _store(services)
         store.permission("get", name, request.args)
         return _content(store, name)
 
-    @routes.put(f"{SERVED_AT}<path:name>")
-    def put(name: str) -> ResponseReturnValue:
+    @routes.serves(
+        f"PUT {SERVED_AT}<path:name>",
+        "Send an object to the local store",
+        Access.SIGNED,
+        {201: Answer("It is there.")},
+        parameters=SignedParameters,
+        body=Content(media_type=BYTES),
+        refuses=(Forbidden, NotFound, Unavailable, QuotaReached),
+    )
+    def put_object(name: str) -> ResponseReturnValue:
         store = _store(services)
         request.max_content_length = sys.maxsize  # the address says how much may come
         allowed = store.permission("put", name, request.args)

@@ -2,46 +2,79 @@
 
 from __future__ import annotations
 
-from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from prominence.core.errors import Forbidden
+from prominence.core.errors import Forbidden, NotFound, QuotaReached
 from prominence.restapi import tokens
+from prominence.restapi.answers import Done, TokenMade, TokenShown, Whoami
 from prominence.restapi.identity import Scope, described
+from prominence.restapi.operations import Access, Content, json
+from prominence.restapi.parameters import ListTokensParameters
+from prominence.restapi.routes.noun import Noun
 from prominence.restapi.routes.reading import anybody, body, caller, parameters
 from prominence.restapi.services import Services
+from prominence.restapi.tokens import TokenRequest
 
 
-def blueprint(services: Services) -> Blueprint:
+def blueprint(services: Services) -> Noun:
     """All of them, on these services."""
-    routes = Blueprint("tokens", __name__)
+    routes = Noun("tokens")
 
-    @routes.get("/whoami")
+    @routes.serves("GET /whoami", "Who you are here", Access.ANY_TOKEN, json("You.", Whoami))
     def whoami() -> ResponseReturnValue:
         return described(anybody(services))
 
-    @routes.post("/logout")
+    @routes.serves(
+        "POST /logout",
+        "End the token that comes with the request",
+        Access.ANY_TOKEN,
+        json("It is good for nothing any more.", Done),
+    )
     def logout() -> ResponseReturnValue:
         tokens.log_out(anybody(services), services)
         return {}
 
-    @routes.post("/tokens")
-    def create() -> ResponseReturnValue:
+    @routes.serves(
+        "POST /tokens",
+        "Make a token for a script or a service",
+        Scope.TOKENS,
+        json("The token, told this once.", TokenMade, 201),
+        body=Content(TokenRequest),
+        refuses=(QuotaReached,),
+    )
+    def create_token() -> ResponseReturnValue:
         user = caller(services, Scope.TOKENS)
         return tokens.create(body(), user, services), 201
 
-    @routes.get("/tokens")
+    @routes.serves(
+        "GET /tokens",
+        "List your tokens",
+        Scope.TOKENS,
+        json("The tokens.", list[TokenShown]),
+        parameters=ListTokensParameters,
+    )
     def list_tokens() -> ResponseReturnValue:
         user = caller(services, Scope.TOKENS)
-        return tokens.list_tokens("all" in parameters(), user, services)
+        return tokens.list_tokens(ListTokensParameters.read(parameters()).all, user, services)
 
-    @routes.delete("/tokens/<token>")
-    def revoke(token: str) -> ResponseReturnValue:
+    @routes.serves(
+        "DELETE /tokens/<token>",
+        "Revoke a token",
+        Scope.TOKENS,
+        json("It is good for nothing any more.", Done),
+        refuses=(NotFound,),
+    )
+    def revoke_token(token: str) -> ResponseReturnValue:
         user = caller(services, Scope.TOKENS)
         tokens.revoke(token, user, services)
         return {}
 
-    @routes.post("/token")
+    @routes.serves(
+        "POST /token",
+        "A token for a worker of your own; this service gives none",
+        Access.ANY_TOKEN,
+        {},
+    )
     def worker_token() -> ResponseReturnValue:
         anybody(services)
         raise Forbidden("This service gives no tokens to workers of users: its pool makes its own workers.")

@@ -24,9 +24,9 @@ from prominence.cli.surroundings import Surroundings
 from prominence.core.keyvalue.memory import MemoryKeyValue
 from prominence.restapi.adapters.chain import TokenChain
 from prominence.restapi.adapters.oidc import OidcTokens
-from prominence.restapi.app import BASE_PATH
 from prominence.restapi.identity import Appointments
 from prominence.restapi.identity_settings import OidcSettings
+from prominence.restapi.operations import BASE_PATH
 
 
 class Site:

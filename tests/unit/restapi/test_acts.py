@@ -193,7 +193,7 @@ class TestEdit:
         fail(api, failed)
         api.run(ended)
         api.finish(ended, a_report())
-        for job, status in ((running, 409), (failed, 409), (ended, 400)):
+        for job, status in ((running, 409), (failed, 409), (ended, 404)):
             assert refused(api, "PATCH", f"/jobs/{job}", json=self.CHANGE)[0] == status
 
     def test_a_full_disk_changes_nothing(self, api: Api) -> None:

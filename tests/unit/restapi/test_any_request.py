@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
-from prominence.restapi.app import BASE_PATH
+from prominence.restapi.operations import BASE_PATH
 
 anything_in_json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),

@@ -12,8 +12,9 @@ from endpoints import ANYBODY, ENDPOINTS, SIGNED
 
 from prominence.core import errors
 from prominence.core.keyvalue.memory import MemoryKeyValue
-from prominence.restapi.app import BASE_PATH, status_of
 from prominence.restapi.identity import Identity
+from prominence.restapi.operations import BASE_PATH
+from prominence.restapi.statuses import status_of
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from werkzeug.test import TestResponse
 
 from prominence.core import classads
 from prominence.restapi.adapters.memory import MemoryIdentities
-from prominence.restapi.app import BASE_PATH
 from prominence.restapi.identity import Identity, Scope
+from prominence.restapi.operations import BASE_PATH
 
 MARK = "s3cret"
 """In everything that alice has; in nothing that another gets to see."""
@@ -94,6 +94,19 @@ def test_every_route_has_a_row_and_every_row_a_route() -> None:
         for method in (rule.methods or set()) - {"HEAD"}
     }
     assert {f"{row.method} {row.rule}" for row in ENDPOINTS} == served
+
+
+def test_the_description_has_what_is_served_with_the_scope_that_it_needs() -> None:
+    description = an_api().client.get(f"{BASE_PATH}/openapi.json").json
+    assert description is not None
+    described = {
+        f"{method.upper()} {path.replace('{', '<').replace('}', '>')}": operation["security"]
+        for path, item in description["paths"].items()
+        for method, operation in item.items()
+    }
+    words: dict[object, Any] = {ANYBODY: [], SIGNED: [], ANY_TOKEN: [{"token": []}], A_JOBS: [{"jobToken": []}]}
+    wanted = {f"{row.method} {row.rule}": words.get(row.scope, [{"token": [row.scope]}]) for row in ENDPOINTS}
+    assert described == wanted
 
 
 def test_the_page_says_which_scope_each_needs() -> None:

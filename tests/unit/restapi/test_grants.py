@@ -15,8 +15,8 @@ from werkzeug.test import TestResponse
 from prominence.core import plan
 from prominence.core.errors import ProminenceError
 from prominence.restapi import ledger
-from prominence.restapi.app import BASE_PATH
 from prominence.restapi.limits import Limits
+from prominence.restapi.operations import BASE_PATH
 from prominence.restapi.outputs import matches
 
 CONTENT = b"an input"

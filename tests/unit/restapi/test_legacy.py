@@ -63,10 +63,3 @@ def test_what_was_described_can_be_submitted_again() -> None:
 @pytest.mark.parametrize("nonsense", [None, 1, "x", [], [{}]])
 def test_what_is_no_job_is_left_as_it_is(nonsense: Any) -> None:
     assert legacy.job(nonsense) == nonsense
-
-
-@pytest.mark.parametrize(
-    ("values", "yes"), [(None, False), ([""], True), (["true"], True), (["True"], True), (["false"], False)]
-)
-def test_flags_come_bare_or_with_a_word(values: list[str] | None, yes: bool) -> None:
-    assert legacy.says_yes(values) is yes

@@ -11,7 +11,7 @@ import pytest
 from prominence.core.errors import Rejected
 from prominence.core.settings import load
 from prominence.restapi import main
-from prominence.restapi.app import BASE_PATH
+from prominence.restapi.operations import BASE_PATH
 from prominence.restapi.settings import RestApiSettings
 from prominence.restapi.translate.site import Site
 

@@ -1,0 +1,102 @@
+"""The API describes itself: completely, exactly, and for people as well."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from builders import a_task
+from builders_restapi import a_report, an_api
+from pydantic import TypeAdapter
+
+from prominence.restapi.answers import JobShown
+from prominence.restapi.operations import BASE_PATH
+
+
+@pytest.fixture(scope="module")
+def description() -> Any:
+    return an_api().client.get(f"{BASE_PATH}/openapi.json").json
+
+
+def operations(description: Any) -> Iterator[dict[str, Any]]:
+    for item in description["paths"].values():
+        yield from item.values()
+
+
+def test_every_answer_has_a_status_of_its_own(description: Any) -> None:
+    statuses = {status for operation in operations(description) for status in operation["responses"]}
+    assert all(re.fullmatch("[1-5][0-9][0-9]", status) for status in statuses), statuses
+
+
+def test_every_error_looks_alike(description: Any) -> None:
+    for operation in operations(description):
+        for status, answer in operation["responses"].items():
+            if status >= "400" and operation["operationId"] != "health":
+                assert answer["content"] == {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+
+
+def test_a_body_may_have_nothing_that_is_not_described(description: Any) -> None:
+    shared = description["components"]["schemas"]
+    names = {name for operation in operations(description) for name in named(operation.get("requestBody"))}
+    while more := {name for inner in names for name in named(shared[inner])} - names:
+        names |= more
+    assert {"JobSpec", "Task", "Resources", "Policies", "Upload", "TokenRequest"} <= names
+    objects = {name for name in names if shared[name]["type"] == "object"}
+    assert [name for name in objects if shared[name].get("additionalProperties") is not False] == []
+
+
+def named(schema: Any) -> set[str]:
+    return set(re.findall(r"#/components/schemas/(\w+)", str(schema)))
+
+
+def test_operations_have_names_of_their_own(description: Any) -> None:
+    names = [operation["operationId"] for operation in operations(description)]
+    assert len(names) == len(set(names))
+
+
+def test_what_is_told_of_a_job_is_what_is_described() -> None:
+    api = an_api()
+    job = api.submit(
+        name="a",
+        labels={"a": "b"},
+        tasks=[a_task(env={"A": "b"}, workdir="/tmp", runtime="docker")],
+        policies={"priority": 3, "maximumRetries": 1},
+        inputs=[{"filename": "in", "content": "aGk=", "executable": True}],
+        outputFiles=["out"],
+        outputDirs=["directory"],
+    )
+    kind = TypeAdapter(list[JobShown])
+    kind.validate_python(api.get("/jobs"), extra="forbid")
+    api.run(job)
+    api.finish(job, a_report(cpu_model="fast"))
+    told = api.get(f"/jobs/{job}")
+    assert kind.validate_python(told, extra="forbid") == told
+
+
+class Page(HTMLParser):
+    """The places on a page, where it leads to, and what it would load."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.places: set[str | None] = set()
+        self.links: set[str | None] = set()
+        self.tags: set[str] = set()
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self.tags.add(tag)
+        self.places |= {found["id"]} if "id" in found else set()
+        self.links |= {found["href"]} if "href" in found else set()
+
+
+def test_the_page_has_every_operation_and_loads_nothing(description: Any) -> None:
+    answer = an_api().client.get(f"{BASE_PATH}/docs")
+    assert answer.content_type == "text/html; charset=utf-8"
+    page = Page(answer.text)
+    assert {operation["operationId"] for operation in operations(description)} <= page.places
+    assert {link for link in page.links if link != "openapi.json"} <= {f"#{place}" for place in page.places}
+    assert page.tags.isdisjoint({"script", "link", "img", "iframe"})
