@@ -1,18 +1,28 @@
-"""A job as people write it in a file or on the command line, to the document that is sent. Pure.
+"""A job as people write it in a file or on the command line, to the document that is sent.
 
 The API alone knows what a job may hold: here only the form is checked, so that all mistakes are told by one side.
 """
 
 from __future__ import annotations
 
+import base64
 import json
+import os
+import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from prominence.cli.errors import ClientError
+
+LARGEST_INPUT = 32 * 1024 * 1024
+"""Bytes. The API takes less, and says how much: this only keeps what is hopeless from being read."""
+
+# The web addresses in it have colons of their own.
+_MOUNTED = re.compile(r"(.+):([^:/]+:/[^:]*)", re.DOTALL)
 
 
 def read(data: bytes, name: str) -> dict[str, Any]:
@@ -42,27 +52,32 @@ def command_line(words: Sequence[str]) -> str | None:
     return words[0] if len(words) == 1 else shlex.join(words)
 
 
-def job(
-    task: Mapping[str, Any],
-    resources: Mapping[str, Any],
-    name: str | None,
-    labels: Iterable[tuple[str, str]],
-    policies: Mapping[str, Any],
-) -> dict[str, Any]:
-    """A job of one task. What was not said is left out, for the API to fill in."""
-    document = {"name": name, "labels": dict(labels), "tasks": [_said(task)], "resources": _said(resources)}
-    return _said({**document, "policies": _said(policies)})
+def input_file(path: Path) -> dict[str, Any]:
+    """A file as one of a job's inputs. Raises ClientError for one that is too large to be sent with a job."""
+    if path.stat().st_size > LARGEST_INPUT:
+        raise ClientError(f"{path} is too large to be sent with a job: upload it, and name it with --artifact.")
+    document = {"filename": path.name, "content": base64.b64encode(path.read_bytes()).decode("ascii")}
+    return {**document, "executable": True} if os.access(path, os.X_OK) else document
+
+
+def artifact(text: str) -> dict[str, Any]:
+    """URL or URL:DIRECTORY:/PATH as one of a job's artifacts."""
+    url, mount = text, ""
+    if found := _MOUNTED.fullmatch(text):
+        url, mount = found.groups()
+    return {"url": url, "mountpoint": mount} if mount else {"url": url}
 
 
 def change(
     labels: Mapping[str, str | None], resources: Mapping[str, Any], policies: Mapping[str, Any]
 ) -> dict[str, Any]:
     """A change to a job: what was not said is left out; a label that is None is taken away."""
-    return _said({"labels": dict(labels), "resources": _said(resources), "policies": _said(policies)})
+    return said({"labels": dict(labels), "resources": said(resources), "policies": said(policies)})
 
 
-def _said(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: _whole(value) for key, value in fields.items() if value is not None and value != {}}
+def said(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what was not said, for the API to fill in."""
+    return {key: _whole(value) for key, value in fields.items() if value is not None and value not in ({}, [])}
 
 
 def _whole(value: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from prominence.cli import exit_codes, surroundings
-from prominence.cli.commands import acts, data, jobs, kv, login, resources, tokens
+from prominence.cli.commands import acts, completion, data, jobs, kv, login, resources, submit, tokens
 from prominence.cli.errors import ClientError
 from prominence.cli.lazy import Lazy, LazyGroup
 from prominence.cli.render import clean
@@ -103,10 +103,10 @@ command_line.params.append(
     )
 )
 for _command in (
-    *(jobs.create, jobs.run, jobs.list_jobs, jobs.describe, jobs.stdout, jobs.stderr),
+    *(submit.create, submit.run, jobs.list_jobs, jobs.describe, jobs.stdout, jobs.stderr),
     *(acts.hold, acts.release, acts.edit, acts.clone, acts.remove, acts.delete),
     *(data.upload, data.download, data.ls, data.rm, data.quota, resources.resources),
-    *(kv.kv, login.login, login.register, login.logout, tokens.whoami, tokens.token),
+    *(kv.kv, login.login, login.register, login.logout, tokens.whoami, tokens.token, completion.completion),
 ):
     command_line.add_command(_command)
 

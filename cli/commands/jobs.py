@@ -1,83 +1,23 @@
-"""`prominence create, run, list, describe, stdout, stderr`."""
+"""`prominence list, describe, stdout, stderr`."""
 
 from __future__ import annotations
 
 import itertools
 import shutil
 import sys
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import click
 
-from prominence.cli import documents, render
+from prominence.cli import render
 from prominence.cli.client import Stream
 from prominence.cli.commands import options
-from prominence.cli.commands.staying import pass_output_on, stay_with
+from prominence.cli.commands.staying import pass_output_on
 from prominence.cli.listing import Wanted
 from prominence.cli.surroundings import Surroundings
 
 _USUAL = 20
 """How many completed jobs are listed when nobody says."""
-
-RUNTIMES = ("apptainer", "singularity", "docker", "podman", "udocker")
-
-
-@click.command()
-@click.argument("image")
-@click.argument("command", nargs=-1)
-@click.option("--name", help="A name for the job.")
-@options.resources
-@options.policies
-@click.option("--env", type=options.Pair(), multiple=True, help="An environment variable. May be repeated.")
-@click.option("--label", type=options.Pair(), multiple=True, help="A label to find the job by. May be repeated.")
-@click.option("--workdir", help="Working directory in the container.")
-@click.option("--runtime", type=click.Choice(RUNTIMES), help="The container runtime to prefer. Default: any.")
-@click.option("--dry-run", is_flag=True, help="Print the job as JSON and do not create it.")
-@options.waiting
-@options.as_json
-@click.pass_obj
-def create(surroundings: Surroundings, /, **said: Any) -> None:
-    """Create a job that runs COMMAND in a container of IMAGE.
-
-    The command is one word in quotes, or several after "--":
-
-    \b
-      prominence create python:3.12 "python -c 'print(6 * 7)'"
-      prominence create --wait python:3.12 -- python -c 'print(6 * 7)'
-
-    Without a command the image's own entry point runs. What you do not ask for is as the service has it.
-    """
-    task = {
-        "image": said["image"],
-        "cmd": documents.command_line(said["command"]),
-        "runtime": said["runtime"],
-        "env": dict(said["env"]),
-        "workdir": said["workdir"],
-    }
-    resources = {key: said[name] for name, key in options.RESOURCES.items()}
-    policies = {key: said[name] for name, key in options.POLICIES.items()}
-    job = documents.job(task, resources, said["name"], said["label"], policies)
-    if said["dry_run"]:
-        click.echo(render.as_json(job))
-    else:
-        _submit(surroundings, job, _waiting(said), said["output"])
-
-
-@click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True, path_type=Path))
-@options.waiting
-@options.as_json
-@click.pass_obj
-def run(surroundings: Surroundings, /, file: Path, **said: Any) -> None:
-    """Create the job that FILE describes.
-
-    The file holds JSON or YAML; "-" is standard input.
-    """
-    data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    job = documents.read(data, "standard input" if str(file) == "-" else str(file))
-    _submit(surroundings, job, _waiting(said), said["output"])
 
 
 @click.command("list")
@@ -160,21 +100,6 @@ def stderr(surroundings: Surroundings, /, job_id: int, follow: bool) -> None:
     It is printed on standard output, also while the job runs: what there is of it.
     """
     _print_output(surroundings, job_id, "stderr", follow)
-
-
-def _waiting(said: Mapping[str, Any]) -> options.Waiting:
-    return options.Waiting(said["wait"], said["follow"], said["progress"])
-
-
-def _submit(surroundings: Surroundings, job: Mapping[str, Any], waiting: options.Waiting, output: str) -> None:
-    """Create the job and, if asked to, stay with it and exit as it does."""
-    if waiting.follow and output == "json":
-        raise click.UsageError("-o json and --follow both write to standard output; use --wait.")
-    with surroundings.client() as client:
-        job_id = client.create_job(job)
-        if waiting.stays:
-            stay_with(client, job_id, waiting, surroundings.clock, output)
-    click.echo(render.as_json({"id": job_id}) if output == "json" else f"Job created with id {job_id}")
 
 
 def _print_output(surroundings: Surroundings, job_id: int, stream: Stream, follow: bool) -> None:

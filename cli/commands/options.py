@@ -12,9 +12,8 @@ from prominence.cli import documents
 
 if TYPE_CHECKING:
     PairType = click.ParamType[tuple[str, str]]
-    NumbersType = click.ParamType[list[int]]
 else:
-    PairType = NumbersType = click.ParamType  # generic in click's newest versions only
+    PairType = click.ParamType  # generic in click's newest versions only
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -32,68 +31,6 @@ class Pair(PairType):
             self.fail(f"{error}.", param, ctx)
 
 
-class TwoNumbers(NumbersType):
-    """A,B."""
-
-    name = "a,b"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
-        """Both of them; which may go together is the API's business."""
-        words = [word.strip() for word in str(value).split(",")]
-        if len(words) != 2 or not all(word.isascii() and word.isdigit() for word in words):
-            self.fail(f"{value!r} is not two whole numbers with a comma between.", param, ctx)
-        return [int(word) for word in words]
-
-
-RESOURCES = {
-    "nodes": "nodes",
-    "cpus": "cpus",
-    "cpus_range": "cpusRange",
-    "cpus_options": "cpusOptions",
-    "memory": "memory",
-    "memory_per_cpu": "memoryPerCpu",
-    "disk": "disk",
-    "walltime": "walltime",
-}
-"""The options of `resources`, and what the API calls them."""
-
-POLICIES = {
-    "retries": "maximumRetries",
-    "task_retries": "maximumTaskRetries",
-    "max_time_in_queue": "maximumTimeInQueue",
-    "priority": "priority",
-}
-"""The options of `policies`, and what the API calls them."""
-
-
-def resources(command: Command) -> Command:
-    """What a job needs."""
-    for option in (
-        click.option("--walltime", type=int, help="Minutes that the job may run."),
-        click.option("--nodes", type=int, default=1, show_default=True, help="Number of nodes."),
-        click.option("--disk", type=float, help="Scratch disk in GB."),
-        click.option("--memory-per-cpu", type=float, help="In place of --memory: GB for each core."),
-        click.option("--memory", type=float, help="Memory in GB."),
-        click.option("--cpus-options", type=TwoNumbers(), help="In place of --cpus: one of two numbers of cores."),
-        click.option("--cpus-range", type=TwoNumbers(), help="In place of --cpus: the fewest and the most cores."),
-        click.option("--cpus", type=int, help="Cores."),
-    ):
-        command = option(command)
-    return command
-
-
-def policies(command: Command) -> Command:
-    """How a job is treated."""
-    for option in (
-        click.option("--priority", type=int, help="Among your own jobs; those with a larger one start first."),
-        click.option("--max-time-in-queue", type=int, help="Minutes that the job may wait at a stretch."),
-        click.option("--task-retries", type=int, help="How often a task that fails is run again on its worker."),
-        click.option("--retries", type=int, help="How often the job runs again when it has failed."),
-    ):
-        command = option(command)
-    return command
-
-
 @dataclass(frozen=True)
 class Waiting:
     """How to stay with a new job. progress: None for whatever fits where stderr goes."""
@@ -108,11 +45,12 @@ class Waiting:
         return self.wait or self.follow
 
 
-def as_json(command: Command) -> Command:
-    """-o json."""
+def as_json(command: Command, name: str = "--output") -> Command:
+    """-o json. name: the option's long name."""
     option = click.option(
         "-o",
-        "--output",
+        name,
+        "output",
         type=click.Choice(["table", "json"]),
         default="table",
         show_default=True,

@@ -13,11 +13,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prominence.cli import render
+from prominence.cli.commands import job_options
+from prominence.cli.commands.submit import create
+from prominence.core.job import JobSpec, Task
+from prominence.core.policies import Policies
+from prominence.core.resources import Gpus, Resources
+from prominence.core.validation import parse
 
 DEPLOYING = a_described_job(status="deploying", statusReason="Worker w-1 (small) is starting for it.")
 RUNNING = a_described_job(status="running")
 COMPLETED = a_described_job(status="completed", exitCode=0)
 FAILED = a_described_job(status="failed", exitCode=3, statusReason="Task 0 ended with exit code 3.")
+
+_OPTIONS_OF = [parameter.name for parameter in create.params]
+_EVERYTHING = {
+    **{name: 1 for name in _OPTIONS_OF},
+    **dict(image="a", command=["true"], env=[("a", "b")], label=[("a", "b")], inputs=[Path(__file__)], artifacts=["a"]),
+    **dict(output_files=["a"], output_dirs=["b"], cpus_range=[1, 2], cpus_options=[1, 2]),
+}
 
 
 def sent(api: FakeApi) -> object:
@@ -52,6 +65,64 @@ def test_create_sends_ranges_and_policies() -> None:
         "resources": {"nodes": 1, "cpusRange": [2, 8], "memoryPerCpu": 1.5},
         "policies": {"maximumRetries": 3, "maximumTaskRetries": 1, "maximumTimeInQueue": 60, "priority": 0},
     }
+
+
+def test_create_sends_everything_that_a_job_of_one_task_may_hold(tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("one\ntwo\n")
+    api = FakeApi()
+    sizes = ["--cpus-options", "2,4", "--memory", "8", "--disk", "1.5", "--walltime", "5"]
+    gpus = ["--gpus", "1", "--gpu-memory", "16", "--gpu-capability", "8.6"]
+    files = ["--input", str(tmp_path / "words.txt"), "--artifact", "a.tgz:a:/opt/a", "--artifact", "https://x.org/b"]
+    kept = ["--output", "out*.txt", "--output", "log", "--outputdir", "results"]
+    policies = ["--leave-in-queue", "--report-success-on-task-failure", "--task-retries", "2"]
+    words = ["--group", "physics", "--env", "A=1", "--env", "B=2", "--label", "a=1", "--label", "b=2"]
+    result = run_command(api, "create", *sizes, *gpus, *files, *kept, *policies, *words, "python:3.12", "./run.sh")
+    assert result.exit_code == 0, result.stderr
+    document = sent(api)
+    assert document == {
+        "group": "physics",
+        "labels": {"a": "1", "b": "2"},
+        "tasks": [{"image": "python:3.12", "cmd": "./run.sh", "env": {"A": "1", "B": "2"}}],
+        "resources": {
+            "nodes": 1,
+            "cpusOptions": [2, 4],
+            "memory": 8,
+            "disk": 1.5,
+            "walltime": 5,
+            "gpus": {"count": 1, "minimumMemory": 16, "capability": 8.6},
+        },
+        "policies": {"maximumTaskRetries": 2, "leaveInQueue": True, "reportJobSuccessOnTaskFailure": True},
+        "inputs": [{"filename": "words.txt", "content": "b25lCnR3bwo="}],
+        "artifacts": [{"url": "a.tgz", "mountpoint": "a:/opt/a"}, {"url": "https://x.org/b"}],
+        "outputFiles": ["out*.txt", "log"],
+        "outputDirs": ["results"],
+    }
+    assert parse(JobSpec, document)
+
+
+def test_every_section_of_a_job_of_one_task_has_its_option() -> None:
+    """What the model gets, the command gets: a field without an option is left out on purpose, and named here."""
+    filled = job_options.job(_EVERYTHING)
+    assert set(JobSpec.model_fields) == set(filled)
+    assert set(Task.model_fields) == set(filled["tasks"][0])
+    assert set(Resources.model_fields) == set(filled["resources"])
+    assert set(Gpus.model_fields) == set(filled["resources"]["gpus"])
+    assert set(Policies.model_fields) == {*filled["policies"], "ignoreTaskFailures"}  # there is only one task
+
+
+def test_the_file_of_an_input_must_be_there() -> None:
+    api = FakeApi()
+    result = run_command(api, "create", "--input", "/nowhere/words.txt", "a")
+    assert (result.exit_code, api.asked) == (125, [])
+    assert "/nowhere/words.txt" in result.stderr
+
+
+@pytest.mark.parametrize("form", [["-o", "json"], ["--format", "json"]])
+def test_the_name_of_an_output_and_the_form_of_the_answer_are_two_options(form: list[str]) -> None:
+    api = FakeApi()
+    result = run_command(api, "create", *form, "--output", "json", "a")
+    assert json.loads(result.stdout) == {"id": 12}
+    assert sent(api)["outputFiles"] == ["json"]  # type: ignore[index]
 
 
 @pytest.mark.parametrize("text", ["2", "2,", "2,3,4", "a,b", "-1,2", "1.5,2"])

@@ -6,17 +6,18 @@ import contextlib
 import json
 import math
 import shlex
+from pathlib import Path
 from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prominence.cli.commands.jobs import RUNTIMES
-from prominence.cli.documents import command_line, job, pair, read
+from prominence.cli.commands.job_options import RUNTIMES
+from prominence.cli.documents import LARGEST_INPUT, artifact, command_line, input_file, pair, read, said
 from prominence.cli.errors import ClientError
-from prominence.core.job import JobSpec, Runtime
-from prominence.core.validation import parse
+from prominence.core.files import InputFile
+from prominence.core.job import Runtime
 
 
 @given(st.text(min_size=1).filter(lambda name: "=" not in name), st.text())
@@ -41,21 +42,49 @@ def test_several_words_of_a_command_stay_apart(words: list[str]) -> None:
     assert shlex.split(joined) == words
 
 
-def test_what_was_not_said_is_left_to_the_api() -> None:
-    document = job({"image": "a", "cmd": None, "env": {}}, {"cpus": 1, "walltime": None}, None, [], {"priority": None})
-    assert document == {"tasks": [{"image": "a"}], "resources": {"cpus": 1}}
+def test_what_was_not_said_is_left_out() -> None:
+    assert said({"a": None, "b": {}, "c": [], "d": 0, "e": False, "f": ""}) == {"d": 0, "e": False, "f": ""}
 
 
 def test_whole_numbers_are_written_without_a_point() -> None:
-    document = job({"image": "a"}, {"memory": 4.0, "disk": 0.5}, "n", [("k", "v")], {})
-    assert json.dumps(document["resources"]) == '{"memory": 4, "disk": 0.5}'
+    assert json.dumps(said({"memory": 4.0, "disk": 0.5})) == '{"memory": 4, "disk": 0.5}'
 
 
-def test_a_job_from_options_is_one_that_the_service_takes() -> None:
-    task = {"image": "python:3.12", "cmd": "true", "env": {"A": "b=c"}, "workdir": "/tmp", "runtime": "docker"}
-    resources = {"nodes": 1, "cpus": 2, "memory": 4.0, "disk": 10.0, "walltime": 5}
-    spec = parse(JobSpec, job(task, resources, "n", [("k", "v")], {"maximumRetries": 1}))
-    assert spec.tasks[0].env == {"A": "b=c"}
+@pytest.mark.parametrize(
+    ("text", "document"),
+    [
+        ("data.tgz", {"url": "data.tgz"}),
+        ("physics/data.tgz:data:/opt/data", {"url": "physics/data.tgz", "mountpoint": "data:/opt/data"}),
+        ("https://example.org:8080/a.tgz", {"url": "https://example.org:8080/a.tgz"}),
+        ("https://example.org:8080/a.tgz:a b:/c", {"url": "https://example.org:8080/a.tgz", "mountpoint": "a b:/c"}),
+        ("https://example.org/a:b", {"url": "https://example.org/a:b"}),
+        ("", {"url": ""}),
+    ],
+)
+def test_an_artifact_may_say_where_its_directory_is_mounted(text: str, document: dict[str, str]) -> None:
+    assert artifact(text) == document
+
+
+@given(st.text())
+def test_no_artifact_loses_a_letter(text: str) -> None:
+    assert ":".join(artifact(text).values()) == text
+
+
+def test_a_file_is_sent_with_its_name_its_content_and_whether_it_may_be_run(tmp_path: Path) -> None:
+    (tmp_path / "run.sh").write_bytes(b"\x00\xff")
+    (tmp_path / "run.sh").chmod(0o755)
+    document = input_file(tmp_path / "run.sh")
+    assert document == {"filename": "run.sh", "content": "AP8=", "executable": True}
+    assert InputFile.model_validate(document)
+    (tmp_path / "run.sh").chmod(0o644)
+    assert "executable" not in input_file(tmp_path / "run.sh")
+
+
+def test_a_file_that_no_request_could_hold_is_not_even_read(tmp_path: Path) -> None:
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(LARGEST_INPUT + 1)
+    with pytest.raises(ClientError, match="too large to be sent with a job: upload it"):
+        input_file(tmp_path / "large")
 
 
 def test_the_runtimes_offered_are_those_of_the_job_model() -> None:
