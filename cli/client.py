@@ -1,51 +1,46 @@
-"""The REST API as Python: one method per call, plain documents in and out, the errors of `prominence.cli.errors`."""
+"""The REST API as Python: one method per call, plain documents in and out, the errors of `prominence.cli.errors`.
+
+`submit`, `get` and `find` give jobs as objects, with which one can go on: `client.submit(job).wait()`.
+"""
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from http import HTTPStatus
-from types import MappingProxyType, TracebackType
-from typing import Any, Literal, Self
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 import requests
 from urllib3.exceptions import HTTPError
 
+from prominence.cli import view
 from prominence.cli.errors import ClientError, NoSuchJob
+from prominence.cli.handle import Job
 from prominence.cli.keys import Keys
 from prominence.cli.listing import QUEUED, Wanted
+from prominence.cli.news import NOTHING, News, Sink, Stream
 from prominence.cli.objects import Objects
 from prominence.cli.tokens import Tokens
-from prominence.cli.transport import IDEMPOTENCY_KEY, Token, Transport
-from prominence.cli.view import Job
+from prominence.cli.transport import IDEMPOTENCY_KEY, Token, Transport, web
 
-Stream = Literal["stdout", "stderr"]
-Sink = Callable[[bytes], object]
+if TYPE_CHECKING:
+    from prominence.core.job import JobSpec  # takes long to import, and commands do not need it
 
 _PIECE = 64 * 1024
 _PER_PAGE = 1000
 
-NOTHING: Mapping[Stream, int] = MappingProxyType({})
-"""Of no stream is anything known."""
 
-
-@dataclass(frozen=True)
-class News:
-    """job: None where it is as before. version: "" where the API cannot tell."""
-
-    job: Job | None
-    version: str
-
-
-class ProminenceClient:
+class Client:
     """One API, one identity. `url` ends with the API's base path: https://host/prominence/v1."""
 
     def __init__(self, url: str, token: Token, session: requests.Session | None = None) -> None:
         self._api = Transport(url, token, session)
+        self._session = session
         self.kv = Keys(self._api)
-        self.objects = Objects(self._api)
+        self.data = Objects(self._api, self.web)
         self.tokens = Tokens(self._api)
 
     def __enter__(self) -> Self:
@@ -71,6 +66,24 @@ class ProminenceClient:
         """Make the token that we use good for nothing."""
         self._api.send("POST", "/logout")
 
+    def submit(self, job: JobSpec | Mapping[str, Any], idempotency_key: str | None = None) -> Job:
+        """Submit a job, as a document or as `prominence.core.job` has it; the job in the queue. See `create_job`."""
+        document = job if isinstance(job, Mapping) else job.model_dump(mode="json", exclude_unset=True)
+        return Job(self, self.create_job(document, idempotency_key))
+
+    def get(self, job_id: int) -> Job:
+        """The job with this id. Raises NoSuchJob."""
+        return Job(self, job_id).refresh()
+
+    def find(self, wanted: Wanted = QUEUED) -> Iterator[Job]:
+        """The jobs that are wanted, however many there are; see `iterate`."""
+        for document in self.iterate(wanted):
+            match document:
+                case {"id": int(job_id)}:
+                    yield Job(self, job_id, document)
+                case _:
+                    raise self._api.strange()
+
     def create_job(self, spec: Mapping[str, Any], idempotency_key: str | None = None) -> int:
         """Submit a job; its id. However often the request must be repeated, one job is made.
 
@@ -83,11 +96,11 @@ class ProminenceClient:
         key = idempotency_key or str(uuid.uuid4())
         return self._id(self._api.call("POST", "/jobs", body=body, headers={IDEMPOTENCY_KEY: key}))
 
-    def jobs(self, wanted: Wanted = QUEUED) -> list[Job]:
+    def jobs(self, wanted: Wanted = QUEUED) -> list[view.Job]:
         """The jobs that are wanted: if nobody says, those in the queue."""
         return self._page(wanted)[0]
 
-    def iterate(self, wanted: Wanted = QUEUED) -> Iterator[Job]:
+    def iterate(self, wanted: Wanted = QUEUED) -> Iterator[view.Job]:
         """The same, however many there are, asked for page by page: the newest first, if `sort` says nothing else."""
         page = replace(wanted, limit=wanted.limit or _PER_PAGE)
         while True:
@@ -97,7 +110,7 @@ class ProminenceClient:
                 return
             page = replace(page, cursor=cursor)
 
-    def job(self, job_id: int) -> Job:
+    def job(self, job_id: int) -> view.Job:
         """One job with all that is known of it. Raises NoSuchJob."""
         found = self._documents(self._api.call("GET", f"/jobs/{job_id}"))
         if not found:
@@ -161,7 +174,11 @@ class ProminenceClient:
         said = response.headers.get("X-Prominence-Offset", "")
         return int(said) if said.isascii() and said.isdigit() else None
 
-    def _page(self, wanted: Wanted) -> tuple[list[Job], str | None]:
+    def web(self, url: str) -> requests.Session:
+        """For an address that says all by itself: nothing of ours goes with a request."""
+        return web(url, self._session)
+
+    def _page(self, wanted: Wanted) -> tuple[list[view.Job], str | None]:
         """Jobs, and where to go on."""
         with self._api.send("GET", "/jobs", query=wanted.parameters()) as response:
             return self._documents(self._api.read(response)), response.headers.get("X-Prominence-Cursor")
@@ -172,7 +189,7 @@ class ProminenceClient:
                 return job_id
         raise self._api.strange()
 
-    def _documents(self, answer: Any) -> list[Job]:
+    def _documents(self, answer: Any) -> list[view.Job]:
         if not isinstance(answer, list) or not all(isinstance(document, dict) for document in answer):
             raise self._api.strange()
         return answer

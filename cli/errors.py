@@ -6,6 +6,7 @@ ProminenceError
     ├── ApiError           125  the API answered, and said no; carries the HTTP status
     │   └── TokenRefused   126  it does not accept our token
     ├── NoSuchJob          125
+    ├── JobFailed          125  of the Python client: a job has ended, and not as it should
     └── Unreachable        127  no answer, or one that says "not now": trying again later is right
 """
 
@@ -46,6 +47,14 @@ class NoSuchJob(ClientError):
 
     def __init__(self, job_id: int) -> None:
         super().__init__(f"There is no job {job_id}.")
+
+
+class JobFailed(ClientError):
+    """A job has failed, or was deleted or killed; `reason_code` is a word of docs/reasons.md."""
+
+    def __init__(self, job_id: int, status: str, reason: str, reason_code: str) -> None:
+        super().__init__(f"Job {job_id} is {status}: {reason}" if reason else f"Job {job_id} is {status}.")
+        self.job_id, self.status, self.reason, self.reason_code = job_id, status, reason, reason_code
 
 
 class Unreachable(ClientError):

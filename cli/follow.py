@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from prominence.cli import view
-from prominence.cli.client import NOTHING, News, Sink, Stream
 from prominence.cli.errors import ApiError, Unreachable
+from prominence.cli.news import NOTHING, News, Sink, Stream
 
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 2.0
 WAIT_S = 25

@@ -33,10 +33,11 @@ class Keys:
         with self._api.send("GET", _path(key)) as answer:
             return answer.content.decode(errors="replace")
 
-    def set(self, key: str, value: bytes, previous: str | None = None) -> None:
+    def set(self, key: str, value: bytes | str, previous: str | None = None) -> None:
         """Set a key. previous: only if that is its value; "" if there must be no such key."""
         query = [] if previous is None else [("prev", previous)]
-        self._api.send("POST", _path(key), query, value, {"Content-Type": "text/plain; charset=utf-8"})
+        content = value.encode() if isinstance(value, str) else value
+        self._api.send("POST", _path(key), query, content, {"Content-Type": "text/plain; charset=utf-8"})
 
     def delete(self, key: str, prefix: bool = False) -> None:
         """Delete a key, or with `prefix` all that start like this. What is not there is fine."""

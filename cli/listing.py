@@ -12,7 +12,7 @@ class Wanted:
 
     status: one or several with commas between them. constraints: labels that a job must have, all of them. Moments are
     dates, ISO 8601, or seconds since 1970. sort: "id", "createTime", "name", or "endTime" of completed jobs; "-" before
-    it turns it round. limit: how many at once; see `ProminenceClient.iterate` for all of them, page by page.
+    it turns it round. limit: how many at once; see `Client.iterate` for all of them, page by page.
     """
 
     completed: bool = False

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import requests
+
+from prominence.cli import transfers
+from prominence.cli.transfers import Address, Progress
 from prominence.cli.transport import Transport
 
 
-@dataclass(frozen=True)
-class Address:
-    """Where to send an object: by a PUT, or with fields by the POST of a form."""
-
-    url: str
-    fields: Mapping[str, str] = field(default_factory=dict)
-
-
 class Objects:
-    """By name; those of a group as GROUP/NAME."""
+    """By name; those of a group as GROUP/NAME. web: for the addresses of their content."""
 
-    def __init__(self, api: Transport) -> None:
-        self._api = api
+    def __init__(self, api: Transport, web: Callable[[str], requests.Session]) -> None:
+        self._api, self._web = api, web
 
     def list(self, path: str = "") -> list[dict[str, Any]]:
         """Our own objects, or those of a group or a folder of its: name, size, lastModified, ..."""
@@ -32,15 +28,11 @@ class Objects:
             raise self._api.strange()
         return found
 
-    def address_to_upload(self, name: str, size: int, checksum: str) -> Address:
-        """Where to send an object of this size and SHA-256 checksum."""
-        body = json.dumps({"filename": name, "size": size, "checksum": checksum}).encode()
-        match self._api.document("POST", "/data/upload", body):
-            case {"url": str(url), "fields": dict(fields)}:
-                return Address(url, {str(key): str(value) for key, value in fields.items()})
-            case {"url": str(url)}:
-                return Address(url)
-        raise self._api.strange()
+    def upload(self, file: Path, name: str = "", checksum: str = "", progress: Progress = lambda _: None) -> None:
+        """Send a file, in place of the object of its name. name, checksum: the file's, if nobody says otherwise."""
+        found = checksum or transfers.checksum(file)
+        address = self._address(name or file.name, file.stat().st_size, found)
+        transfers.upload(self._web(address.url), address, file, progress)
 
     def delete(self, name: str) -> None:
         """Delete an object. What is not there is fine."""
@@ -49,3 +41,13 @@ class Objects:
     def quota(self) -> dict[str, Any]:
         """What we and our groups use, of how much, and how long things are kept."""
         return self._api.document("GET", "/quota")
+
+    def _address(self, name: str, size: int, checksum: str) -> Address:
+        """Where to send an object of this size and SHA-256 checksum."""
+        body = json.dumps({"filename": name, "size": size, "checksum": checksum}).encode()
+        match self._api.document("POST", "/data/upload", body):
+            case {"url": str(url), "fields": dict(fields)}:
+                return Address(url, {str(key): str(value) for key, value in fields.items()})
+            case {"url": str(url)}:
+                return Address(url)
+        raise self._api.strange()

@@ -12,12 +12,13 @@ import click
 import requests
 
 from prominence.cli import configuration
-from prominence.cli.client import ProminenceClient
+from prominence.cli.client import Client
 from prominence.cli.follow import Clock
-from prominence.cli.identity_provider import Client, IdentityProvider
+from prominence.cli.identity_provider import Client as OidcClient
+from prominence.cli.identity_provider import IdentityProvider
 from prominence.cli.render import clean
 from prominence.cli.saved_login import Files, SavedLogin
-from prominence.cli.transport import is_here
+from prominence.cli.transport import web
 
 
 @dataclass(frozen=True)
@@ -32,31 +33,34 @@ class Surroundings:
     today: Callable[[], float]
     session: requests.Session | None = None
 
-    def client(self) -> ProminenceClient:
+    def client(self) -> Client:
         """A client of the service that is configured here. Raises NotConfigured."""
         service = configuration.find(
             self.environment, self.directory, self.home, self.user_id, _warn, self.saved_login()
         )
-        return ProminenceClient(service.url, service.token, self.session)
+        return Client(service.url, service.token, self.session)
 
     def web(self, url: str) -> requests.Session:
         """For an address that says all by itself: nothing of ours goes with a request."""
-        session = self.session or requests.Session()
-        session.trust_env = not is_here(url)
-        return session
+        return web(url, self.session)
 
     def saved_login(self) -> SavedLogin:
         """The login that is kept here, if there is one."""
         return SavedLogin(Files(self.home), self.oidc_client, self.identity_provider, self.today)
 
-    def oidc_client(self, provider: str) -> Client | None:
+    def oidc_client(self, provider: str) -> OidcClient | None:
         """As what we are known to a provider; the environment decides before the file that `login` writes."""
         client_id, secret = (self.environment.get(f"PROMINENCE_OIDC_CLIENT_{what}") for what in ("ID", "SECRET"))
-        return Client(client_id, secret) if client_id and secret else Files(self.home).read_client(provider)
+        return OidcClient(client_id, secret) if client_id and secret else Files(self.home).read_client(provider)
 
     def identity_provider(self, address: str) -> IdentityProvider:
         """The provider at this address."""
         return IdentityProvider(address, self.session or requests.Session())
+
+
+def connect() -> Client:
+    """A client of the service that the command would use here, with its token. Raises NotConfigured."""
+    return real().client()
 
 
 def real() -> Surroundings:

@@ -6,7 +6,8 @@ import hashlib
 import io
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,7 +16,6 @@ from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
 from prominence.cli.errors import ApiError, ClientError, Unreachable
-from prominence.cli.objects import Address
 
 Progress = Callable[[int], object]
 """Told of the bytes that have gone since it was told the last time."""
@@ -23,6 +23,14 @@ Progress = Callable[[int], object]
 TRIES = 6
 _PIECE = 256 * 1024
 _TIMEOUT_S = (10, 60)
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where to send an object: by a PUT, or with fields by the POST of a form."""
+
+    url: str
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 def checksum(file: Path) -> str:

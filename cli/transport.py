@@ -199,7 +199,15 @@ def _session(url: str) -> requests.Session:
     return session
 
 
+def web(url: str, session: requests.Session | None = None) -> requests.Session:
+    """For an address that says all by itself: nothing of ours goes with a request."""
+    found = session or requests.Session()
+    found.trust_env = not is_here(url)
+    return found
+
+
 def is_here(url: str) -> bool:
+    """Whether it is an address of this machine."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from prominence.cli import documents, render
-from prominence.cli.client import ProminenceClient
+from prominence.cli.client import Client
 from prominence.cli.commands import options
 from prominence.cli.errors import ApiError
 from prominence.cli.surroundings import Surroundings
@@ -22,7 +22,7 @@ def hold(surroundings: Surroundings, /, job_ids: list[int]) -> None:
 
     They do not start until they are released. Running ones are ended, and begin anew then.
     """
-    _each(surroundings, job_ids, ProminenceClient.hold_job, "is on hold")
+    _each(surroundings, job_ids, Client.hold_job, "is on hold")
 
 
 @click.command()
@@ -30,7 +30,7 @@ def hold(surroundings: Surroundings, /, job_ids: list[int]) -> None:
 @click.pass_obj
 def release(surroundings: Surroundings, /, job_ids: list[int]) -> None:
     """Let jobs start again that are on hold."""
-    _each(surroundings, job_ids, ProminenceClient.release_job, "released")
+    _each(surroundings, job_ids, Client.release_job, "released")
 
 
 @click.command()
@@ -72,7 +72,7 @@ def clone(surroundings: Surroundings, /, job_id: int, output: str) -> None:
 @click.pass_obj
 def remove(surroundings: Surroundings, /, job_ids: list[int]) -> None:
     """Take jobs out of the queue that have ended and stayed there."""
-    _each(surroundings, job_ids, ProminenceClient.remove_job, "removed from the queue")
+    _each(surroundings, job_ids, Client.remove_job, "removed from the queue")
 
 
 @click.command()
@@ -83,12 +83,10 @@ def delete(surroundings: Surroundings, /, job_ids: list[int]) -> None:
 
     Waiting ones leave the queue, running ones are ended.
     """
-    _each(surroundings, job_ids, ProminenceClient.delete_job, "deleted")
+    _each(surroundings, job_ids, Client.delete_job, "deleted")
 
 
-def _each(
-    surroundings: Surroundings, job_ids: list[int], act: Callable[[ProminenceClient, int], None], done: str
-) -> None:
+def _each(surroundings: Surroundings, job_ids: list[int], act: Callable[[Client, int], None], done: str) -> None:
     """Do it to one after the other; what is refused is told and does not stop the others."""
     code = 0
     with surroundings.client() as client:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -17,6 +17,7 @@ from rich.progress import Progress as Bars
 from prominence.cli import render, transfers, view
 from prominence.cli.commands import options
 from prominence.cli.errors import ClientError
+from prominence.cli.kept import Kept, kept
 from prominence.cli.surroundings import Surroundings
 from prominence.cli.transfers import Progress
 
@@ -38,11 +39,8 @@ def upload(
     if chosen is None or (file and filename):
         raise click.UsageError("The file to upload is needed, once: as FILE or with --filename.")
     called = name or chosen.name
-    with surroundings.client() as client:
-        found = checksum or transfers.checksum(chosen)
-        address = client.objects.address_to_upload(called, chosen.stat().st_size, found)
-    with _bars() as bars:
-        transfers.upload(surroundings.web(address.url), address, chosen, bars.bar(called, chosen.stat().st_size))
+    with surroundings.client() as client, _bars() as bars:
+        client.data.upload(chosen, called, checksum or "", bars.bar(render.clean(called), chosen.stat().st_size))
     click.echo(f"Uploaded {render.clean(called)}")
 
 
@@ -62,7 +60,7 @@ def download(surroundings: Surroundings, /, job_id: int, force: bool, directory:
     if not view.ended(job):
         raise ClientError(f"Job {job_id} has not ended: it is {render.clean(view.status(job))}.")
     into = surroundings.directory / str(job_id) if directory else surroundings.directory
-    wanted = list(_wanted(job, into))
+    wanted = list(kept(job, into))
     if not wanted:
         raise ClientError(f"Job {job_id} has kept nothing.")
     with _bars() as bars, ThreadPoolExecutor(concurrency) as pool:
@@ -80,7 +78,7 @@ def download(surroundings: Surroundings, /, job_id: int, force: bool, directory:
 def ls(surroundings: Surroundings, /, path: str, long: bool, output: str) -> None:
     """List your objects, or with PATH those of a group."""
     with surroundings.client() as client:
-        found = client.objects.list(path)
+        found = client.data.list(path)
     if output == "json":
         click.echo(render.as_json(found))
     elif long:
@@ -97,7 +95,7 @@ def ls(surroundings: Surroundings, /, path: str, long: bool, output: str) -> Non
 def rm(surroundings: Surroundings, /, name: str) -> None:
     """Delete the object NAME."""
     with surroundings.client() as client:
-        client.objects.delete(name)
+        client.data.delete(name)
 
 
 @click.command()
@@ -109,7 +107,7 @@ def quota(surroundings: Surroundings, /, output: str) -> None:
     Sizes are in bytes.
     """
     with surroundings.client() as client:
-        told = client.objects.quota()
+        told = client.data.quota()
     if output == "json":
         click.echo(render.as_json(told))
         return
@@ -123,38 +121,12 @@ _SPACE = ("uploads", "outputs", "used", "quota")
 
 
 @dataclass(frozen=True)
-class _Wanted:
-    """One file of a job's. size: None where it is not known."""
-
-    name: str
-    url: str
-    file: Path
-    size: int | None
-
-
-@dataclass(frozen=True)
 class _Line:
     text: str
     failed: bool = False
 
 
-def _wanted(job: view.Job, into: Path) -> Iterator[_Wanted]:
-    for key, suffix in (("outputFiles", ""), ("outputDirs", ".tgz")):
-        for one in view.mappings(job, key):
-            name, url, size = view.text(one, "name") + suffix, view.text(one, "url"), one.get("size")
-            if url:
-                yield _Wanted(name, url, _place(into, name), size if isinstance(size, int) else None)
-
-
-def _place(into: Path, name: str) -> Path:
-    """Where the file goes: whatever the service calls it, beneath the directory."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or not path.parts or "\0" in name:
-        raise ClientError(f"{name!r} is not a name that anything is downloaded under.")
-    return into / path
-
-
-def _fetch(wanted: _Wanted, force: bool, surroundings: Surroundings, bars: _Bars) -> _Line:
+def _fetch(wanted: Kept, force: bool, surroundings: Surroundings, bars: _Bars) -> _Line:
     name = render.clean(wanted.name)
     if wanted.file.exists() and not force:
         return _Line(f"prominence: {name} is there already; --force replaces it.", failed=True)

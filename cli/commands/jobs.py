@@ -10,10 +10,10 @@ from typing import Any
 import click
 
 from prominence.cli import render
-from prominence.cli.client import Stream
 from prominence.cli.commands import options
 from prominence.cli.commands.staying import pass_output_on
 from prominence.cli.listing import Wanted
+from prominence.cli.news import Stream
 from prominence.cli.surroundings import Surroundings
 
 _USUAL = 20

@@ -9,9 +9,10 @@ from functools import partial
 import click
 
 from prominence.cli import configuration, render
-from prominence.cli.client import ProminenceClient
+from prominence.cli.client import Client
 from prominence.cli.errors import ClientError, NotConfigured, TokenRefused
-from prominence.cli.identity_provider import Client, IdentityProvider
+from prominence.cli.identity_provider import Client as OidcClient
+from prominence.cli.identity_provider import IdentityProvider
 from prominence.cli.saved_login import API, PROVIDER, Files, with_end
 from prominence.cli.surroundings import Surroundings
 
@@ -77,7 +78,7 @@ def logout(surroundings: Surroundings, /) -> None:
 
 
 def _end_at_service(service: str, token: str, surroundings: Surroundings) -> None:
-    with suppress(TokenRefused), ProminenceClient(service, token, surroundings.session) as client:
+    with suppress(TokenRefused), Client(service, token, surroundings.session) as client:
         client.logout()
 
 
@@ -98,11 +99,11 @@ def _provider_address(surroundings: Surroundings, said: str | None) -> str:
     return address.rstrip("/")
 
 
-def _register(provider: IdentityProvider, address: str, files: Files) -> Client:
+def _register(provider: IdentityProvider, address: str, files: Files) -> OidcClient:
     answer = provider.register()
     files.write(files.client, {**answer, PROVIDER: address})
     click.echo(f"This command is now known to {render.clean(address)}.", err=True)
-    return Client(answer["client_id"], answer["client_secret"])
+    return OidcClient(answer["client_id"], answer["client_secret"])
 
 
 def _show(address: str, code: str) -> None:

@@ -9,13 +9,14 @@ from typing import NoReturn
 import click
 
 from prominence.cli import exit_codes, render, view
-from prominence.cli.client import ProminenceClient, Sink, Stream
+from prominence.cli.client import Client
 from prominence.cli.commands.options import Waiting
 from prominence.cli.errors import ApiError, Unreachable
 from prominence.cli.follow import Clock, follow
+from prominence.cli.news import Sink, Stream
 
 
-def stay_with(client: ProminenceClient, job_id: int, waiting: Waiting, clock: Clock, output: str) -> NoReturn:
+def stay_with(client: Client, job_id: int, waiting: Waiting, clock: Clock, output: str) -> NoReturn:
     """Wait until the job has ended, and exit with its code."""
     progress = waiting.progress
     if progress is None:  # where stderr is kept in a file it belongs to the job alone
@@ -40,7 +41,7 @@ def stay_with(client: ProminenceClient, job_id: int, waiting: Waiting, clock: Cl
     raise click.exceptions.Exit(exit_codes.of_job(job))
 
 
-def pass_output_on(client: ProminenceClient, job_id: int, stream: Stream, clock: Clock | None) -> None:
+def pass_output_on(client: Client, job_id: int, stream: Stream, clock: Clock | None) -> None:
     """One stream of a job to standard output; with a clock until the job has ended."""
     sink = _sink("stdout")
     if clock is None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import tempfile
+import uuid
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -13,6 +15,7 @@ import click
 from prominence.cli import documents, render
 from prominence.cli.commands import job_options, options
 from prominence.cli.commands.staying import stay_with
+from prominence.cli.packed import pack
 from prominence.cli.surroundings import Surroundings
 
 
@@ -20,7 +23,12 @@ from prominence.cli.surroundings import Surroundings
 @click.argument("image")
 @click.argument("command", nargs=-1)
 @job_options.describing
-@click.option("--dry-run", is_flag=True, help="Print the job as JSON and do not create it.")
+@click.option(
+    "--directory",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A directory to upload, whose content the job starts with.",
+)
+@click.option("--dry-run", is_flag=True, help="Print the job as JSON; create and upload nothing.")
 @options.waiting
 @partial(options.as_json, name="--format")
 @click.pass_obj
@@ -35,7 +43,12 @@ def create(surroundings: Surroundings, /, **said: Any) -> None:
 
     Without a command the image's own entry point runs. What you do not ask for is as the service has it.
     """
-    job = job_options.job(said)
+    directory, job = said["directory"], job_options.job(said)
+    if directory is not None:
+        packed = f"{uuid.uuid4()}.tar.gz"
+        job["artifacts"] = [*job.get("artifacts", ()), {"url": packed}]
+        if not said["dry_run"]:
+            _send(surroundings, directory, packed)
     if said["dry_run"]:
         click.echo(render.as_json(job))
     else:
@@ -55,6 +68,14 @@ def run(surroundings: Surroundings, /, file: Path, **said: Any) -> None:
     data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     job = documents.read(data, "standard input" if str(file) == "-" else str(file))
     _submit(surroundings, job, _waiting(said), said["output"])
+
+
+def _send(surroundings: Surroundings, directory: Path, name: str) -> None:
+    """Upload all that is in the directory as an object of this name."""
+    with tempfile.TemporaryDirectory() as place, surroundings.client() as client:
+        file = Path(place) / name
+        pack(directory, file)
+        client.data.upload(file)
 
 
 def _waiting(said: Mapping[str, Any]) -> options.Waiting:

@@ -16,8 +16,7 @@ from object_servers import LocalServer, RadosGateway, served_objects
 from pydantic import SecretStr
 
 from prominence.cli.errors import ApiError, Unreachable
-from prominence.cli.objects import Address
-from prominence.cli.transfers import TRIES, checksum, download, upload
+from prominence.cli.transfers import TRIES, Address, checksum, download, upload
 from prominence.restapi.adapters.s3 import S3Objects
 from prominence.restapi.objects import Reach, Terms
 

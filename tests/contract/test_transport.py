@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from prominence.cli.client import ProminenceClient
+from prominence.cli.client import Client
 from prominence.cli.errors import Unreachable
 
 
@@ -22,8 +22,8 @@ class Api(ThreadingHTTPServer):
         self.heard: list[tuple[str, str | None, Any]] = []
         super().__init__(("127.0.0.1", 0), Handler)
 
-    def client(self) -> ProminenceClient:
-        return ProminenceClient(f"http://127.0.0.1:{self.server_port}/prominence/v1", "a.b.c")
+    def client(self) -> Client:
+        return Client(f"http://127.0.0.1:{self.server_port}/prominence/v1", "a.b.c")
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -16,17 +16,18 @@ from urllib3 import HTTPConnectionPool, HTTPResponse
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ReadTimeoutError
 from urllib3.util.retry import Retry
 
-from prominence.cli.client import News, ProminenceClient
+from prominence.cli.client import Client
 from prominence.cli.errors import ApiError, ClientError, NoSuchJob, TokenRefused, Unreachable
 from prominence.cli.listing import Wanted
+from prominence.cli.news import News
 from prominence.cli.transport import patience
 
 
-def a_client(api: FakeApi) -> ProminenceClient:
-    return ProminenceClient(URL, TOKEN, a_session(api))
+def a_client(api: FakeApi) -> Client:
+    return Client(URL, TOKEN, a_session(api))
 
 
-def answering(status: int, body: Any, **headers: str) -> ProminenceClient:
+def answering(status: int, body: Any, **headers: str) -> Client:
     api = FakeApi()
     api.instead.append(refusing(status, body, **headers))
     return a_client(api)
@@ -244,7 +245,7 @@ def test_each_new_job_has_a_key_by_which_the_api_knows_it_again() -> None:
 
 def test_a_token_that_is_looked_up_is_looked_up_for_each_request() -> None:
     api, tokens = FakeApi(), iter(["one", "two"])
-    with ProminenceClient(URL, lambda: next(tokens), a_session(api)) as client:
+    with Client(URL, lambda: next(tokens), a_session(api)) as client:
         client.jobs()
         client.jobs()
     assert [request.headers["Authorization"] for request in api.asked] == ["Bearer one", "Bearer two"]
@@ -273,9 +274,9 @@ def test_the_api_may_ask_for_a_pause_within_reason(asked: str, waited: int) -> N
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8080/v1", "http://localhost/v1", "http://[::1]:80/v1"])
 def test_the_pool_on_this_machine_is_not_asked_for_through_a_proxy(url: str) -> None:
-    with ProminenceClient(url, TOKEN) as client:
+    with Client(url, TOKEN) as client:
         assert client._api._session.trust_env is False
-    with ProminenceClient("https://api.test/v1", TOKEN) as client:
+    with Client("https://api.test/v1", TOKEN) as client:
         assert client._api._session.trust_env is True
 
 

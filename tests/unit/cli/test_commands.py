@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import tarfile
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import requests
 import yaml
-from builders_cli import NOON, URL, FakeApi, PretendClock, Turn, a_described_job, failing, refusing, run_command
+from builders_cli import NOON, URL, FakeApi, PretendClock, Turn, a_described_job, answer, failing, refusing, run_command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -108,6 +113,42 @@ def test_every_section_of_a_job_of_one_task_has_its_option() -> None:
     assert set(Resources.model_fields) == set(filled["resources"])
     assert set(Gpus.model_fields) == set(filled["resources"]["gpus"])
     assert set(Policies.model_fields) == {*filled["policies"], "ignoreTaskFailures"}  # there is only one task
+
+
+def test_a_directory_is_uploaded_and_the_job_starts_with_what_is_in_it(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/run.sh").write_text("true")
+    (tmp_path / "sub/run.sh").chmod(0o755)
+    (tmp_path / "link").symlink_to("sub/run.sh")
+    os.mkfifo(tmp_path / "pipe")
+    api = FakeApi(instead=deque([refusing(201, {"url": "http://store.test/put"})]))
+    api.instead.append(_keeping(kept := []))
+    result = run_command(api, "create", "--directory", str(tmp_path), "--artifact", "a", "python:3.12", "sub/run.sh")
+    assert result.exit_code == 0, result.stderr
+    asked, stored, created = api.asked
+    name = json.loads(asked.body or "")["filename"]
+    assert json.loads(created.body or "")["artifacts"] == [{"url": "a"}, {"url": name}]
+    assert stored.method == "PUT"
+    with tarfile.open(fileobj=io.BytesIO(kept[0]), mode="r:gz") as tar:
+        assert {one.name: oct(one.mode) for one in tar} == {"link": "0o777", "sub": "0o755", "sub/run.sh": "0o755"}
+        assert {one.uname for one in tar} == {""}
+
+
+def test_of_a_directory_nothing_is_uploaded_in_a_dry_run(tmp_path: Path) -> None:
+    api = FakeApi()
+    result = run_command(api, "create", "--directory", str(tmp_path), "--dry-run", "a", environment={})
+    assert [one["url"][-7:] for one in json.loads(result.stdout)["artifacts"]] == [".tar.gz"]
+    assert api.asked == []
+
+
+def _keeping(kept: list[bytes]) -> Callable[[requests.PreparedRequest], requests.Response]:
+    """A store that reads what it is sent."""
+
+    def keep(request: requests.PreparedRequest) -> requests.Response:
+        kept.append(b"".join(request.body))  # type: ignore[arg-type]
+        return answer(request, 201, b"")
+
+    return keep
 
 
 def test_the_file_of_an_input_must_be_there() -> None:

@@ -23,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prominence.cli import view
-from prominence.cli.client import ProminenceClient
+from prominence.cli.client import Client
 from prominence.cli.errors import Unreachable
 from prominence.cli.follow import LONGEST_PAUSE_S, PATIENCE_S, SHORTEST_PAUSE_S, follow
 
@@ -56,7 +56,7 @@ class Recorder:
 
 def followed(api: FakeApi, clock: PretendClock | None = None) -> Recorder:
     recorder = Recorder()
-    client = ProminenceClient(URL, TOKEN, a_session(api))
+    client = Client(URL, TOKEN, a_session(api))
     sinks = {"stdout": recorder.sink("stdout"), "stderr": recorder.sink("stderr")}
     job = follow(client, 12, sinks, recorder, (clock or PretendClock()).clock)  # type: ignore[arg-type]
     assert view.ended(job)
