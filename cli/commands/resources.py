@@ -13,7 +13,7 @@ from prominence.cli.surroundings import Surroundings
 @options.document
 @click.pass_obj
 def resources(surroundings: Surroundings, /, output: str) -> None:
-    """List the workers that there are for your jobs, and what of them is free.
+    """List the workers, and what of them is free for your jobs.
 
     Memory and disk are in GB. New workers appear when jobs need them.
     """

@@ -72,7 +72,8 @@ def test_the_worker_that_a_job_runs_on_is_told_with_what_is_free(
         [old_client, "resources"], capture_output=True, text=True, env=pool.environment(), timeout=120, check=False
     )
     assert (printed.returncode, printed.stderr) == (0, "")
-    assert str(worker["site"]) in printed.stdout
+    numbers = [worker[part][what] for part in ("capacity", "free") for what in ("cpus", "memory")]
+    assert [*map(str, numbers), worker["site"]] in [line.split() for line in printed.stdout.splitlines()]
     pool.run("delete", str(job))
     ended = pool.finish(job)
     assert ended["execution"]["site"] == worker["site"]
