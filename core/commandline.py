@@ -18,6 +18,10 @@ _PARTS = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_PART = r"""(?:[^ \t\r\n'"\\\x00]|\\[^\x00]|'[^'\x00]*'|"(?:[^"\\\x00]|\\[^\x00])*")"""
+PATTERN = rf"^[ \t\r\n]*{_PART}(?:[ \t\r\n]|{_PART})*$"
+"""Of a command of at least one word that can be passed to a program."""
+
 _IN_DOUBLE_QUOTES = re.compile(r'\\(["\\])')
 
 

@@ -20,8 +20,18 @@ MOST_MOUNTS = 16
 
 LONGEST_PATH = 700
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+_CONTROL = re.compile(f"[{_CONTROLS}]")
+_NO_DOTS = r"(?!\.{1,2}(?:/|$))"
+_PATH = rf"{_NO_DOTS}[^/{_CONTROLS}]+(?:/{_NO_DOTS}[^/{_CONTROLS}]+)*"
 _WEB = ("http://", "https://")
+_BASE64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+_ADDRESS = rf"^(?:https?://[^/?#\s{_CONTROLS}]+/(?:[^?#\s{_CONTROLS}]*/)?[^/?#\s{_CONTROLS}]+|{_PATH})$"
+
+
+def _pattern(text: str) -> Any:
+    """What a function of ours checks, told to readers of the schema."""
+    return Field(json_schema_extra={"pattern": text})
 
 
 def _a_file_name(name: str) -> str:
@@ -47,7 +57,7 @@ def _not_too_many(value: Any) -> Any:
 
 
 Item = TypeVar("Item")
-Several = Annotated[tuple[Item, ...], BeforeValidator(_not_too_many)]
+Several = Annotated[tuple[Item, ...], BeforeValidator(_not_too_many), Field(json_schema_extra={"maxItems": MOST_FILES})]
 
 
 def _a_mount_point(text: str) -> str:
@@ -66,16 +76,28 @@ def _a_mount_point(text: str) -> str:
 _SPECIAL = frozenset(':,\\"')
 _KERNELS = frozenset({"proc", "sys", "dev"})
 _TAKEN = frozenset({"/home", "/home/user", "/tmp"})
-MountPoint = Annotated[str, AfterValidator(_a_mount_point)]
-FileName = Annotated[str, AfterValidator(_a_file_name)]
-HomePath = Annotated[str, StringConstraints(max_length=LONGEST_PATH), AfterValidator(_in_the_home)]
+MountPoint = Annotated[
+    str,
+    AfterValidator(_a_mount_point),
+    _pattern(
+        rf"^(?!\.{{1,2}}:)[^/:{_CONTROLS}]{{1,255}}:(?!/(?:proc|sys|dev)(?:/|$))(?!/(?:home|home/user|tmp)$)"
+        rf"(?:/{_NO_DOTS}[^/:,\\\"{_CONTROLS}]+)+$"
+    ),
+]
+FileName = Annotated[str, AfterValidator(_a_file_name), _pattern(rf"^{_NO_DOTS}[^/{_CONTROLS}]{{1,255}}$")]
+HomePath = Annotated[
+    str, StringConstraints(max_length=LONGEST_PATH), AfterValidator(_in_the_home), _pattern(f"^{_PATH}$")
+]
 
 
 class InputFile(Strict):
     """A small file that comes with the job, into its home."""
 
     filename: FileName = Field(description="Its name in the job's home.")
-    content: str = Field(description="What is in it, in base64.")
+    content: str = Field(
+        description="What is in it, in base64.",
+        json_schema_extra={"contentEncoding": "base64", "pattern": _BASE64},
+    )
     executable: bool = Field(default=False, description="Whether it may be executed.")
 
     @field_validator("content")
@@ -92,7 +114,9 @@ class Artifact(Strict):
     """A file that the job fetches into its home before its tasks start; an archive is unpacked there."""
 
     url: str = Field(
-        max_length=2000, description="The name of an object, or an address that begins with http:// or https://."
+        max_length=2000,
+        description="The name of an object, or an address that begins with http:// or https://.",
+        json_schema_extra={"pattern": _ADDRESS},
     )
     executable: bool = Field(default=False, description="Whether it may be executed.")
     mountpoint: MountPoint | None = Field(

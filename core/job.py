@@ -10,7 +10,15 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from prominence.core import commandline
 from prominence.core.files import MOST_MOUNTS, Artifact, HomePath, InputFile, Several
@@ -56,6 +64,11 @@ def _at_most(most: int, what: str) -> Callable[[Any], Any]:
     return check
 
 
+def _text(pattern: str, **limits: int) -> dict[str, Any]:
+    """The schema of a text that may be absent or null, where a function of ours checks it."""
+    return {"anyOf": [{"type": "string", "pattern": pattern, **limits}, {"type": "null"}]}
+
+
 def _as_text(value: Any) -> Any:
     """Old clients send numbers as values of env."""
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
@@ -82,18 +95,31 @@ Group = Annotated[
     StringConstraints(min_length=1, max_length=256),
     Spelling(r"[^\x00-\x1f\x7f-\x9f]+", "must be the whole name of one of your groups"),
 ]
-Labels = Annotated[dict[LabelKey, LabelValue], BeforeValidator(_at_most(MOST_LABELS, "labels"))]
+Labels = Annotated[
+    dict[LabelKey, LabelValue],
+    BeforeValidator(_at_most(MOST_LABELS, "labels")),
+    Field(json_schema_extra={"maxProperties": MOST_LABELS}),
+]
 EnvironmentName = Annotated[
     str,
     Spelling(r"[^=\x00\n]+", "the name of an environment variable must not be empty, nor hold =, NUL or line breaks"),
 ]
-EnvironmentValue = Annotated[str, BeforeValidator(_as_text), AfterValidator(_no_nul)]
+EnvironmentValue = Annotated[
+    str,
+    BeforeValidator(_as_text),
+    AfterValidator(_no_nul),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": r"^[^\x00]*$"}, {"type": "number"}]}),
+]
 
 
 class Task(Strict):
     """One container run inside a job. Tasks run in the order given."""
 
-    image: str = Field(max_length=512, description="Container image: a registry name, with an optional tag or digest.")
+    image: str = Field(
+        max_length=512,
+        description="Container image: a registry name, with an optional tag or digest.",
+        json_schema_extra={"pattern": f"^{_REFERENCE.pattern}$"},
+    )
     runtime: Runtime | None = Field(
         default=None,
         description="A wish: the runtime to prefer. Any other that can run the image is used where it is absent.",
@@ -102,11 +128,13 @@ class Task(Strict):
         default=None,
         description="Command, split into words as a shell would, but never given to one. "
         "Absent: the image's own entry point.",
+        json_schema_extra=_text(commandline.PATTERN),
     )
     env: dict[EnvironmentName, EnvironmentValue] = Field(default_factory=dict, description="Environment variables.")
     workdir: str | None = Field(
         default=None,
         description="Working directory in the container; relative paths start at the job's home.",
+        json_schema_extra=_text(r"^[^\x00]+$", maxLength=LONGEST_PATH),
     )
 
     @field_validator("image")
@@ -167,7 +195,7 @@ class JobSpec(Strict):
     name: Name = Field(default="", description="A name for people.")
     labels: Labels = Field(default_factory=dict, description="Labels to find it by.")
     tasks: Annotated[tuple[Task, ...], BeforeValidator(_at_most(MOST_TASKS, "tasks"))] = Field(
-        strict=False, description="Container runs, in order.", json_schema_extra={"minItems": 1}
+        strict=False, description="Container runs, in order.", json_schema_extra={"minItems": 1, "maxItems": MOST_TASKS}
     )
     resources: Resources = Field(description="What it needs.")
     policies: Policies = Field(default_factory=Policies, description="How it is treated.")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
-from prominence.core.validation import Strict
+from prominence.core.validation import WHOLE, Strict
 
 # HTCondor keeps cores and MiB in 32 bits, and so do we seconds. Far above any machine: a job that fits none of the
 # pool's is accepted and told so.
@@ -22,16 +22,16 @@ def _has_two(value: Any) -> Any:
     return value
 
 
-Cpus = Annotated[int, Field(ge=1, le=_MOST_CPUS)]
+Cpus = Annotated[int, Field(ge=1, le=_MOST_CPUS), WHOLE]
 TwoCpus = Annotated[tuple[Cpus, Cpus], Field(strict=False), BeforeValidator(_has_two)]
 Gigabytes = Annotated[float, Field(gt=0, le=_MOST_GB, allow_inf_nan=False)]
-Minutes = Annotated[int, Field(ge=1, le=_MOST_MINUTES)]
+Minutes = Annotated[int, Field(ge=1, le=_MOST_MINUTES), WHOLE]
 
 
 class Gpus(Strict):
     """GPUs of the worker that are the job's alone."""
 
-    count: int = Field(ge=1, le=1024, description="How many.")
+    count: Annotated[int, Field(ge=1, le=1024), WHOLE] = Field(description="How many.")
     minimumMemory: Gigabytes | None = Field(default=None, description="GB that each of them has at least.")
     capability: float | None = Field(
         default=None,
@@ -45,7 +45,7 @@ class Gpus(Strict):
 class Resources(Strict):
     """Per node. What is left out is as the site has it."""
 
-    nodes: int = Field(default=1, ge=1, le=1, description="Number of nodes.")
+    nodes: Annotated[int, Field(ge=1, le=1), WHOLE] = Field(default=1, description="Number of nodes.")
     cpus: Cpus | None = Field(default=None, description="Cores.")
     cpusRange: TwoCpus | None = Field(
         default=None,

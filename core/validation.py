@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, core_schema
 
 from prominence.core.errors import Mistake, Rejected
@@ -29,6 +29,17 @@ class Document(BaseModel):
     """What our processes pass to each other: unknown keys are ignored, so that versions may differ."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+def _without_point(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_without_point)
+"""Annotates a whole number in a document that is strict otherwise: JSON has one kind of numbers, and 4.0 is 4.
+
+It comes last, behind the number's limits.
+"""
 
 
 MOST_MISTAKES = 100

@@ -14,6 +14,7 @@ import enum
 import hashlib
 import unicodedata
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 from prominence.core.errors import Forbidden, Rejected
@@ -22,6 +23,14 @@ from prominence.restapi.identity import Identity
 LONGEST_NAME = 700
 LONGEST_PART = 240
 """Bytes in UTF-8; a file system takes 255, S3 1024 for the whole with what we put before it."""
+
+_PART = rf"(?!\.{{1,2}}(?:/|$))[^/\x00-\x1f\x7f-\x9f\u2028\u2029]{{1,{LONGEST_PART}}}"
+SCHEMA: dict[str, Any] = {
+    "type": "string",
+    "pattern": f"^{_PART}(?:/{_PART})*$",
+    "maxLength": LONGEST_NAME,
+}
+"""Of an object's name, as far as a schema can tell it: lengths are in bytes, and it is in Unicode's composed form."""
 
 SCRATCH = "scratch"
 

@@ -7,31 +7,51 @@ label, or what was said of a policy, away.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from prominence.core import classads
 from prominence.core.errors import Conflict, Rejected
-from prominence.core.job import JobSpec
+from prominence.core.job import JobSpec, LabelKey, LabelValue
+from prominence.core.policies import Policies
+from prominence.core.resources import Minutes
 from prominence.core.validation import Strict, parse
 from prominence.restapi.identity import Account
 from prominence.restapi.translate.site import Site
 from prominence.restapi.translate.submit import describe
 
 
+def _or_null(model: type[BaseModel]) -> dict[str, Any]:
+    """The schema of a model that says what becomes another."""
+    schema = model.model_json_schema()
+    fields = {
+        name: {
+            "anyOf": [{key: value for key, value in field.items() if key not in ("default", "title")}, {"type": "null"}]
+        }
+        for name, field in schema["properties"].items()
+    }
+    return {"type": "object", "properties": fields, "additionalProperties": False}
+
+
 class ResourcesChange(Strict):
     """Of what the job needs: how long it may run. Its size decides which worker it gets and cannot change."""
 
-    walltime: int | None = Field(default=None, description="Minutes; null: the site's default.")
+    walltime: Minutes | None = Field(default=None, description="Minutes; null: the site's default.")
 
 
 class JobChange(Strict):
     """The parts of a job that may change while it is queued."""
 
-    labels: dict[str, str | None] = Field(default_factory=dict, description="Labels by name; null takes one away.")
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    labels: dict[LabelKey, LabelValue | None] = Field(
+        default_factory=dict, description="Labels by name; null takes one away."
+    )
     resources: ResourcesChange = Field(default_factory=ResourcesChange, description="What it needs.")
-    policies: dict[str, Any] = Field(default_factory=dict, description="As in a job; null: as if it were not said.")
+    policies: Annotated[dict[str, Any], WithJsonSchema(_or_null(Policies))] = Field(
+        default_factory=dict, description="As in a job; null: as if it were not said."
+    )
 
 
 _ATTRIBUTE_OF = {

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from prominence.core import logs
-from prominence.core.validation import Spelling, Strict, parse
+from prominence.core.validation import WHOLE, Spelling, Strict, parse
 from prominence.restapi import areas, space
 from prominence.restapi.areas import Area
 from prominence.restapi.identity import Identity
@@ -27,12 +27,18 @@ Sha256 = Annotated[
 ]
 
 
+Size = Annotated[int, Field(ge=0, lt=10**18), WHOLE]
+"""Bytes of an object; signed addresses have room for 18 digits."""
+
+
 class Upload(Strict):
     """An object that somebody is about to upload."""
 
-    filename: str = Field(description="The object's name; in a group's area GROUP/NAME.")
+    filename: str = Field(
+        description="The object's name; in a group's area GROUP/NAME.", json_schema_extra=areas.SCHEMA
+    )
     checksum: Sha256 | None = Field(default=None, description="SHA-256 of the content, which is then held to it.")
-    size: int | None = Field(default=None, ge=0, description="Bytes, where known: they are then held to, too.")
+    size: Size | None = Field(default=None, description="Bytes, where known: they are then held to, too.")
 
 
 def upload(body: Any, caller: Identity, services: Services) -> Put | Form:

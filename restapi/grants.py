@@ -19,7 +19,7 @@ from prominence.core.states import JobStatus
 from prominence.core.validation import Strict, parse
 from prominence.restapi import areas, ledger, space
 from prominence.restapi.areas import Area, Kind
-from prominence.restapi.data import Sha256
+from prominence.restapi.data import Sha256, Size
 from prominence.restapi.identity import Identity
 from prominence.restapi.ledger import JobRecord
 from prominence.restapi.objects import Put, Reach, Terms
@@ -45,8 +45,10 @@ class WantedInput(Strict):
 class WantedOutput(Strict):
     """An object that a job wants to write."""
 
-    name: str = Field(description="The path in the job's home; of a directory with .tgz behind it.")
-    size: int | None = Field(default=None, ge=0, description="Bytes, where known: they are then held to.")
+    name: str = Field(
+        description="The path in the job's home; of a directory with .tgz behind it.", json_schema_extra=areas.SCHEMA
+    )
+    size: Size | None = Field(default=None, description="Bytes, where known: they are then held to.")
     sha256: Sha256 | None = Field(default=None, description="What the content must have, where known.")
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from pydantic import ValidationError
@@ -23,6 +23,13 @@ from prominence.core.validation import Document
 
 LONGEST_KEY = 1024
 """Bytes in UTF-8."""
+
+SCHEMA: dict[str, Any] = {
+    "type": "string",
+    "pattern": r"^(?!.*//)(?!(?:.*/)?\.{1,2}(?:/|$))/?[^/\x00-\x1f\x7f-\x9f\ufffd][^\x00-\x1f\x7f-\x9f\ufffd]*$",
+    "maxLength": LONGEST_KEY,
+}
+"""Of a key, as far as a schema can tell it: its length is in bytes."""
 
 _KEYS = "/prominence/kv/keys"
 _USAGE = "/prominence/kv/usage"

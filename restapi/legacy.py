@@ -29,7 +29,7 @@ CALLED = frozenset(
         "POST /data/upload",
         "POST /data",
         "GET /data",
-        "GET /data/<path>",
+        "GET /data/<name>",
         "DELETE /data/<name>",
         "POST /token",
     }
@@ -50,9 +50,8 @@ OF_A_WORKFLOW = "true"
 
 _SAID_BY_US = frozenset({"statusReason", "statusReasonCode", "exitCode"})
 
-_EMPTY_MEANS_ABSENT = frozenset(
-    {"policies", "notifications", "inputs", "artifacts", "outputFiles", "outputDirs", "storage"}
-)
+_NOT_HERE: Mapping[str, Any] = {"notifications": [], "storage": {}}
+"""Sections of a job that do not exist here, as they are when nothing is in them."""
 
 
 def token(authorization: str) -> str:
@@ -106,9 +105,9 @@ def upload(parameters: Mapping[str, list[str]]) -> dict[str, str]:
 def _says_nothing(key: str, value: Any) -> bool:
     """What `describe -i` prints is meant to be submitted again, but leaves some of the server's words in.
 
-    And scripts write every section of a job, those that they do not use as {} or [].
+    And scripts write every section of a job, those that they do not use with nothing in them.
     """
-    return key in _SAID_BY_US or (key in _EMPTY_MEANS_ABSENT and value in ({}, []))
+    return key in _SAID_BY_US or (key in _NOT_HERE and value == _NOT_HERE[key])
 
 
 def first_byte(file: BinaryIO, offset: int, byte: int | None) -> int:

@@ -12,7 +12,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from prominence.core import errors
-from prominence.restapi.answers import Error
+from prominence.restapi.answers import Error, JobId, TokenMade
 from prominence.restapi.identity import Scope
 from prominence.restapi.objects import TooLarge
 from prominence.restapi.operations import BASE_PATH, JSON, Access, Answer, Content, Operation
@@ -40,7 +40,10 @@ def describe(operations: Sequence[Operation], version: str) -> dict[str, Any]:
     schemas, shared = _schemas({Error, *_kinds(operations)})
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
-        paths.setdefault(_path(operation), {})[operation.method.lower()] = _operation(operation, schemas)
+        described = _operation(operation, schemas)
+        for status, links in _links(operation, operations):
+            described["responses"][status]["links"] = links
+        paths.setdefault(_path(operation), {})[operation.method.lower()] = described
     return {
         "openapi": "3.1.0",
         "info": {
@@ -59,6 +62,10 @@ _SECURITY_SCHEMES = {
     _SCHEME: {"type": "http", "scheme": "bearer", "description": "A login, or a token that was made of one."},
     _JOBS_SCHEME: {"type": "http", "scheme": "bearer", "description": "The token that a job finds where it runs."},
 }
+
+
+_GAP_OF: Mapping[Any, str] = {JobId: "job", TokenMade: "id"}
+"""Into which gap of an address the id of such an answer goes."""
 
 
 class _Schemas(GenerateJsonSchema):
@@ -158,6 +165,18 @@ def _responses(operation: Operation, schemas: Schemas) -> dict[str, Any]:
     return {str(status): told[status] for status in sorted(told)}
 
 
+def _links(operation: Operation, others: Iterable[Operation]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Where the id leads to that an answer tells."""
+    for status, answer in operation.answers.items():
+        gap = _GAP_OF.get(answer.content.kind) if answer.content is not None else None
+        if gap is not None:
+            found = [other.name for other in others if gap in other.gaps]
+            yield (
+                str(status),
+                {name: {"operationId": name, "parameters": {gap: "$response.body#/id"}} for name in found},
+            )
+
+
 def _refuses(operation: Operation) -> Iterator[type[errors.ProminenceError]]:
     """What may go wrong, a mistake of ours aside."""
     yield from operation.refuses
@@ -182,5 +201,8 @@ def _described_headers(headers: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _content(contents: Iterable[Content], schemas: Schemas) -> dict[str, Any]:
-    plain = {"type": "string"}
-    return {one.media_type: {"schema": plain if one.kind is None else schemas[one.kind]} for one in contents}
+    return {one.media_type: {"schema": _plain(one) if one.kind is None else schemas[one.kind]} for one in contents}
+
+
+def _plain(content: Content) -> dict[str, Any]:
+    return {"type": "string", **({"minLength": content.least} if content.least else {})}

@@ -35,10 +35,11 @@ class Access(StrEnum):
 
 @dataclass(frozen=True)
 class Content:
-    """A body. kind: a type that pydantic can describe; None for a text, or for bytes."""
+    """A body. kind: a type that pydantic can describe; None for a text, or for bytes, of which `least` must come."""
 
     kind: Any = None
     media_type: str = JSON
+    least: int = 0
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from pydantic.alias_generators import to_camel
 from prominence.core.errors import Rejected
 from prominence.core.states import Status
 from prominence.core.validation import parse
-from prominence.restapi import legacy, presentation
+from prominence.restapi import areas, kv, legacy, presentation
 from prominence.restapi.paging import Key
 
 MOST = 10_000
@@ -38,10 +38,9 @@ _TEXT: dict[str, Any] = {"type": "string"}
 
 GAPS: Mapping[str, dict[str, Any]] = {
     "job": {**_JOB, "description": "The number of a job."},
-    "key": {**_TEXT, "minLength": 1, "maxLength": 1024, "description": "A key; it may hold /."},
-    "token": {**_TEXT, "description": "The id of a token, as it was told when the token was made."},
-    "path": {**_TEXT, "minLength": 1, "maxLength": 700, "description": "A group, or a folder of its: GROUP/FOLDER."},
-    "name": {**_TEXT, "minLength": 1, "maxLength": 700, "description": "An object; it may hold /."},
+    "key": {**kv.SCHEMA, "description": "A key; it may hold /."},
+    "id": {**_TEXT, "minLength": 1, "description": "The id of a token, as it was told when the token was made."},
+    "name": {**areas.SCHEMA, "description": "An object, or a group and a folder in it; it may hold /."},
 }
 """What belongs into the gaps in addresses."""
 

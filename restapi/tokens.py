@@ -5,10 +5,10 @@ from __future__ import annotations
 import secrets
 from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, WithJsonSchema
 
 from prominence.core.errors import Forbidden, NotFound, QuotaReached, Rejected
-from prominence.core.validation import Spelling, Strict, parse
+from prominence.core.validation import WHOLE, Spelling, Strict, parse
 from prominence.restapi import audit, token_records
 from prominence.restapi.identity import SERVICE, Identity, Scope, operates
 from prominence.restapi.services import Services
@@ -18,6 +18,9 @@ USUAL = tuple(scope for scope in Scope if scope not in (Scope.OPERATE, Scope.TOK
 """What a token is good for when nobody says: all that its user's own things need."""
 
 USUAL_DAYS = 30
+
+LONGEST_DAYS = 36_500
+"""Whatever the site allows."""
 
 _DAY_S = 86_400
 
@@ -32,7 +35,11 @@ ServiceName = Annotated[
     Spelling(r"[A-Za-z0-9_.-]+", "may hold letters (a to z), digits and _ . - only, at least one"),
 ]
 Group = Annotated[str, StringConstraints(min_length=1, max_length=256)]
-AnyScope = Annotated[Scope, Field(strict=False)]
+AnyScope = Annotated[
+    Scope,
+    Field(strict=False),
+    WithJsonSchema({"type": "string", "enum": [scope for scope in Scope if scope != Scope.TOKENS]}),
+]
 
 
 class TokenRequest(Strict):
@@ -40,9 +47,14 @@ class TokenRequest(Strict):
 
     name: Name = Field(default="", description="A name for people: where it is used.")
     scopes: tuple[AnyScope, ...] = Field(
-        default=USUAL, strict=False, description="What it is good for; absent: all but to operate and to make tokens."
+        default=USUAL,
+        strict=False,
+        description="What it is good for; absent: all but to operate and to make tokens.",
+        json_schema_extra={"minItems": 1},
     )
-    days: int = Field(default=USUAL_DAYS, ge=1, description="For how long it is good.")
+    days: Annotated[int, Field(ge=1, le=LONGEST_DAYS), WHOLE] = Field(
+        default=USUAL_DAYS, description="For how long it is good."
+    )
     service: ServiceName | None = Field(
         default=None, description="For operators: the token is not the caller's, but of the service of this name."
     )

@@ -47,7 +47,7 @@ class Endpoint:
 
     def path(self, **gaps: str) -> str:
         """The address with its gaps filled."""
-        gaps = {"path": GROUP, "name": OF_GROUP, **gaps}
+        gaps = {"name": OF_GROUP, **gaps}
         return re.sub(r"<([a-z]+)>", lambda gap: gaps[gap[1]], self.rule + self.query)
 
 
@@ -77,7 +77,7 @@ ENDPOINTS = [
     Endpoint("POST", "/data/upload", Scope.DATA_WRITE, stranger=403, body={"filename": OF_GROUP}),
     Endpoint("POST", "/data", Scope.DATA_WRITE, stranger=201, body={"filename": OBJECT}),
     Endpoint("GET", "/data", Scope.DATA_READ, stranger=200),
-    Endpoint("GET", "/data/<path>", Scope.DATA_READ, stranger=403),
+    Endpoint("GET", "/data/<name>", Scope.DATA_READ, stranger=403),
     Endpoint("DELETE", "/data/<name>", Scope.DATA_WRITE, stranger=403),
     Endpoint("GET", "/quota", Scope.DATA_READ, stranger=200),
     Endpoint("POST", "/data/input", A_JOBS, stranger=401, body={"name": OBJECT}),
@@ -86,6 +86,6 @@ ENDPOINTS = [
     Endpoint("PUT", "/objects/<name>", SIGNED, stranger=404, body="content"),
     Endpoint("POST", "/tokens", Scope.TOKENS, stranger=201, body={}),
     Endpoint("GET", "/tokens", Scope.TOKENS, stranger=200),
-    Endpoint("DELETE", "/tokens/<token>", Scope.TOKENS, stranger=404),
+    Endpoint("DELETE", "/tokens/<id>", Scope.TOKENS, stranger=404),
     Endpoint("POST", "/token", ANY_TOKEN, stranger=403),
 ]

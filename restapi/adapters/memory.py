@@ -234,7 +234,10 @@ def _ad(commands: Mapping[str, str]) -> classad2.ClassAd:
         if name.startswith("My."):
             ad[name.removeprefix("My.")] = classad2.ExprTree(text)
         elif name in _ATTRIBUTE_OF:
-            ad[_ATTRIBUTE_OF[name]] = int(text)
+            ad[_ATTRIBUTE_OF[name]] = classad2.ExprTree(text)
+    for attribute in _ATTRIBUTE_OF.values():
+        if attribute in ad:
+            ad[attribute] = ad.eval(attribute)  # what is asked for depends on the worker; of none, it is the least
     ad[classads.ACCOUNTING_USER] = commands["accounting_group_user"]
     if "accounting_group" in commands:
         ad[classads.ACCOUNTING_GROUP] = commands["accounting_group"]

@@ -54,14 +54,14 @@ def blueprint(services: Services) -> Noun:
         return list_objects_below("")
 
     @routes.serves(
-        "GET /data/<path:path>",
+        "GET /data/<path:name>",
         "List a group's objects, or those in a folder of its",
         Scope.DATA_READ,
         json("The objects.", list[ObjectShown]),
     )
-    def list_objects_below(path: str) -> ResponseReturnValue:
+    def list_objects_below(name: str) -> ResponseReturnValue:
         user = caller(services, Scope.DATA_READ)
-        return data.listing(path, user, services)
+        return data.listing(name, user, services)
 
     @routes.serves(
         "DELETE /data/<path:name>",

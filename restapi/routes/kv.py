@@ -51,7 +51,7 @@ def blueprint(services: Services) -> Noun:
         Scope.KV_WRITE,
         json("It is set.", Done, 201),
         parameters=WriteKeyParameters,
-        body=Content(media_type=TEXT),
+        body=Content(media_type=TEXT, least=1),
         refuses=(QuotaReached,),
     )
     def write_key(key: str) -> ResponseReturnValue:

@@ -58,15 +58,15 @@ def blueprint(services: Services) -> Noun:
         return tokens.list_tokens(ListTokensParameters.read(parameters()).all, user, services)
 
     @routes.serves(
-        "DELETE /tokens/<token>",
+        "DELETE /tokens/<id>",
         "Revoke a token",
         Scope.TOKENS,
         json("It is good for nothing any more.", Done),
         refuses=(NotFound,),
     )
-    def revoke_token(token: str) -> ResponseReturnValue:
+    def revoke_token(id: str) -> ResponseReturnValue:
         user = caller(services, Scope.TOKENS)
-        tokens.revoke(token, user, services)
+        tokens.revoke(id, user, services)
         return {}
 
     @routes.serves(

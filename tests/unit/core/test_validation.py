@@ -9,10 +9,11 @@ import pytest
 from builders import a_worker, an_execute_point
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field
 
 from prominence.core.errors import Mistake, Rejected
 from prominence.core.machines import Worker
-from prominence.core.validation import Document, Spelling, Strict, parse, path
+from prominence.core.validation import WHOLE, Document, Spelling, Strict, parse, path
 
 
 class Loose(Document):
@@ -81,3 +82,25 @@ def test_rejected_says_all_its_mistakes() -> None:
     rejected = Rejected([Mistake("a", "is wrong"), Mistake("", "too")])
     assert str(rejected) == "a: is wrong; too"
     assert Rejected.because("no", "b").mistakes == (Mistake("b", "no"),)
+
+
+class Counted(Strict):
+    """Something with a whole number in it."""
+
+    many: Annotated[int, Field(ge=1, le=10), WHOLE]
+
+
+@pytest.mark.parametrize(("written", "meant"), [(4, 4), (4.0, 4)])
+def test_a_whole_number_may_be_written_with_a_point(written: Any, meant: int) -> None:
+    many = parse(Counted, {"many": written}).many
+    assert (many, type(many)) == (meant, int)
+
+
+@pytest.mark.parametrize("written", [4.5, True, "4", float("inf"), float("nan"), 1e300, None])
+def test_what_is_no_whole_number_is_refused(written: Any) -> None:
+    with pytest.raises(Rejected, match="^many: must be"):
+        parse(Counted, {"many": written})
+
+
+def test_the_limits_of_a_whole_number_are_in_the_schema() -> None:
+    assert Counted.model_json_schema()["properties"]["many"].items() >= {"minimum": 1, "maximum": 10}.items()

@@ -22,9 +22,7 @@ def api() -> Api:
     return an_api()
 
 
-ROUTES = [
-    (row.method, row.path(job="1", key="a", token="t")) for row in ENDPOINTS if row.scope not in (ANYBODY, SIGNED)
-]
+ROUTES = [(row.method, row.path(job="1", key="a", id="t")) for row in ENDPOINTS if row.scope not in (ANYBODY, SIGNED)]
 OF_JOBS = [(method, path) for method, path in ROUTES if path.startswith("/jobs")]
 
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 from builders import a_task
 from builders_restapi import a_report, an_api
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from prominence.core.errors import Rejected
+from prominence.core.job import JobSpec
+from prominence.core.validation import parse
+from prominence.restapi import areas, kv
 from prominence.restapi.answers import JobShown
 from prominence.restapi.operations import BASE_PATH
 
@@ -100,3 +106,49 @@ def test_the_page_has_every_operation_and_loads_nothing(description: Any) -> Non
     assert {operation["operationId"] for operation in operations(description)} <= page.places
     assert {link for link in page.links if link != "openapi.json"} <= {f"#{place}" for place in page.places}
     assert page.tags.isdisjoint({"script", "link", "img", "iframe"})
+
+
+texts = st.text(st.sampled_from("ab0/.:,\\\"' \n\t\r@-+~\x00\x1f\u2028é"), max_size=8)
+JOB = {"tasks": [{"image": "a"}], "resources": {}}
+PLACES: dict[str, tuple[str, str, Callable[[str], Any]]] = {
+    "image": ("Task", "image", lambda text: {"tasks": [{"image": text}]}),
+    "cmd": ("Task", "cmd", lambda text: {"tasks": [{"image": "a", "cmd": text}]}),
+    "workdir": ("Task", "workdir", lambda text: {"tasks": [{"image": "a", "workdir": text}]}),
+    "filename": ("InputFile", "filename", lambda text: {"inputs": [{"filename": text, "content": ""}]}),
+    "content": ("InputFile", "content", lambda text: {"inputs": [{"filename": "a", "content": text}]}),
+    "mountpoint": ("Artifact", "mountpoint", lambda text: {"artifacts": [{"url": "a", "mountpoint": text}]}),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@given(text=texts | st.builds("{}:/{}".format, texts, texts))
+def test_a_pattern_in_the_description_says_what_the_api_takes(place: str, text: str) -> None:
+    kind, field, job = PLACES[place]
+    schema = JobSpec.model_json_schema()["$defs"][kind]["properties"][field]
+    pattern = pattern_of(schema)
+    try:
+        parse(JobSpec, {**JOB, **job(text)})
+    except Rejected:
+        assert not re.fullmatch(pattern, text)
+    else:
+        assert re.fullmatch(pattern, text)
+
+
+def pattern_of(schema: dict[str, Any]) -> str:
+    """Of a text that may be null."""
+    [found] = [one["pattern"] for one in (schema, *schema.get("anyOf", ())) if "pattern" in one]
+    return str(found)
+
+
+@given(text=texts)
+def test_so_do_those_of_keys_and_objects(text: str) -> None:
+    assert takes(areas.check, text) == bool(re.fullmatch(areas.SCHEMA["pattern"], text))
+    assert not re.fullmatch(kv.SCHEMA["pattern"], text) or takes(kv.checked, text)
+
+
+def takes(check: Callable[[str], object], text: str) -> bool:
+    try:
+        check(text)
+    except Rejected:
+        return False
+    return True

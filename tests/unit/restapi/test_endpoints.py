@@ -66,13 +66,13 @@ class World:
     def ask(self, who: str, endpoint: Endpoint) -> TestResponse:
         """The endpoint, about alice's things."""
         sent = {"data": endpoint.body} if isinstance(endpoint.body, str) else {"json": endpoint.body}
-        path = endpoint.path(job=self.job, key=self.key, token=self.token)
+        path = endpoint.path(job=self.job, key=self.key, id=self.token)
         return self.api.as_user(who).call(endpoint.method, path, **sent)
 
     def given_away(self, answer: TestResponse, endpoint: Endpoint) -> list[str]:
         """What is said of alice's, besides the names that whoever asked must have known already."""
         told = answer.text
-        for gap, word in (("<key>", self.key), ("<token>", self.token), ("/data", OF_GROUP), ("/data", GROUP)):
+        for gap, word in (("<key>", self.key), ("<id>", self.token), ("/data", OF_GROUP), ("/data", GROUP)):
             told = told.replace(word, "") if gap in endpoint.rule and answer.status_code >= 400 else told
         return [secret for secret in (MARK, self.token) if secret in told]
 

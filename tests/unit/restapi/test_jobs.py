@@ -13,7 +13,7 @@ from builders_restapi import ALICE, BOB, Api, a_report, an_api, an_explanation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prominence.core import document, plan, report
+from prominence.core import classads, document, plan, report
 from prominence.core.keyvalue.memory import MemoryKeyValue
 from prominence.core.plan import ExecutionPlan
 from prominence.core.reasons import Reason
@@ -21,6 +21,7 @@ from prominence.core.report import Outcome
 from prominence.core.states import TOO_MANY_ATTEMPTS, HoldCode, JobStatus
 from prominence.restapi.adapters.memory import MemoryIdentities, MemorySandboxes
 from prominence.restapi.files import SPEC_FILE
+from prominence.restapi.selection import Selection
 
 
 def ids(jobs: list[dict[str, Any]]) -> list[int]:
@@ -443,3 +444,11 @@ class TestDelete:
             assert answer.json is not None
             assert answer.json["error"]
         assert ids(api.as_user("bob").get("/jobs")) == [of_bob]
+
+
+def test_a_job_whose_size_depends_on_the_worker_is_queued_and_told_as_it_was_asked_for(api: Api) -> None:
+    job = api.submit(resources={"cpusRange": [2, 8], "memoryPerCpu": 2})
+    told = api.describe(job)["resources"]
+    assert (told["cpusRange"], told["memoryPerCpu"]) == ([2, 8], 2)
+    [ad] = api.queue.find(Selection(ids=(job,)))
+    assert (ad[classads.REQUEST_CPUS], ad[classads.REQUEST_MEMORY]) == (2, 4000)

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from builders import job_json
 
+from prominence.core.errors import Rejected
+from prominence.core.job import JobSpec
+from prominence.core.validation import parse
 from prominence.restapi import legacy
 
 
@@ -27,10 +30,26 @@ def test_the_word_before_a_token_does_not_matter(header: str, token: str) -> Non
     assert legacy.token(header) == token
 
 
-@pytest.mark.parametrize("empty", [{}, []])
-@pytest.mark.parametrize("section", ["policies", "inputs", "artifacts", "outputFiles", "storage"])
+@pytest.mark.parametrize(
+    ("section", "empty"),
+    [
+        ("policies", {}),
+        ("inputs", []),
+        ("artifacts", []),
+        ("outputFiles", []),
+        ("outputDirs", []),
+        ("notifications", []),
+        ("storage", {}),
+    ],
+)
 def test_an_empty_section_says_nothing(section: str, empty: Any) -> None:
-    assert legacy.job(job_json(**{section: empty})) == job_json()
+    assert parse(JobSpec, legacy.job(job_json(**{section: empty}))) == parse(JobSpec, job_json())
+
+
+@pytest.mark.parametrize(("section", "empty"), [("storage", []), ("inputs", {}), ("policies", [])])
+def test_nothing_of_another_kind_is_a_mistake(section: str, empty: Any) -> None:
+    with pytest.raises(Rejected, match=section):
+        parse(JobSpec, legacy.job(job_json(**{section: empty})))
 
 
 def test_a_section_that_says_something_is_not_swallowed() -> None:
