@@ -1,0 +1,140 @@
+"""What the API's description promises, the API keeps: schemathesis tries it with all its checks, over HTTP.
+
+What it may find all the same is in `waivers`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import secrets
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+import schemathesis
+from builders import a_task
+from builders_restapi import Api, an_api
+from schemathesis.config import SchemathesisConfig
+from schemathesis.engine import events, from_schema
+from waivers import FORCED, UNSAYABLE
+from werkzeug.serving import make_server
+
+from prominence.restapi import legacy
+from prominence.restapi.limits import Limits
+from prominence.restapi.operations import BASE_PATH
+from prominence.restapi.token_records import TokenLimits
+from prominence.restapi.tokens import LONGEST_DAYS
+
+REACHED = {
+    "coverage": {"POST /jobs", "GET /jobs/<job>", "POST /kv/<key>", "POST /data/upload", "POST /tokens", "GET /quota"},
+    "fuzzing": {"POST /jobs", "PATCH /jobs/<job>", "GET /kv/<key>", "POST /data/output", "PUT /jobs/<job>/hold"},
+    "stateful": {"POST /jobs", "DELETE /jobs/<job>", "POST /tokens", "DELETE /tokens/<id>"},
+}
+"""Of the operations some that must have done what they are for, so that a run that is refused everywhere fails."""
+
+_ANY = 10**30
+PHASES = ("examples", "coverage", "fuzzing", "stateful")
+
+
+@dataclass
+class Found:
+    """What a run has found that is not waived, how many checks it has made, and what it has tried."""
+
+    faults: list[str] = field(default_factory=list)
+    checks: dict[str, int] = field(default_factory=dict)
+    accepted: set[str] = field(default_factory=set)
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Api:
+    """With room for all that may come, and a job that runs, for its token; with the same ids every time."""
+    ids = itertools.count(1)
+    monkeypatch.setattr(secrets, "token_hex", lambda size: f"{next(ids):0{2 * size}x}")
+    room = Limits(user_quota=_ANY, group_quota=_ANY, largest_object=10**18 - 1)
+    api = an_api(token_limits=TokenLimits(most=_ANY, longest_days=LONGEST_DAYS), limits=room)
+    upload = api.call("POST", "/data/upload", json={"filename": "input"})
+    assert upload.json is not None
+    api.objects.put(upload.json["url"], b"content")
+    job = api.submit(tasks=[a_task()], artifacts=[{"url": "input"}], outputFiles=["*"])
+    api.run(job)
+    return api
+
+
+@pytest.fixture
+def url(api: Api) -> Iterator[str]:
+    """Where it is served."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = make_server("127.0.0.1", 0, api.app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}{BASE_PATH}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_only_what_the_published_client_calls_is_forced() -> None:
+    forced = {operation for waiver in FORCED for operation in waiver.operations}
+    beside = {"POST /data/input", "POST /data/output"}  # at addresses that it may take for names of objects
+    assert forced - beside <= legacy.CALLED | {"POST /kv/<key>"}
+
+
+def tried(api: Api, url: str, phase: str, examples: int) -> Found:
+    """What schemathesis finds in one of its phases, the same every time."""
+    job_token = api.services.job_tokens.mint(api.uid(1), "alice")
+    config = SchemathesisConfig.from_dict(
+        {
+            "seed": 1,
+            "continue-on-failure": True,
+            "auth": {"openapi": {"token": {"bearer": "token-of-alice"}, "jobToken": {"bearer": job_token}}},
+            "generation": {"max-examples": examples, "deterministic": True, "database": "none"},
+            "phases": {name: {"enabled": name == phase} for name in PHASES},
+        }
+    )
+    schema = schemathesis.openapi.from_url(f"{url}/openapi.json", config=config)
+    found = Found()
+    for event in from_schema(schema).execute():
+        if isinstance(event, events.NonFatalError | events.FatalError):
+            found.faults.append(str(event))
+        elif isinstance(event, events.ScenarioFinished):
+            look(event, found)
+    return found
+
+
+def look(event: events.ScenarioFinished, found: Found) -> None:
+    for case_id, checks in event.recorder.checks.items():
+        operation = event.recorder.cases[case_id].value.operation.label.replace("{", "<").replace("}", ">")
+        interaction = event.recorder.interactions[case_id]
+        response = interaction.response
+        status, text = (0, "") if response is None else (response.status_code, response.content.decode())
+        if 200 <= status < 300:
+            found.accepted.add(operation)
+        for check in checks:
+            found.checks[check.name] = found.checks.get(check.name, 0) + 1
+            if check.failure_info is None or waived(check.name, operation, f"{status} {text}"):
+                continue
+            request = interaction.request
+            found.faults.append(
+                f"{check.name}: {request.method} {request.uri} {request.body!r:.2000} -> {status} {text:.500}: "
+                f"{check.failure_info.failure.message}"
+            )
+
+
+def waived(check: str, operation: str, answer: str) -> bool:
+    return any(waiver.covers(check, operation, answer) for waiver in (*FORCED, *UNSAYABLE))
+
+
+@pytest.mark.parametrize("phase", ["coverage", "fuzzing", "stateful"])
+def test_the_api_does_what_it_says(phase: str, api: Api, url: str) -> None:
+    found = tried(api, url, phase, examples=20)
+    assert found.faults == []
+    assert REACHED[phase] - found.accepted == set()
+    assert found.checks.keys() >= {"not_a_server_error", "response_schema_conformance", "negative_data_rejection"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("phase", ["fuzzing", "stateful"])
+def test_the_api_does_what_it_says_whatever_is_said(phase: str, api: Api, url: str) -> None:
+    assert tried(api, url, phase, examples=300).faults == []
