@@ -166,7 +166,7 @@ def test_no_token_helps_without_a_signature(server: LocalServer, url: str) -> No
 def test_a_missing_object_is_told_to_nobody_but_who_has_its_address(server: LocalServer) -> None:
     url = server.store.url_to_get("uploads/alice/nothing", 60, Reach.USERS)
     answer = requests.get(url, timeout=30)
-    assert answer.status_code == 400
+    assert answer.status_code == 404
     assert "no object" in answer.json()["error"]
 
 
