@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from http import HTTPStatus
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -15,7 +14,7 @@ from prominence.core import errors
 from prominence.restapi.answers import Error, JobId, TokenMade
 from prominence.restapi.identity import Scope
 from prominence.restapi.objects import TooLarge
-from prominence.restapi.operations import BASE_PATH, JSON, Access, Answer, Content, Operation
+from prominence.restapi.operations import BASE_PATH, JSON, VERSION, Access, Answer, Content, Operation
 from prominence.restapi.parameters import GAPS, REPEATED, Parameters
 from prominence.restapi.statuses import status_of
 
@@ -27,17 +26,28 @@ _SCHEME, _JOBS_SCHEME = "token", "jobToken"
 _OF_A_TOKEN = (errors.Unauthenticated, errors.Forbidden, errors.TooMany, errors.Unavailable)
 """What can come of looking at a token."""
 
+_MEANS = {
+    400: "The request is wrong; or, where the published client asks, what it asks for is not there.",
+    401: "There is no token, or none that is good.",
+    403: "It is not the caller's, or the token is not good for it.",
+    404: "It is not there.",
+    409: "Somebody else was first, or it is in the wrong state for this.",
+    413: "Too many bytes, in the request or in one object.",
+    429: "Too many requests at once, or jobs in the queue.",
+    503: "A part of the service does not answer.",
+    507: "There is no room: the caller's quota, or a disk of the service.",
+}
 _RETRY_AFTER = {"Retry-After": "After how many seconds to try again, where that is known."}
 _HEADERS_OF = {
-    401: {"WWW-Authenticate": "Bearer"},
+    401: {"WWW-Authenticate": "That a bearer's token is needed."},
     429: _RETRY_AFTER,
     503: _RETRY_AFTER,
 }
 
 
-def describe(operations: Sequence[Operation], version: str) -> dict[str, Any]:
+def describe(operations: Sequence[Operation]) -> dict[str, Any]:
     """All of them, as one document."""
-    schemas, shared = _schemas({Error, *_kinds(operations)})
+    schemas, shared = _schemas(dict.fromkeys([Error, *_kinds(operations)]))
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
         described = _operation(operation, schemas)
@@ -48,7 +58,7 @@ def describe(operations: Sequence[Operation], version: str) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "PROMINENCE",
-            "version": version,
+            "version": VERSION,
             "description": "Container jobs over HTTP, run by HTCondor on machines that appear when needed.",
         },
         "servers": [{"url": BASE_PATH}],
@@ -161,7 +171,7 @@ def _responses(operation: Operation, schemas: Schemas) -> dict[str, Any]:
     error = {JSON: {"schema": schemas[Error]}}
     for status in sorted({status_of(kind, operation.label) for kind in _refuses(operation)} - told.keys()):
         headers = _described_headers(_HEADERS_OF.get(status, {}))
-        told[status] = {"description": HTTPStatus(status).phrase, **headers, "content": error}
+        told[status] = {"description": _MEANS[status], **headers, "content": error}
     return {str(status): told[status] for status in sorted(told)}
 
 

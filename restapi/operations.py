@@ -17,6 +17,8 @@ from prominence.restapi.identity import Scope
 from prominence.restapi.parameters import Parameters
 
 BASE_PATH = "/prominence/v1"
+VERSION = "1"
+"""Of the API, as in its base path; what is added to it makes no other."""
 
 JSON = "application/json"
 TEXT = "text/plain"

@@ -14,6 +14,7 @@ code, .path { font-family: monospace; }
 section { border-top: 1px solid #ccc; margin-top: 1.5em; }
 table { border-collapse: collapse; margin: .5em 0; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .2em .8em .2em 0; border-bottom: 1px solid #eee; }
+td { overflow-wrap: anywhere; }
 th { font-weight: 600; white-space: nowrap; }
 h3 { margin-bottom: 0; }
 """

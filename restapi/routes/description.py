@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -26,7 +25,7 @@ def blueprint(others: Sequence[Noun]) -> Noun:
     @cache
     def description() -> dict[str, Any]:
         operations = [operation for noun in (*others, routes) for operation in noun.operations]
-        return openapi.describe(operations, importlib.metadata.version("prominence-htc"))
+        return openapi.describe(operations)
 
     @routes.serves(
         "GET /openapi.json",
