@@ -112,7 +112,8 @@ def blueprint(services: Services) -> Noun:
     )
     def delete_jobs() -> ResponseReturnValue:
         user = caller(services, Scope.JOBS_WRITE)
-        actions.delete(DeleteParameters.read(parameters()).id, user, services)
+        given = ",".join(parameters().get("id", ()))  # of several, to pass over one would be a surprise
+        actions.delete(DeleteParameters.read({"id": [given]}).id, user, services)
         return {}
 
     @routes.serves(

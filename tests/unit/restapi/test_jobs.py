@@ -436,6 +436,11 @@ class TestDelete:
         assert ids(api.get("/jobs")) == [second]
         assert api.call("DELETE", f"/jobs?id={first},99").status_code == 400
 
+    def test_ids_may_also_be_given_one_by_one(self, api: Api) -> None:
+        first, second = api.submit(), api.submit()
+        assert api.call("DELETE", f"/jobs?id={first}&id={second}").status_code == 200
+        assert api.get("/jobs") == []
+
     def test_what_is_not_there_or_not_ones_own_is_an_error_but_never_404(self, api: Api) -> None:
         of_bob = api.as_user("bob").submit()
         for path in (f"/jobs/{of_bob}", "/jobs/99", "/jobs?id=99", "/jobs", "/jobs?id=", "/jobs?id=x"):
