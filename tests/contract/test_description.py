@@ -135,6 +135,7 @@ def test_the_api_does_what_it_says(phase: str, api: Api, url: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("phase", ["fuzzing", "stateful"])
 def test_the_api_does_what_it_says_whatever_is_said(phase: str, api: Api, url: str) -> None:
     assert tried(api, url, phase, examples=300).faults == []
