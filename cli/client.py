@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from types import TracebackType
@@ -21,7 +21,7 @@ from prominence.cli.errors import ClientError, NoSuchJob
 from prominence.cli.handle import Job
 from prominence.cli.keys import Keys
 from prominence.cli.listing import QUEUED, Wanted
-from prominence.cli.news import NOTHING, News, Sink, Stream
+from prominence.cli.news import NOTHING, News, Printed, Sink, Stream
 from prominence.cli.objects import Objects
 from prominence.cli.tokens import Tokens
 from prominence.cli.transport import IDEMPOTENCY_KEY, Token, Transport, web
@@ -145,6 +145,15 @@ class Client:
         """Change the parts of a waiting job that `change` has: labels, resources.walltime, policies."""
         body = json.dumps(change).encode()
         self._api.send("PATCH", f"/jobs/{job_id}", body=body, headers={"Content-Type": "application/json"})
+
+    def run_in_job(self, job_id: int, command: Sequence[str]) -> Printed:
+        """Run a command in the container of the job's task, and wait for its end."""
+        body = json.dumps({"command": list(command)}).encode()
+        headers = {"Content-Type": "application/json"}
+        match self._api.call("POST", f"/jobs/{job_id}/commands", body=body, headers=headers):
+            case {"exitCode": int(exit_code), "output": str(output), **more}:
+                return Printed(exit_code, output, more.get("cut") is True)
+        raise ClientError("The service does not say what the command has printed.")
 
     def clone_job(self, job_id: int) -> int:
         """Submit a job once more; the new one's id."""

@@ -14,7 +14,7 @@ from prominence.cli import transfers, view
 from prominence.cli.errors import ClientError, JobFailed, Unreachable
 from prominence.cli.follow import Clock, follow
 from prominence.cli.kept import kept
-from prominence.cli.news import NOTHING, News, Sink, Stream
+from prominence.cli.news import NOTHING, News, Printed, Sink, Stream
 
 if TYPE_CHECKING:
     from prominence.cli.client import Client
@@ -147,6 +147,10 @@ class Job:
     def edit(self, change: Mapping[str, Any]) -> None:
         """While it waits: change the parts that `change` has of labels, resources.walltime and policies."""
         self._client.edit_job(self.id, change)
+
+    def run(self, *command: str) -> Printed:
+        """While it runs: run a command in the container of its task, and wait for its end."""
+        return self._client.run_in_job(self.id, command)
 
     def clone(self) -> Job:
         """Submit the same job once more; the new one."""

@@ -104,7 +104,7 @@ command_line.params.append(
 )
 for _command in (
     *(submit.create, submit.run, jobs.list_jobs, jobs.describe, jobs.stdout, jobs.stderr),
-    *(acts.hold, acts.release, acts.edit, acts.clone, acts.remove, acts.delete),
+    *(acts.hold, acts.release, acts.edit, acts.execute, acts.clone, acts.remove, acts.delete),
     *(data.upload, data.download, data.ls, data.rm, data.quota, resources.resources),
     *(kv.kv, login.login, login.register, login.logout, tokens.whoami, tokens.token, completion.completion),
 ):

@@ -22,3 +22,12 @@ class News:
 
     job: view.Job | None
     version: str
+
+
+@dataclass(frozen=True)
+class Printed:
+    """What a command that was run in a job has printed on both of its streams. cut: there was more."""
+
+    exit_code: int
+    output: str
+    cut: bool = False

@@ -1,7 +1,7 @@
 """Records to JSON and back: the form in which documents are kept, and travel with a job to a worker.
 
-A record is a frozen dataclass or a NamedTuple. What the executor carries are the latter: to load and to make dataclasses
-takes Python longer than the rest of the executor, and a job waits for it.
+A record is a frozen dataclass or a NamedTuple. What the executor carries are the latter: to load and to make
+dataclasses takes Python longer than the rest of the executor, and a job waits for it.
 
 Standard library only and Python 3.9, because the executor carries this module. Unknown keys are ignored, so
 that a newer writer can speak to an older reader; a missing or mistyped value is refused with its path.

@@ -13,9 +13,10 @@ import resource
 import signal
 import socket
 import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from prominence.core import document
 from prominence.core.plan import ExecutionPlan
@@ -27,6 +28,8 @@ from prominence.executor.broker import protocol
 from prominence.executor.ports import ContainerRuntime, RuntimeUnavailable, Stop, WorkerLost
 from prominence.executor.run import Files, Found, NoFiles, run
 
+_LOOK_S = 0.5
+"""How soon an order to the running job is seen."""
 _ROOM = 16 * 1024 * 1024
 """Bytes on the worker's disk without which it is full: what a job's report and its last output need, many times."""
 _PROCESSES = 4096
@@ -141,6 +144,17 @@ class Machine:
         if isinstance(broker, Broker):
             return broker.workspace(mounts)
         return sandbox.make_workspace(self.place.sandbox, mounts)
+
+    def attend(self, runtimes: Mapping[str, ContainerRuntime], over: threading.Event) -> None:
+        if over.wait(_LOOK_S):  # most jobs are given none, and a job that starts need not wait for what loads here
+            return
+        from prominence.core.orders import Verb
+        from prominence.executor.accesspoint import AccessPoint
+        from prominence.executor.orders import Desk, run_command
+
+        Desk(AccessPoint(self.place.sandbox), {Verb.RUN: lambda order: run_command(order, runtimes)}).serve(
+            over, _LOOK_S
+        )
 
     def files(self, plan: ExecutionPlan, workspace: sandbox.Workspace) -> Files:
         if not plan.has_files:

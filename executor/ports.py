@@ -7,7 +7,7 @@ tests/contract/test_runtimes.py.
 from __future__ import annotations
 
 import enum
-from typing import Mapping, NamedTuple, Protocol, Tuple
+from typing import Mapping, NamedTuple, Protocol, Sequence, Tuple
 
 
 class Cause(str, enum.Enum):
@@ -91,6 +91,14 @@ class RuntimeFailed(RuntimeTrouble):
     """A container could not be run to its end."""
 
 
+class NotRunning(RuntimeTrouble):
+    """No container of this job is running."""
+
+
+class OutOfTime(RuntimeTrouble):
+    """What was run in a container took longer than it may."""
+
+
 class Interrupted(Exception):
     """The executor was told to stop while it waited for something other than a task."""
 
@@ -130,4 +138,10 @@ class ContainerRuntime(Protocol):
 
         Its output goes to this process's stdout and stderr. It sees no file of the worker but home and tmp, and its
         memory and disk are limited. Raises RuntimeFailed, WorkerLost.
+        """
+
+    def enter(self, command: Sequence[str], output: int, limit_s: float) -> int:
+        """Run a command in the container that another thread runs; its exit code. output: a descriptor.
+
+        It is the container's user, with its environment. Raises NotRunning, OutOfTime, RuntimeFailed, WorkerLost.
         """

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Protocol, Sequence, Tuple
+from contextlib import contextmanager
+from typing import Any, Callable, Dict, Iterator, Mapping, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 from prominence.core.document import BadDocument
 from prominence.core.plan import ExecutionPlan
@@ -79,6 +81,9 @@ class Worker(Protocol):
     def files(self, plan: ExecutionPlan, workspace: Workspace) -> Files:
         """What the job is given and what it keeps."""
 
+    def attend(self, runtimes: Mapping[str, ContainerRuntime], over: threading.Event) -> None:
+        """Carry out the orders that the job is given, until it is over."""
+
     def workspace(self, runtimes: Dict[str, ContainerRuntime], mounts: int) -> Workspace:
         """The directories of this job, such that all of these runtimes can show them, with so many to be mounted.
 
@@ -108,7 +113,8 @@ def run(
         files = worker.files(plan, bench.workspace)
         failure = files.stage_in(stop, lambda done: story.tell(stage_in=done))
         if failure is None:
-            failure = run_tasks(plan, bench, stop, lambda tasks: story.tell(tasks=tasks))
+            with _attended(worker, found):
+                failure = run_tasks(plan, bench, stop, lambda tasks: story.tell(tasks=tasks))
             if _has_left_something(failure) and not stop.requested:
                 kept = files.stage_out(stop, lambda done: story.tell(stage_out=done))
                 failure = failure or kept
@@ -131,6 +137,17 @@ def fitted(plan: ExecutionPlan, cpus: Optional[int]) -> ExecutionPlan:
     got = max(plan.cpus, min(cpus, plan.most_cpus))
     per_cpu = plan.memory_mib_per_cpu
     return plan._replace(cpus=got, memory_mib=plan.memory_mib if per_cpu is None else got * per_cpu)
+
+
+@contextmanager
+def _attended(worker: Worker, found: Found) -> Iterator[None]:
+    """Meanwhile orders are carried out."""
+    over = threading.Event()
+    threading.Thread(target=worker.attend, args=(found.runtimes, over), name="orders", daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 class _Story:

@@ -35,6 +35,14 @@ class Done(TypedDict):
     """It is done."""
 
 
+class Printed(TypedDict):
+    """What came of a command that was run in a job."""
+
+    exitCode: Annotated[int, Field(description="128 + its number where a signal ended it.")]
+    output: Annotated[str, Field(description="What it has printed on both of its streams.")]
+    cut: NotRequired[Annotated[bool, Field(description="There was more.")]]
+
+
 class JobId(TypedDict):
     """A job that was submitted."""
 

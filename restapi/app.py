@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 from prominence.core import errors, logs
 from prominence.restapi import legacy
 from prominence.restapi.operations import BASE_PATH, label
-from prominence.restapi.routes import acts, data, description, health, jobs, kv, objects, resources, tokens
+from prominence.restapi.routes import acts, commands, data, description, health, jobs, kv, objects, resources, tokens
 from prominence.restapi.services import Services
 from prominence.restapi.statuses import status_of
 
@@ -29,7 +29,7 @@ def create_app(services: Services, max_body: int) -> Flask:
     # What is almost an address is answered as what it means, or by an error in JSON, never by a page that redirects.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    nouns = [noun.blueprint(services) for noun in (jobs, acts, data, objects, kv, resources, tokens, health)]
+    nouns = [noun.blueprint(services) for noun in (jobs, acts, commands, data, objects, kv, resources, tokens, health)]
     for noun in (*nouns, description.blueprint(nouns)):
         app.register_blueprint(noun, url_prefix=BASE_PATH)
     app.register_error_handler(errors.ProminenceError, _ours)

@@ -24,6 +24,7 @@ CALLED = frozenset(
         "DELETE /jobs",
         "PUT /jobs/<job>/remove",
         "PUT /jobs/<job>/clone",
+        "POST /jobs/<job>/exec",
         "GET /jobs/<job>/stdout",
         "GET /jobs/<job>/stderr",
         "POST /data/upload",
@@ -61,6 +62,11 @@ def token(authorization: str) -> str:
     """
     words = authorization.split()
     return words[1] if len(words) == 2 else ""
+
+
+def command(joined: str) -> dict[str, list[str]]:
+    """A command as it is asked for today. The published client puts commas between words, which may have some."""
+    return {"command": joined.split(",")}
 
 
 _SPELLED_OTHERWISE = {"ignoreTaskTailures": "ignoreTaskFailures"}

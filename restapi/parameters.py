@@ -321,6 +321,12 @@ class ListParameters(Parameters):
         return any(given is not None for given in (self.sort, self.limit, self.cursor))
 
 
+class EnterParameters(Parameters):
+    """Of a command that is to be run in a job, as the published client asks for it."""
+
+    command: Text = Field(description="The program and its arguments, with commas between them.")
+
+
 class DeleteParameters(Parameters):
     """Of several jobs that are to be deleted."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import IO, BinaryIO, Protocol
 
@@ -97,6 +97,12 @@ class Sandboxes(Protocol):
 
     def replace(self, uid: str, name: str, text: str) -> None:
         """Write a file anew, whole or not at all. Raises Unavailable, also where there is no such directory."""
+
+    def add(self, uid: str, name: Callable[[int], str], text: str) -> int:
+        """Write a new file, whole or not at all, by the first name that is free; its number, counted from 1.
+
+        Raises Unavailable, also where there is no such directory.
+        """
 
     def discard(self, uid: str) -> None:
         """Remove it with all it holds. What is not there is fine."""

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from prominence.core.plan import ExecutionPlan, PlannedTask
 from prominence.executor.broker.requests import Run
-from prominence.executor.ports import Cause, Container, Ended, FetchFailed, FetchTimedOut, Interrupted, Limits, Stop
+from prominence.executor.ports import (
+    Cause,
+    Container,
+    Ended,
+    FetchFailed,
+    FetchTimedOut,
+    Interrupted,
+    Limits,
+    NotRunning,
+    Stop,
+)
 
 
 def a_planned_task(**changes: Any) -> PlannedTask:
@@ -96,6 +106,9 @@ class PretendedRuntime:
         if image in self.fetching:
             raise FetchFailed(self.fetching[image])
         self.fetched.append(image)
+
+    def enter(self, command: Sequence[str], output: int, limit_s: float) -> int:
+        raise NotRunning("nothing is running")
 
     def run(self, container: Container, limits: Limits, stop: Stop) -> Ended:
         self.ran.append((container, limits))

@@ -64,6 +64,8 @@ ENDPOINTS = [
     Endpoint("DELETE", "/jobs", Scope.JOBS_WRITE, stranger=400, query="?id=<job>"),
     Endpoint("PATCH", "/jobs/<job>", Scope.JOBS_WRITE, stranger=404, body={"labels": {"a": "b"}}),
     Endpoint("PUT", "/jobs/<job>/hold", Scope.JOBS_WRITE, stranger=404),
+    Endpoint("POST", "/jobs/<job>/commands", Scope.JOBS_WRITE, stranger=404, body={"command": ["ls"]}),
+    Endpoint("POST", "/jobs/<job>/exec", Scope.JOBS_WRITE, stranger=400, query="?command=ls"),
     Endpoint("PUT", "/jobs/<job>/release", Scope.JOBS_WRITE, stranger=404),
     Endpoint("PUT", "/jobs/<job>/remove", Scope.JOBS_WRITE, stranger=400),
     Endpoint("PUT", "/jobs/<job>/clone", Scope.JOBS_WRITE, stranger=400),

@@ -1,4 +1,4 @@
-"""`prominence hold, release, edit, clone, remove, delete`."""
+"""`prominence hold, release, edit, exec, clone, remove, delete`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from prominence.cli.client import Client
 from prominence.cli.commands import options
 from prominence.cli.errors import ApiError
 from prominence.cli.surroundings import Surroundings
+from prominence.core.commandline import split
 
 
 @click.command()
@@ -54,6 +55,28 @@ def edit(surroundings: Surroundings, /, job_ids: list[int], **said: Any) -> None
     if not change:
         raise click.UsageError("Say what is to change.")
     _each(surroundings, job_ids, lambda client, job_id: client.edit_job(job_id, change), "changed")
+
+
+@click.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("job_id", type=click.IntRange(min=1), metavar="ID")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.pass_context
+def execute(ctx: click.Context, /, job_id: int, command: tuple[str, ...]) -> None:
+    """Run a command in the container of a running job.
+
+    It is given to no shell. A command that is one word is split into words as in `create`. What it prints on either
+    stream is printed when it has ended, and its exit code is ours.
+    """
+    try:
+        words = split(command[0]) if len(command) == 1 else command
+    except ValueError as error:
+        raise click.UsageError(f"The command cannot be split into words: {error}.") from error
+    with ctx.obj.client() as client:
+        done = client.run_in_job(job_id, words)
+    click.echo(done.output, nl=False)
+    if done.cut:
+        click.echo("prominence: It has printed more than is passed on.", err=True)
+    ctx.exit(done.exit_code)
 
 
 @click.command()

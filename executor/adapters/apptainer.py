@@ -13,9 +13,9 @@ import hashlib
 import os
 import re
 from pathlib import Path
-from typing import Dict, List, Mapping
+from typing import Dict, List, Mapping, Sequence
 
-from prominence.executor import diskuse, process, proxies, sandbox, words
+from prominence.executor import beside, diskuse, process, proctree, proxies, sandbox, words
 from prominence.executor.ports import (
     Cause,
     Container,
@@ -24,6 +24,7 @@ from prominence.executor.ports import (
     FetchTimedOut,
     Interrupted,
     Limits,
+    NotRunning,
     RuntimeFailed,
     RuntimeUnavailable,
     Stop,
@@ -35,6 +36,7 @@ _SHORT = Limits(timeout_s=30, grace_s=1)
 _GRACE_OF_FETCH_S = 10
 _NEEDED_BY_IMAGES = ("dev", "proc", "sys", "tmp", "var/tmp", "etc", "home", "root")
 _INJECTING = ("APPTAINERENV_", "SINGULARITYENV_")
+_NAMESPACES = {"user": "--user", "mnt": "--mount", "pid": "--pid", "ipc": "--ipc", "net": "--net"}
 _SHELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -118,6 +120,14 @@ class Apptainer:
             return _its_own_failure(container, done)
         return _ended(done.cause, done.exit_code, done)
 
+    def enter(self, command: Sequence[str], output: int, limit_s: float) -> int:
+        tree = proctree.descendants(proctree.table(), os.getpid())
+        first = next((process for process in tree if process.init), None)
+        program = next((process for process in tree if first is not None and process.parent == first.pid), None)
+        if first is None or program is None:
+            raise NotRunning("no container is running")
+        return beside.run([*_enter_command(first.pid), *command], _environment_of(program.pid), output, limit_s)
+
     def _proxies(self) -> Dict[str, str]:
         try:
             return proxies.variables()
@@ -181,6 +191,35 @@ def run_command(container: Container, image: Path, shared: str, network: str) ->
         str(image),
         *container.command,
     ]
+
+
+def _enter_command(pid: int) -> List[str]:
+    """What runs a command in the namespaces of a process, as its user with no more privileges. Raises NotRunning."""
+    try:
+        # One that is ours as well cannot be entered, for it is another's.
+        inner = [
+            name
+            for name in _NAMESPACES
+            if os.readlink(f"/proc/{pid}/ns/{name}") != os.readlink(f"/proc/self/ns/{name}")
+        ]
+    except OSError as error:
+        raise NotRunning("the task has ended") from error
+    return [
+        *("setpriv", "--no-new-privs"),
+        *("nsenter", "--preserve-credentials", f"--target={pid}", "--root", "--wd"),
+        *(_NAMESPACES[name] for name in inner),
+        "--",
+    ]
+
+
+def _environment_of(pid: int) -> Dict[str, str]:
+    """Raises NotRunning."""
+    try:
+        content = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError as error:
+        raise NotRunning("the task has ended") from error
+    pairs = (entry.partition("=") for entry in os.fsdecode(content).split("\0") if "=" in entry)
+    return {name: value for name, _, value in pairs}
 
 
 def container_environment(env: Mapping[str, str]) -> Dict[str, str]:

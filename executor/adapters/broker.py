@@ -8,7 +8,7 @@ import signal
 import socket
 import time
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Sequence
 
 from prominence.executor import words
 from prominence.executor.broker import protocol
@@ -21,6 +21,8 @@ from prominence.executor.ports import (
     FetchTimedOut,
     Interrupted,
     Limits,
+    NotRunning,
+    OutOfTime,
     RuntimeFailed,
     RuntimeUnavailable,
     Stop,
@@ -91,6 +93,24 @@ class Broker:
         self._send(request, _STDOUT, _STDERR)
         cause = supervise(running, limits, stop)
         return ended(container, cause, running.answer)
+
+    def enter(self, command: Sequence[str], output: int, limit_s: float) -> int:
+        # On a connection of its own: ours is waiting for the container's end.
+        beside = Broker(self._path, self._sandbox)
+        beside._connect()
+        try:
+            beside._send(protocol.line("enter", command=list(command)), output, output)
+            answer = beside.receive(limit_s)
+        finally:
+            beside._connected().close()
+        if answer is None:
+            raise OutOfTime(f"it ran longer than {limit_s:g} s")
+        if answer.get("error") == protocol.NOT_THERE:
+            raise NotRunning(str(answer["message"]))
+        _check_engine(answer)
+        if not answer["ok"]:
+            raise RuntimeFailed(str(answer["message"]))
+        return int(answer["exit_code"] or 0)
 
     def signal(self, name: str) -> None:
         """Send a signal to the container that runs."""

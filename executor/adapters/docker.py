@@ -15,9 +15,9 @@ import tempfile
 import uuid
 from contextlib import suppress
 from pathlib import Path
-from typing import List, Mapping
+from typing import List, Mapping, Sequence
 
-from prominence.executor import diskuse, process, sandbox, words
+from prominence.executor import beside, diskuse, process, sandbox, words
 from prominence.executor.ports import (
     Cause,
     Container,
@@ -26,6 +26,7 @@ from prominence.executor.ports import (
     FetchTimedOut,
     Interrupted,
     Limits,
+    NotRunning,
     RuntimeFailed,
     RuntimeUnavailable,
     Stop,
@@ -44,6 +45,7 @@ class DockerCommand:
         self._program = program
         self._network = network if network == "none" else "bridge"
         self._env = {"PATH": os.defpath, **environment}
+        self._running = ""
 
     @property
     def name(self) -> str:
@@ -82,6 +84,7 @@ class DockerCommand:
             env_file.write(environment_file(container.env))
             env_file.flush()
             self._ask(*create_arguments(self._program, container, name, env_file.name, self._network))
+        self._running = name
         try:
             # The client's death does not reach the container, nor a signal for certain: `kill` does, and the removal.
             command = [self._program, "start", "--attach", name]
@@ -91,8 +94,15 @@ class DockerCommand:
                 done = process.run(command, self._env, limits, stop, disk=watch, warn=lambda: self._warn(name))
             state = json.loads(self._ask("inspect", "--format", "{{json .State}}", name))
         finally:
+            self._running = ""
             self._ask("rm", "--force", "--volumes", name)
         return ended(container, done, state)
+
+    def enter(self, command: Sequence[str], output: int, limit_s: float) -> int:
+        name = self._running
+        if not name:
+            raise NotRunning("no container is running")
+        return beside.run([self._program, "exec", name, *command], self._env, output, limit_s)
 
     def _warn(self, container: str) -> None:
         with suppress(RuntimeFailed):  # it may have ended just now

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Mapping
+from typing import TYPE_CHECKING, Mapping, Sequence
 
 from prominence.executor.ports import Container, Ended, Limits, Stop
 
@@ -37,6 +37,9 @@ class LateApptainer:
 
     def run(self, container: Container, limits: Limits, stop: Stop) -> Ended:
         return self._adapter.run(container, limits, stop)
+
+    def enter(self, command: Sequence[str], output: int, limit_s: float) -> int:
+        return self._adapter.enter(command, output, limit_s)
 
     @cached_property
     def _adapter(self) -> Apptainer:

@@ -7,12 +7,12 @@ import os
 import socket
 import threading
 from contextlib import suppress
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from prominence.executor.broker import log, protocol, requests, spec
 from prominence.executor.broker.engine import Engine, EngineRefused, EngineUnavailable, NotThere
 from prominence.executor.broker.pulls import Pulls
-from prominence.executor.broker.requests import BadRequest, Has, Pull, Request, Run, Signal, Version, parse
+from prominence.executor.broker.requests import BadRequest, Enter, Has, Pull, Request, Run, Signal, Version, parse
 from prominence.executor.broker.session import Output, Session
 from prominence.executor.broker.settings import Settings
 from prominence.executor.broker.slots import NoSlot
@@ -25,14 +25,22 @@ class Conversation:
     """With one job, or with somebody who only asks for the version."""
 
     def __init__(
-        self, connection: socket.socket, peer: Peer, key: str, engine: Engine, pulls: Pulls, settings: Settings
+        self,
+        connection: socket.socket,
+        peer: Peer,
+        session: Session,
+        engine: Engine,
+        pulls: Pulls,
+        settings: Settings,
+        of_process: Callable[[Peer], Iterable[Session]],
     ) -> None:
+        self._of_process = of_process
         self._connection = connection
         self._peer = peer
         self._engine = engine
         self._pulls = pulls
         self._settings = settings
-        self._session = Session(key, peer, engine, settings)
+        self._session = session
         self._begun = False
         self._running: Optional[threading.Thread] = None
         self._enough = threading.Event()
@@ -73,6 +81,8 @@ class Conversation:
             self._session.signal(request.name)
         elif isinstance(request, Run):
             self._begin(lambda: self._run(request, descriptors))
+        elif isinstance(request, Enter):
+            self._begin(lambda: self._enter(request, descriptors))
         elif isinstance(request, Pull):
             self._enough.clear()
             self._begin(lambda: self._pull(request))
@@ -83,13 +93,13 @@ class Conversation:
         """What the request's own text does not tell. Raises BadRequest."""
         if not isinstance(request, Version) and not spec.may_have_a_session(self._peer, self._settings):
             raise BadRequest("only jobs may ask for this")
-        if len(descriptors) != (protocol.DESCRIPTORS if isinstance(request, Run) else 0):
-            raise BadRequest(f"run, and nothing else, brings {protocol.DESCRIPTORS} descriptors")
+        if len(descriptors) != (protocol.DESCRIPTORS if isinstance(request, (Run, Enter)) else 0):
+            raise BadRequest(f"run and enter, and nothing else, bring {protocol.DESCRIPTORS} descriptors")
         if isinstance(request, requests.Session) and self._begun:
             raise BadRequest("the session has begun already")
         if isinstance(request, Run) and not self._begun:
             raise BadRequest("the session has not begun")
-        if isinstance(request, (Run, Pull)) and self._running and self._running.is_alive():
+        if isinstance(request, (Run, Pull, Enter)) and self._running and self._running.is_alive():
             raise BadRequest("a container is running or an image is being fetched")
 
     def _begin(self, act: Callable[[], None]) -> None:
@@ -98,8 +108,20 @@ class Conversation:
         self._running.start()
 
     def _run(self, request: Run, descriptors: List[int]) -> None:
+        self._with_output(lambda output: self._session.run(request, output), descriptors)
+
+    def _enter(self, request: Enter, descriptors: List[int]) -> None:
+        self._with_output(lambda output: self._entered(request, output), descriptors)
+
+    def _entered(self, request: Enter, output: Output) -> Dict[str, Any]:
+        for session in self._of_process(self._peer):
+            with suppress(NotThere):
+                return session.enter(request.command, output, self._enough.is_set)
+        raise NotThere("no container is running")
+
+    def _with_output(self, act: Callable[[Output], Dict[str, Any]], descriptors: List[int]) -> None:
         try:
-            answer = _attempt(lambda: self._session.run(request, Output(*descriptors)))
+            answer = _attempt(lambda: act(Output(*descriptors)))
         except Exception as error:  # noqa: BLE001 - the last resort of a thread: the other side waits for an answer
             log.exception("run failed", uid=self._peer.uid)
             answer = {"ok": False, "error": "failed", "message": f"the broker failed: {type(error).__name__}"}
@@ -147,7 +169,7 @@ def _attempt(act: Callable[[], Dict[str, Any]]) -> Dict[str, Any]:
     except EngineUnavailable as error:
         return {"ok": False, "error": protocol.UNAVAILABLE, "message": str(error)}
     except NotThere as error:
-        return {"ok": False, "error": "not there", "message": str(error)}
+        return {"ok": False, "error": protocol.NOT_THERE, "message": str(error)}
     except NoSlot as error:
         return {"ok": False, "error": "refused", "message": str(error)}
     except (EngineRefused, OSError) as error:

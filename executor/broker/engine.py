@@ -12,7 +12,7 @@ import socket
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Dict, Iterator, Mapping, Protocol, Tuple
+from typing import Any, Dict, Iterator, Mapping, Protocol, Sequence, Tuple
 from urllib.parse import quote, urlencode
 
 _TIMEOUT_S = 120.0
@@ -136,6 +136,23 @@ class Engine:
     def start(self, container: str) -> None:
         """Let it run."""
         self._json("POST", f"/containers/{container}/start")
+
+    def entry(self, container: str, command: Sequence[str]) -> str:
+        """A command that is to run in a running container as its user; its id."""
+        spec = {"Cmd": list(command), "AttachStdout": True, "AttachStderr": True, "Privileged": False, "Tty": False}
+        return str(self._json("POST", f"/containers/{container}/exec", spec)["Id"])
+
+    @contextmanager
+    def entered(self, entry: str) -> Iterator[Reader]:
+        """Start it; its stdout and stderr, as frames, until it ends."""
+        body = {"Detach": False, "Tty": False}
+        with self._answer("POST", f"/exec/{entry}/start", body, timeout_s=None) as answer:
+            yield answer
+
+    def exit_code(self, entry: str) -> int | None:
+        """Of a command that has ended; None: nobody knows."""
+        code = self._json("GET", f"/exec/{entry}/json")["ExitCode"]
+        return None if code is None else int(code)
 
     def wait(self, container: str) -> None:
         """Until it runs no more."""

@@ -1,4 +1,4 @@
-"""What is said on the broker's socket: a JSON object a line, and two file descriptors beside `run`.
+"""What is said on the broker's socket: a JSON object a line, and two file descriptors beside `run` and `enter`.
 
 The job's side asks, the broker answers in the same order; the exception is `signal`, which has no answer, because
 it is sent while the answer to `run` is awaited. An answer is `{"ok": true, ...}` or `{"ok": false, "error": word,
@@ -14,10 +14,12 @@ from typing import Any
 SOCKET = "/run/prominence/broker.sock"
 UNAVAILABLE = "unavailable"
 """The error where the engine is not there or does not answer."""
+NOT_THERE = "not there"
+"""The error where the engine does not know the image, or no container runs."""
 MOST_MOUNTS = 16
 LONGEST_LINE = 1024 * 1024
 DESCRIPTORS = 2
-"""`run` brings the stdout and the stderr of the container."""
+"""`run` and `enter` bring those for stdout and stderr."""
 
 
 def line(verb: str, **fields: Any) -> bytes:

@@ -66,19 +66,30 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Enter:
+    """Run a command in the container that the same process has running in a session of its own. Answer: exit_code.
+
+    The two descriptors get its output. It has the container's user, environment and working directory.
+    """
+
+    command: Tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Signal:
     """Send a signal to the session's running container, if there is one. No answer."""
 
     name: str
 
 
-Request = Union[Version, Session, Has, Pull, Run, Signal]
+Request = Union[Version, Session, Has, Pull, Run, Enter, Signal]
 VERBS: Dict[str, Type[Any]] = {
     "version": Version,
     "session": Session,
     "has": Has,
     "pull": Pull,
     "run": Run,
+    "enter": Enter,
     "signal": Signal,
 }
 SIGNALS = ("TERM", "KILL")
@@ -122,6 +133,8 @@ def _check(request: Request) -> None:
         raise BadRequest(f"mounts: at most {MOST_MOUNTS}")
     if isinstance(request, Run):
         _check_run(request)
+    if isinstance(request, Enter) and not (request.command and all(map(_can_be_passed, request.command))):
+        raise BadRequest("command: not one that can be passed to a program")
 
 
 def _check_run(run: Run) -> None:

@@ -9,12 +9,13 @@ import threading
 import uuid
 from collections import Counter
 from contextlib import suppress
-from typing import Dict, Set
+from typing import Dict, List, Set, Tuple
 
 from prominence.executor.broker import log
 from prominence.executor.broker.conversation import Conversation
 from prominence.executor.broker.engine import Engine
 from prominence.executor.broker.pulls import Pulls
+from prominence.executor.broker.session import Session
 from prominence.executor.broker.settings import Settings
 from prominence.executor.broker.spec import Peer
 
@@ -27,22 +28,29 @@ class Sessions:
     def __init__(self, per_uid: int) -> None:
         self._per_uid = per_uid
         self._connections: Dict[str, socket.socket] = {}
+        self._held: Dict[str, Tuple[Peer, Session]] = {}
         self._of_uid: Counter[int] = Counter()
         self._lock = threading.Lock()
 
-    def enter(self, key: str, uid: int, connection: socket.socket) -> bool:
+    def enter(self, peer: Peer, session: Session, connection: socket.socket) -> bool:
         """Whether this user may have one more, which is going on from now."""
         with self._lock:
-            if self._of_uid[uid] >= self._per_uid:
+            if self._of_uid[peer.uid] >= self._per_uid:
                 return False
-            self._of_uid[uid] += 1
-            self._connections[key] = connection
+            self._of_uid[peer.uid] += 1
+            self._connections[session.key] = connection
+            self._held[session.key] = (peer, session)
             return True
+
+    def of_process(self, peer: Peer) -> List[Session]:
+        """Those that the same process holds: while it is there, the kernel gives its number to no other."""
+        with self._lock:
+            return [session for holder, session in self._held.values() if holder == peer]
 
     def over(self, key: str) -> None:
         """It is going on no more; what is still there of it is for the janitor."""
         with self._lock:
-            del self._connections[key]
+            del self._connections[key], self._held[key]
 
     def leave(self, uid: int) -> None:
         """Nothing of it is left that could hold us; this user may have another one."""
@@ -85,9 +93,9 @@ def serve(listener: socket.socket, engine: Engine, settings: Settings, sessions:
 def _talk(connection: socket.socket, engine: Engine, pulls: Pulls, settings: Settings, sessions: Sessions) -> None:
     with connection:
         peer = _peer(connection)
-        key = uuid.uuid4().hex
-        conversation = Conversation(connection, peer, key, engine, pulls, settings)
-        if not sessions.enter(key, peer.uid, connection):
+        session = Session(uuid.uuid4().hex, peer, engine, settings)
+        conversation = Conversation(connection, peer, session, engine, pulls, settings, sessions.of_process)
+        if not sessions.enter(peer, session, connection):
             conversation.refuse("too many sessions of one user")
             return
         try:
@@ -95,7 +103,7 @@ def _talk(connection: socket.socket, engine: Engine, pulls: Pulls, settings: Set
         except Exception:  # noqa: BLE001 - one conversation must not end the others
             log.exception("conversation failed", uid=peer.uid, pid=peer.pid)
         finally:
-            sessions.over(key)
+            sessions.over(session.key)
             conversation.wait()
             sessions.leave(peer.uid)
 

@@ -6,11 +6,11 @@ import os
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Dict, Iterator, Optional
+from typing import Any, Callable, Dict, Iterator, Optional, Sequence
 
 from prominence.executor import diskuse
 from prominence.executor.broker import log, places, slots, spec, streams
-from prominence.executor.broker.engine import Engine, EngineRefused, EngineUnavailable
+from prominence.executor.broker.engine import Engine, EngineRefused, EngineUnavailable, NotThere
 from prominence.executor.broker.requests import Run
 from prominence.executor.broker.settings import Settings
 from prominence.executor.broker.spec import Peer
@@ -80,6 +80,19 @@ class Session:
             "last_words": forwarded.last_words,
             "cut": forwarded.cut,
         }
+
+    def enter(self, command: Sequence[str], output: Output, abandoned: Callable[[], bool]) -> Dict[str, Any]:
+        """Run a command in the container that runs; how it ended. Raises NotThere, EngineUnavailable, EngineRefused."""
+        with self._changing:
+            container = self._container
+        if not container:
+            raise NotThere("no container is running")
+        entry = self._engine.entry(container, command)
+        log.info("container entered", session=self.key, container=container)
+        descriptors = {streams.STDOUT: output.stdout, streams.STDERR: output.stderr}
+        with self._engine.entered(entry) as reader:
+            streams.forward(reader, descriptors, abandoned)
+        return {"exit_code": self._engine.exit_code(entry)}
 
     def signal(self, name: str) -> None:
         """Send a signal to the running container. That there is none, or not any more, is fine."""

@@ -7,6 +7,7 @@ library.
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -195,6 +196,13 @@ class MemorySandboxes:
         if self.full or uid not in self.files:
             raise Unavailable("The job's files cannot be changed.")
         self.files[uid][name] = text.encode()
+
+    def add(self, uid: str, name: Callable[[int], str], text: str) -> int:
+        if self.full or uid not in self.files:
+            raise Unavailable("The job's files cannot be changed.")
+        number = next(number for number in itertools.count(1) if name(number) not in self.files[uid])
+        self.files[uid][name(number)] = text.encode()
+        return number
 
     def discard(self, uid: str) -> None:
         self.files.pop(uid, None)

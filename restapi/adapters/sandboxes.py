@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import re
 import secrets
 import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,6 +60,18 @@ class LocalSandboxes:
         except OSError as error:
             (directory / new).unlink(missing_ok=True)
             raise _not_made(uid, error) from error
+
+    def add(self, uid: str, name: Callable[[int], str], text: str) -> int:
+        directory = self._directory(uid)
+        new = directory / f".{secrets.token_hex(8)}"
+        try:
+            _write(new, text)
+            # Unlike another name for a file, a second one is given only where there is none.
+            return next(number for number in itertools.count(1) if _linked(new, directory / name(number)))
+        except OSError as error:
+            raise _not_made(uid, error) from error
+        finally:
+            new.unlink(missing_ok=True)
 
     def discard(self, uid: str) -> None:
         shutil.rmtree(self._directory(uid), ignore_errors=True)
@@ -124,6 +137,15 @@ def too_full(free_mib: int, min_free_mib: int) -> str:
         f"The service takes no new jobs for now: {free_mib} MiB of its disk are free, and {min_free_mib} MiB are kept "
         "for the jobs that it has, which go on. Its operator has to make room."
     )
+
+
+def _linked(file: Path, name: Path) -> bool:
+    """Whether the file has this name now too, which was free."""
+    try:
+        os.link(file, name, follow_symlinks=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _write(path: Path, text: str) -> None:

@@ -78,6 +78,8 @@ def _program(spec: JobSpec, sandbox: str, site: Site) -> dict[str, str]:
         # As they are written, so that a user can watch.
         "output": STDOUT,
         "error": STDERR,
+        # By which the executor looks for orders, over the connection that HTCondor holds anyway.
+        "want_io_proxy": "true",
         "stream_output": "true",
         "stream_error": "true",
     }

@@ -182,6 +182,46 @@ class TestWho:
         until(lambda: may_begin(connect()))
 
 
+class TestEntering:
+    @pytest.fixture
+    def running(self, connect: Any, bench: Bench, marker: str) -> Any:
+        """A client whose container runs."""
+        client = connect()
+        client.ask("session")
+        client.ask("pull", image=bench.image())
+        client.send(a_run(bench, "sleep", marker), 1, 2)
+        until(lambda: processes_with(marker))
+        return client
+
+    def enter(self, client: Client, tmp_path: Path, *command: str) -> tuple[dict[str, Any], str]:
+        with open(tmp_path / "output", "wb") as output:
+            client.send(protocol.line("enter", command=list(command)), output.fileno(), output.fileno())
+            answer = client.receive()
+        return answer, (tmp_path / "output").read_text()
+
+    def test_the_process_that_runs_a_container_may_enter_it_as_its_user(
+        self, connect: Any, running: Client, tmp_path: Path
+    ) -> None:
+        answer, said = self.enter(connect(), tmp_path, "sh", "-c", "id -u; exit 3")
+        assert (answer["ok"], answer["exit_code"], said) == (True, 3, f"{SLOT_UID}\n")
+
+    def test_nobody_else_may(self, connect: Any, running: Client, tmp_path: Path) -> None:
+        for uid in (SLOT_UID + 1, 999, 0):
+            answer, said = self.enter(connect(uid, uid), tmp_path, "id")
+            assert (answer["ok"], said) == (False, "")
+
+    def test_without_a_container_there_is_nothing_to_enter(self, connect: Any, tmp_path: Path) -> None:
+        client = connect()
+        client.ask("session")
+        assert self.enter(connect(), tmp_path, "id")[0]["error"] == "not there"
+
+    @pytest.mark.parametrize("command", [[], ["a\0b"], "id", [1], ["\ud800"]])
+    def test_what_is_no_command_is_refused(self, connect: Any, command: Any) -> None:
+        client = connect()
+        client.send(protocol.line("enter", command=command), 1, 2)
+        assert client.receive()["error"] == "refused"
+
+
 class TestSlots:
     @pytest.fixture
     def broker(self, directory: Path) -> Iterator[BrokerProcess]:

@@ -50,6 +50,17 @@ class TestSandboxes:
             file.seek(2_999_998)
             assert file.read() == b"89"
 
+    def test_a_file_that_is_added_gets_the_first_free_number(self, sandboxes: Sandboxes) -> None:
+        sandboxes.make(UID, {"order-2.json": "taken"})
+        numbers = [sandboxes.add(UID, lambda number: f"order-{number}.json", f"text {count}") for count in range(3)]
+        assert numbers == [1, 3, 4]
+        assert sandboxes.read(UID, "order-2.json") == b"taken"
+        assert sandboxes.read(UID, "order-4.json") == b"text 2"
+
+    def test_nothing_is_added_where_there_is_no_sandbox(self, sandboxes: Sandboxes) -> None:
+        with pytest.raises(Unavailable):
+            sandboxes.add(UID, str, "text")
+
     def test_what_is_not_there_is_nothing(self, sandboxes: Sandboxes) -> None:
         assert sandboxes.read(UID, "a.json") is None
         assert sandboxes.open(UID, "a.json") is None

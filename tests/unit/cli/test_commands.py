@@ -363,6 +363,21 @@ def test_edit_sends_what_was_said() -> None:
     }
 
 
+@pytest.mark.parametrize("words", [("ls", "-l", "a b"), ("ls -l 'a b'",)])
+def test_exec_runs_a_command_in_a_job_and_ends_as_it_did(words: tuple[str, ...]) -> None:
+    api = FakeApi()
+    api.instead.append(refusing(200, {"exitCode": 3, "output": "no end", "cut": True}))
+    result = run_command(api, "exec", "12", *words)
+    assert (result.exit_code, result.stdout) == (3, "no end")
+    assert "more than is passed on" in result.stderr
+    assert api.paths == ["POST /jobs/12/commands"]
+    assert json.loads(api.asked[0].body or b"") == {"command": ["ls", "-l", "a b"]}
+
+
+def test_exec_refuses_what_cannot_be_split() -> None:
+    assert "cannot be split" in run_command(FakeApi(), "exec", "12", "ls 'a").stderr
+
+
 def test_an_edit_of_nothing_is_refused() -> None:
     api = FakeApi()
     assert run_command(api, "edit", "12").exit_code == 125

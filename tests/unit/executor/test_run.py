@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,9 @@ class PretendedWorker:
         if self._refuses:
             raise RuntimeFailed(self._refuses)
         return Workspace(Path("/nowhere/home"), Path("/nowhere/tmp"))
+
+    def attend(self, runtimes: Mapping[str, ContainerRuntime], over: threading.Event) -> None:
+        self.attended = over
 
     def files(self, plan: ExecutionPlan, workspace: Workspace) -> PretendedFiles:
         return self.staging

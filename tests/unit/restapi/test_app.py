@@ -23,7 +23,7 @@ def api() -> Api:
 
 
 ROUTES = [(row.method, row.path(job="1", key="a", id="t")) for row in ENDPOINTS if row.scope not in (ANYBODY, SIGNED)]
-OF_JOBS = [(method, path) for method, path in ROUTES if path.startswith("/jobs")]
+OF_JOBS = [(row.method, row.path(job="1"), row.body or job_json()) for row in ENDPOINTS if row.rule.startswith("/jobs")]
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer nobody's", "token-of-alice", "Bearer token-of-alice x"])
@@ -141,8 +141,8 @@ def test_whatever_goes_wrong_the_answer_is_json(error: Exception, status: int, h
 
 def test_a_queue_that_is_away_is_503_everywhere(api: Api) -> None:
     api.queue.unavailable = "The schedd is away."
-    for method, path in OF_JOBS:
-        answer = api.call(method, path, json=job_json())
+    for method, path, body in OF_JOBS:
+        answer = api.call(method, path, json=body)
         assert (answer.status_code, answer.json) == (503, {"error": "The schedd is away."}), path
 
 
