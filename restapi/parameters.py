@@ -324,7 +324,10 @@ class ListParameters(Parameters):
 class EnterParameters(Parameters):
     """Of a command that is to be run in a job, as the published client asks for it."""
 
-    command: Text = Field(description="The program and its arguments, with commas between them.")
+    command: Text = Field(
+        description="The program and its arguments, with commas between them.",
+        json_schema_extra={"pattern": r"^[^\x00]*$"},
+    )
 
 
 class DeleteParameters(Parameters):
