@@ -1,7 +1,7 @@
 """What the executor costs: a job whose one task is `true`, in a sandbox like HTCondor's, against the bare runtime.
 
 executor.overhead.*: the executor's process as HTCondor starts it, from its start to its end, beside the process of the
-bare command. Both have the image: Docker's engine has it, and Apptainer's is unpacked where either looks for it.
+bare command. Both have the image: Docker's engine has it, and Apptainer's file is where either looks for it.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def overhead_apptainer() -> list[Row]:
     """Apptainer. The executor fetches the image when it runs for the first time, which does not count."""
     with warm_worker() as worker, _sandbox(worker, f"{worker.registry}/tiny:1", "apptainer") as sandbox:
         sandbox.execute()
-        image = sandbox.inside.run("sh", "-c", f"ls -d {sandbox.path}/apptainer/{'?' * 32}").output.strip()
-        return _overhead("apptainer", sandbox, ["apptainer", "exec", image, "true"])
+        file = sandbox.inside.run("sh", "-c", f"ls {sandbox.path}/apptainer/*.sif").output.strip()
+        return _overhead("apptainer", sandbox, ["apptainer", "exec", file, "true"])
 
 
 @dataclass(frozen=True)

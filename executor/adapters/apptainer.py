@@ -1,7 +1,5 @@
 """Containers by Apptainer, as the slot's own user.
 
-Images are unpacked into directories: to pack one into a file and to mount that takes longer than most tasks' start.
-
 Apptainer gives a container its own pid, ipc and mount namespaces (--containall) and no network unless the worker
 says otherwise. In a worker that is a container itself this needs /dev/fuse for everybody and, mounted anywhere, a
 /proc without masks: without it the kernel refuses the pid namespace's own /proc.
@@ -76,17 +74,20 @@ class Apptainer:
         empty, shared = directory / "empty", sandbox.make_directory(directory, "shm")
         for name in _NEEDED_BY_IMAGES:
             (empty / name).mkdir(parents=True)
+        file = self._file("empty")
+        build = ["apptainer", "--silent", "build", str(file), str(empty)]
+        process.run(build, self._env(), _SHORT, Stop(), capture=True)
         container = Container("empty", ("/nothing",), {}, "/", str(workspace.home), str(workspace.tmp), 1, 100)
-        command = run_command(container, empty, str(shared), self._network)
+        command = run_command(container, file, str(shared), self._network)
         done = process.run(command, self._env(), _SHORT, Stop(), capture=True)
         return words.why_not_started("/nothing", "/", done.stderr)[0] == words.NOT_FOUND
 
     def has(self, image: str) -> bool:
-        return self._unpacked(image).is_dir()
+        return self._file(image).is_file()
 
     def fetch(self, image: str, timeout_s: float | None, stop: Stop) -> None:
         self._make_directories()
-        partial = self._unpacked(image).with_suffix(".part")
+        partial = self._file(image).with_suffix(".part")
         through = self._proxies()
         limits = Limits(timeout_s, _GRACE_OF_FETCH_S)
         done = process.run(pull_command(image, partial), {**self._env(), **through}, limits, stop, capture=True)
@@ -96,7 +97,7 @@ class Apptainer:
             raise FetchTimedOut("the registry takes too long")
         if done.exit_code != 0:
             raise FetchFailed(words.why_not_fetched(proxies.hidden(done.stderr, through)))
-        partial.rename(self._unpacked(image))
+        partial.rename(self._file(image))
 
     def run(self, container: Container, limits: Limits, stop: Stop) -> Ended:
         sandbox.check(Path(container.home))
@@ -109,7 +110,7 @@ class Apptainer:
             [container.home, container.tmp, shared, *(source for source, _ in container.mounts)], container.disk_kib
         ) as watch:
             done = process.run(
-                run_command(container, self._unpacked(container.image), shared, self._network),
+                run_command(container, self._file(container.image), shared, self._network),
                 {**self._env(), **container_environment(container.env)},
                 limits,
                 stop,
@@ -140,8 +141,8 @@ class Apptainer:
             sandbox.make_directory(directory, name)
         return directory
 
-    def _unpacked(self, image: str) -> Path:
-        return self._directory / hashlib.sha256(image.encode()).hexdigest()[:32]
+    def _file(self, image: str) -> Path:
+        return self._directory / f"{hashlib.sha256(image.encode()).hexdigest()[:32]}.sif"
 
     def _env(self) -> Dict[str, str]:
         own = proxies.left_out(self._environment)
@@ -156,18 +157,14 @@ class Apptainer:
         }
 
 
-def pull_command(image: str, directory: Path) -> List[str]:
-    """Fetch an image and unpack it into a directory, which is made or replaced.
-
-    --fix-perms: whatever the image says, its files can be removed afterwards.
-    """
+def pull_command(image: str, file: Path) -> List[str]:
+    """Fetch an image into a file."""
     name = image[len("docker://") :] if image.startswith("docker://") else image
-    options = ["--sandbox", "--force", "--fix-perms", "--disable-cache"]
-    return ["apptainer", "build", *options, str(directory), f"docker://{name}"]
+    return ["apptainer", "pull", "--force", "--disable-cache", str(file), f"docker://{name}"]
 
 
-def run_command(container: Container, image: Path, shared: str, network: str) -> List[str]:
-    """Run a container from an unpacked image. shared: a directory for its /dev/shm.
+def run_command(container: Container, file: Path, shared: str, network: str) -> List[str]:
+    """Run a container from that file. shared: a directory for its /dev/shm.
 
     Apptainer's own /dev/shm is memory, as much as half of the machine's, which nobody's limits know of.
     """
@@ -188,7 +185,7 @@ def run_command(container: Container, image: Path, shared: str, network: str) ->
         *(word for source, target in container.mounts for word in ("--bind", f"{source}:{target}")),
         "--pwd",
         container.workdir,
-        str(image),
+        str(file),
         *container.command,
     ]
 

@@ -8,42 +8,39 @@ from builders_executor import a_container
 from prominence.executor.adapters.apptainer import container_environment, pull_command, run_command
 from prominence.executor.ports import RuntimeFailed
 
-IMAGE = Path("/sandbox/apptainer/x")
+SIF = Path("/sandbox/apptainer/x.sif")
 SHARED = "/sandbox/apptainer/shm"
 
 
 def test_a_container_sees_its_two_directories_and_nothing_else_of_the_worker() -> None:
-    command = run_command(a_container(command=("python", "-c", "print('a b')")), IMAGE, SHARED, "none")
+    command = run_command(a_container(command=("python", "-c", "print('a b')")), SIF, SHARED, "none")
     assert command == [
         *("apptainer", "--silent", "exec", "--containall", "--no-privs", "--no-eval", "--net", "--network", "none"),
         *("--home", "/sandbox/home:/home/user", "--bind", "/sandbox/tmp:/tmp"),
         *("--bind", "/sandbox/apptainer/shm:/dev/shm", "--pwd", "/home/user"),
-        *("/sandbox/apptainer/x", "python", "-c", "print('a b')"),
+        *("/sandbox/apptainer/x.sif", "python", "-c", "print('a b')"),
     ]
 
 
 def test_only_a_job_with_gpus_sees_them() -> None:
-    assert "--nv" in run_command(a_container(gpus=True), IMAGE, SHARED, "none")
-    assert "--nv" not in run_command(a_container(), IMAGE, SHARED, "none")
+    assert "--nv" in run_command(a_container(gpus=True), SIF, SHARED, "none")
+    assert "--nv" not in run_command(a_container(), SIF, SHARED, "none")
 
 
 def test_without_a_command_the_images_own_is_run() -> None:
-    command = run_command(a_container(command=()), IMAGE, SHARED, "none")
+    command = run_command(a_container(command=()), SIF, SHARED, "none")
     assert command[2] == "run"
-    assert command[-1] == str(IMAGE)
+    assert command[-1] == str(SIF)
 
 
 def test_the_workers_network_is_shared_only_where_the_worker_says_so() -> None:
-    assert "--net" not in run_command(a_container(), IMAGE, SHARED, "outbound")
+    assert "--net" not in run_command(a_container(), SIF, SHARED, "outbound")
 
 
 @pytest.mark.parametrize("image", ["busybox:1", "docker://busybox:1"])
 def test_images_come_from_registries(image: str) -> None:
-    command = pull_command(image, IMAGE)
-    assert command == [
-        *("apptainer", "build", "--sandbox", "--force", "--fix-perms", "--disable-cache"),
-        *(str(IMAGE), "docker://busybox:1"),
-    ]
+    command = pull_command(image, SIF)
+    assert command == ["apptainer", "pull", "--force", "--disable-cache", str(SIF), "docker://busybox:1"]
 
 
 def test_the_environment_is_passed_by_the_environment() -> None:
