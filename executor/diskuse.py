@@ -7,6 +7,7 @@ waiting for it, and a directory whose size cannot be told counts as too much.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import threading
@@ -14,6 +15,8 @@ import time
 from contextlib import contextmanager, suppress
 from typing import Callable, Iterator, Optional, Sequence, Set, Tuple
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""The errors of a disk that takes no more."""
 LOOK_S = 2.0
 _SHARE = 10
 """A look that takes long is not repeated before ten times as long has passed."""

@@ -7,7 +7,6 @@ parent ends, because this process is made the reaper of its orphans. So all of i
 from __future__ import annotations
 
 import ctypes
-import errno
 import os
 import signal
 import subprocess
@@ -26,7 +25,6 @@ MEMORY_LOOK_S = 1.0
 _PR_SET_CHILD_SUBREAPER = 36
 _STDERR = 2
 _GRACE_OF_PIPES_S = 5.0
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -189,7 +187,7 @@ class _Pump:
                 data = data[os.write(self._target, data) :]
         except OSError as error:
             self._target = None  # nobody reads, or the disk is full; the program must not stop for that
-            self.cut = error.errno in _DISK_FULL
+            self.cut = error.errno in diskuse.FULL
 
     def text(self) -> str:
         self._thread.join(_GRACE_OF_PIPES_S)

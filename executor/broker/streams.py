@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import select
 import stat
@@ -10,6 +9,7 @@ import struct
 from dataclasses import dataclass
 from typing import Callable, Dict, Iterator, Tuple
 
+from prominence.executor import diskuse
 from prominence.executor.broker.engine import Reader
 
 STDOUT, STDERR = 1, 2
@@ -20,7 +20,6 @@ _AT_ONCE = 64 * 1024
 _POLL_MS = 500
 # A pipe that polls as writable takes so much without making us wait.
 _PIPE_TAKES = select.PIPE_BUF
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def forward(reader: Reader, descriptors: Dict[int, int], abandoned: Callable[[],
             if stream in open_ones and not _write(open_ones[stream], data, abandoned):
                 del open_ones[stream]
         except OSError as error:
-            cut = cut or error.errno in _DISK_FULL
+            cut = cut or error.errno in diskuse.FULL
             del open_ones[stream]
     return Forwarded(last_words.decode(errors="replace"), cut)
 
