@@ -34,10 +34,11 @@ class AccessPoint:
         descriptor = self._ask(f"open {name} r 0")
         if descriptor == _NOT_THERE:
             return None
+        self._good(descriptor)
         self._take_line()  # what kind of file it is
         content = b""
         while len(content) < most:
-            length = self._ask(f"read {self._good(descriptor)} {min(most - len(content), _AT_ONCE)}")
+            length = self._ask(f"read {descriptor} {min(most - len(content), _AT_ONCE)}")
             if length == 0:
                 break
             content += self._take(self._good(length))

@@ -38,6 +38,8 @@ class Starter:
         return b"0\n" if secret == "s3cret" else b"-1\n"
 
     def _open(self, name: str, flags: str, mode: str) -> bytes:
+        if name == "forbidden":
+            return b"-2\n"
         if flags == "r" and name not in self.files:
             return b"-3\n"
         if flags != "r":
@@ -84,6 +86,11 @@ def test_what_is_written_can_be_read_and_is_there_as_a_whole_only(starter: Start
 
 def test_what_is_not_there_is_nothing(starter: Starter, tmp_path: Path) -> None:
     assert AccessPoint(tmp_path).read("order-1.json", 10) is None
+
+
+def test_what_htcondor_forbids_is_refused_at_once(starter: Starter, tmp_path: Path) -> None:
+    with pytest.raises(AccessPointLost, match="refuses: -2"):
+        AccessPoint(tmp_path).read("forbidden", 10)
 
 
 def test_where_htcondor_has_made_no_way_there_is_none(tmp_path: Path) -> None:
