@@ -5,6 +5,11 @@ BIN := .venv/bin
 # The demo's pool; another name where somebody else on the same Docker engine has taken this one: make demo POOL=mine
 export POOL ?= demo
 
+# Tests on real parts wait more than they compute: two files at a time, each with a pool of its own.
+BESIDE := --numprocesses 2 --dist loadfile
+# Those that break things wait still more.
+SLOW_BESIDE := --numprocesses 3 --dist loadfile
+
 .PHONY: help
 help: ## this list
 	@grep --extended-regexp '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand --tabs=12
@@ -24,7 +29,7 @@ down: ## remove every container and network that the demo made (state and images
 test: ## unit tests, then contract, integration, journey and old-client tests on real HTCondor, Docker and etcd
 	@scripts/prepare test
 	@$(BIN)/pytest tests/unit --numprocesses auto --quiet
-	@$(BIN)/pytest tests/contract tests/integration tests/journey tests/old_client -m "not slow"
+	@$(BIN)/pytest tests/contract tests/integration tests/journey tests/old_client -m "not slow" $(BESIDE)
 
 .PHONY: unit
 unit: ## the unit tests alone: seconds, no container
@@ -35,12 +40,12 @@ unit: ## the unit tests alone: seconds, no container
 test-slow: ## what takes long: many more random examples, each part of a pool killed with work in it, a second pool
 	@scripts/prepare test
 	@$(BIN)/pytest tests/unit --numprocesses auto --quiet --hypothesis-profile thorough
-	@$(BIN)/pytest tests -m slow
+	@$(BIN)/pytest tests -m slow $(SLOW_BESIDE)
 
 .PHONY: test-faults
 test-faults: ## of the slow tests those that break a part of a pool: killed, paused, doubled, its disk full
 	@scripts/prepare test
-	@$(BIN)/pytest tests -m faults
+	@$(BIN)/pytest tests -m faults $(BESIDE)
 
 .PHONY: bench
 bench: ## figures beside baselines of the same run, on a quiet machine; ONLY=name for some; writes benchmarks/results.json
@@ -53,6 +58,7 @@ check: ## format, lint, strict types, import contracts
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy $(foreach c,core restapi scaler imc executor cli images,-p prominence.$(c))
+	@$(BIN)/mypy --config-file tests/mypy.ini tests
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 
 .PHONY: format

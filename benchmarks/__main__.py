@@ -9,16 +9,36 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import demo, executor, journey, lists, submit
+from benchmarks import (
+    accounting,
+    demo,
+    executor,
+    imc,
+    journey,
+    lists,
+    scaler,
+    scaler_matching,
+    simulator,
+    staging,
+    submit,
+    workflows,
+)
 from benchmarks.harness import Row, chosen
 from benchmarks.results import keep, table
 
 MEASUREMENTS = {
+    **accounting.MEASUREMENTS,
     **journey.MEASUREMENTS,
     **executor.MEASUREMENTS,
+    **staging.MEASUREMENTS,
     **demo.MEASUREMENTS,
     **submit.MEASUREMENTS,
     **lists.MEASUREMENTS,
+    **workflows.MEASUREMENTS,
+    **imc.MEASUREMENTS,
+    **scaler.MEASUREMENTS,
+    **scaler_matching.MEASUREMENTS,
+    **simulator.MEASUREMENTS,
 }
 
 

@@ -53,15 +53,15 @@ class Row:
     most: float
 
 
-def in_pairs(name: str, pairs: Sequence[tuple[float, float]], goal: Goal | None = None) -> Row:
-    """A row from pairs of seconds: the baseline's, ours."""
+def in_pairs(name: str, pairs: Sequence[tuple[float, float]], goal: Goal | None = None, unit: str = "s") -> Row:
+    """A row from pairs of seconds, or of what the unit says: the baseline's, ours."""
     baseline = statistics.median(pair[0] for pair in pairs)
     ratios = [ours / base for base, ours in pairs]
     ratio = statistics.median(ratios)
     limit = None if goal is None else goal.limit(baseline)
     return Row(
         name=name,
-        unit="s",
+        unit=unit,
         baseline=round(baseline, 3),
         ours=round(statistics.median(pair[1] for pair in pairs), 3),
         ratio=round(ratio, 3),
@@ -88,6 +88,23 @@ def figure(name: str, samples: Sequence[float], goal: Goal | None = None) -> Row
         runs=len(samples),
         least=round(min(samples), 3),
         most=round(max(samples), 3),
+    )
+
+
+def grown(name: str, before_kib: int, after_kib: int, most_mib: float, runs: int) -> Row:
+    """A row of how much memory a process has taken in so many runs. least, most: what it had before and after."""
+    before, after = before_kib / 1024, after_kib / 1024
+    return Row(
+        name=name,
+        unit="MiB",
+        baseline=None,
+        ours=round(after - before, 1),
+        ratio=None,
+        goal=most_mib,
+        met=after - before <= most_mib,
+        runs=runs,
+        least=round(before, 1),
+        most=round(after, 1),
     )
 
 

@@ -23,6 +23,13 @@ for line in sys.stdin:
     print(json.dumps([began, time.monotonic(), done.returncode, done.stdout.decode()]), flush=True)
 """
 
+MEMORY = """
+def memory_kib():
+    told = subprocess.run(["ps", "-eo", "rss=,args="], capture_output=True, text=True, check=True).stdout
+    return max(int(line.split()[0]) for line in told.splitlines() if "gunicorn" in line and "-c" not in line.split())
+"""
+"""For a program on the access point: the API's largest process."""
+
 
 @dataclass(frozen=True)
 class Done:

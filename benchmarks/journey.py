@@ -182,8 +182,9 @@ def _way(one: RealPool, task: dict[str, str]) -> tuple[float, ...]:
     first = time.time()
     one.finish(job)
     started = document.loads(report.ExecutionReport, (folder / report.FILE_NAME).read_text()).started_at
-    launched = seen.get(WorkerPhase.LAUNCHED, seen[WorkerPhase.REGISTERED])
-    moments = (min(seen.values()), launched, seen[WorkerPhase.REGISTERED], started, first)
+    # A job matched at once may be over before imc, which looks now and then, has noted that the worker joined.
+    registered = seen.get(WorkerPhase.REGISTERED, first)
+    moments = (min(seen.values()), seen.get(WorkerPhase.LAUNCHED, registered), registered, started, first)
     return tuple(moment - began for moment in moments)
 
 

@@ -19,13 +19,16 @@ from docker.models.containers import Container
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from real_executor import Registry
-from real_parts import RealPool, ensure_tiny_image, new_pool, until
+from real_parts import RealPool, ensure_tiny_image, gateway, new_pool, until
 
-__all__ = ["RealPool", "WarmWorker", "pool", "tiny_image", "until", "warm_worker"]
+__all__ = ["ACCOUNT", "RealPool", "WarmWorker", "pool", "put", "tiny_image", "until", "warm_worker"]
 
 DOCKER = "/usr/local/bin/docker"
 SOCKET = "/run/prominence/private/docker.sock"
 """On a worker: Docker's command, which we put there, and the engine's socket."""
+
+ACCOUNT = "slot8"
+"""Of a slot that no job has: HTCondor ends the processes of a job's account with the job."""
 
 
 def tiny_image() -> str:
@@ -69,8 +72,7 @@ def warm_worker() -> Iterator[WarmWorker]:
         first = one.submit({"image": tiny_image(), "cmd": "true", "runtime": "docker"})
         assert one.finish(first)["status"] == "completed", one.describe(first)
         (worker,) = one.containers("worker")
-        network = one.engine.networks.get("bridge")
-        registry = Registry(network.attrs["IPAM"]["Config"][0]["Gateway"])
+        registry = Registry(gateway(one.engine))
         try:
             _trust(worker, registry.host)
             _open_the_engine(worker)
@@ -88,13 +90,13 @@ def _free_port() -> int:
 
 def _trust(worker: Container, registry: str) -> None:
     text = f'[[registry]]\nlocation = "{registry}"\ninsecure = true\n'
-    _put(worker, "etc/containers/registries.conf", text.encode(), 0o644)
+    put(worker, "etc/containers/registries.conf", text.encode(), 0o644)
 
 
 def _open_the_engine(worker: Container) -> None:
     command = shutil.which("docker")
     assert command, "the docker command is needed"
-    _put(worker, DOCKER.lstrip("/"), Path(command).read_bytes(), 0o755)
+    put(worker, DOCKER.lstrip("/"), Path(command).read_bytes(), 0o755)
     group = os.stat("/var/run/docker.sock").st_gid
     users = ",".join(f"slot{number}" for number in range(1, 9))
     script = f"chmod 0711 {os.path.dirname(SOCKET)} && echo bench-docker:x:{group}:{users} >> /etc/group"
@@ -102,7 +104,8 @@ def _open_the_engine(worker: Container) -> None:
     assert done.exit_code == 0, done.output
 
 
-def _put(container: Container, path: str, content: bytes, mode: int) -> None:
+def put(container: Container, path: str, content: bytes, mode: int) -> None:
+    """Put a file there. path: without a slash before it."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         entry = tarfile.TarInfo(path)

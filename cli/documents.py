@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from prominence.cli.errors import ClientError
+from prominence.core.plan import HIDDEN
 
 LARGEST_INPUT = 32 * 1024 * 1024
 """Bytes. The API takes less, and says how much: this only keeps what is hopeless from being read."""
@@ -58,6 +59,23 @@ def input_file(path: Path) -> dict[str, Any]:
         raise ClientError(f"{path} is too large to be sent with a job: upload it, and name it with --artifact.")
     document = {"filename": path.name, "content": base64.b64encode(path.read_bytes()).decode("ascii")}
     return {**document, "executable": True} if os.access(path, os.X_OK) else document
+
+
+def storage(data: bytes, name: str) -> Any:
+    """The section that says what storage a job sees, from a file of its own, which may hold its name as well."""
+    text = data.strip()
+    document = read(b"{%b}" % text.rstrip(b",") if text.startswith(b'"') else text, name)
+    return document["storage"] if set(document) == {"storage"} else document
+
+
+def without_secret(section: Any) -> Any:
+    """The same to be shown."""
+    if not isinstance(section, Mapping):
+        return section
+    return {key: HIDDEN if key in _SECRETS else without_secret(value) for key, value in section.items()}
+
+
+_SECRETS = ("password", "app-password", "secretKey", "token")
 
 
 def artifact(text: str) -> dict[str, Any]:

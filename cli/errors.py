@@ -13,6 +13,7 @@ ProminenceError
 from __future__ import annotations
 
 from prominence.cli import exit_codes
+from prominence.cli.view import JobId
 from prominence.core.errors import ProminenceError
 
 
@@ -45,14 +46,14 @@ class TokenRefused(ApiError):
 class NoSuchJob(ClientError):
     """There is no such job, or none that the caller may see."""
 
-    def __init__(self, job_id: int) -> None:
+    def __init__(self, job_id: JobId) -> None:
         super().__init__(f"There is no job {job_id}.")
 
 
 class JobFailed(ClientError):
     """A job has failed, or was deleted or killed; `reason_code` is a word of docs/reasons.md."""
 
-    def __init__(self, job_id: int, status: str, reason: str, reason_code: str) -> None:
+    def __init__(self, job_id: JobId, status: str, reason: str, reason_code: str) -> None:
         super().__init__(f"Job {job_id} is {status}: {reason}" if reason else f"Job {job_id} is {status}.")
         self.job_id, self.status, self.reason, self.reason_code = job_id, status, reason, reason_code
 

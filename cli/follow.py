@@ -25,10 +25,12 @@ PATIENCE_S = 300
 class Api(Protocol):
     """What following needs of the client."""
 
-    def watch_job(self, job_id: int, known: str = "", wait_s: int = 0, read: Mapping[Stream, int] = NOTHING) -> News:
+    def watch_job(
+        self, job_id: view.JobId, known: str = "", wait_s: int = 0, read: Mapping[Stream, int] = NOTHING
+    ) -> News:
         """The job, at once if its version is not `known`, else when there is news, or after `wait_s`."""
 
-    def output(self, job_id: int, stream: Stream, sink: Sink, offset: int = 0) -> int | None:
+    def output(self, job_id: view.JobId, stream: Stream, sink: Sink, offset: int = 0) -> int | None:
         """Give what the stream holds from byte `offset` on to `sink`; where to go on, if known."""
 
 
@@ -50,7 +52,7 @@ class Clock:
     sleep: Callable[[float], object]
 
 
-def follow(api: Api, job_id: int, sinks: Mapping[Stream, Sink], listener: Listener, clock: Clock) -> view.Job:
+def follow(api: Api, job_id: view.JobId, sinks: Mapping[Stream, Sink], listener: Listener, clock: Clock) -> view.Job:
     """Stay with the job until it has ended; the ended job. Raises Unreachable after PATIENCE_S without an answer."""
     turns = _Turns(api, job_id, [_Tail(api, job_id, stream, sink) for stream, sink in sinks.items()], listener)
     pause, heard_at = SHORTEST_PAUSE_S, clock.now()
@@ -73,7 +75,7 @@ def follow(api: Api, job_id: int, sinks: Mapping[Stream, Sink], listener: Listen
 class _Tail:
     """One stream of the job and how far we have passed it on."""
 
-    def __init__(self, api: Api, job_id: int, stream: Stream, sink: Sink) -> None:
+    def __init__(self, api: Api, job_id: view.JobId, stream: Stream, sink: Sink) -> None:
         self._api, self._job_id, self._stream, self._sink = api, job_id, stream, sink
         self._offset = 0
 
@@ -114,7 +116,7 @@ class _Tail:
 class _Turns:
     """The turns of the loop, with what one has to know of the turn before."""
 
-    def __init__(self, api: Api, job_id: int, tails: list[_Tail], listener: Listener) -> None:
+    def __init__(self, api: Api, job_id: view.JobId, tails: list[_Tail], listener: Listener) -> None:
         self._api, self._job_id, self._tails, self._listener = api, job_id, tails, listener
         self.job: view.Job = {}
         self._version = ""

@@ -25,7 +25,9 @@ _CLOCK = Clock(now=time.monotonic, sleep=time.sleep)
 class Job:
     """A job. What it tells of itself is as it was when it was last looked at: `refresh` and `wait` look again."""
 
-    def __init__(self, client: Client, job_id: int, document: view.Job | None = None, clock: Clock = _CLOCK) -> None:
+    def __init__(
+        self, client: Client, job_id: view.JobId, document: view.Job | None = None, clock: Clock = _CLOCK
+    ) -> None:
         self.id = job_id
         self._client, self._document, self._clock = client, document, clock
 
@@ -94,6 +96,10 @@ class Job:
         self._document = self._client.job(self.id)
         return self
 
+    def explain(self) -> dict[str, Any]:
+        """Why it is where it is: what it waits for, and when it may start."""
+        return self._client.explain(self.id)
+
     def wait(self, timeout_s: float | None = None) -> Self:
         """Wait until it has ended, well or not. Raises TimeoutError; Unreachable when the API is away for minutes."""
         return self.follow({}, timeout_s)
@@ -145,12 +151,17 @@ class Job:
         self._client.release_job(self.id)
 
     def edit(self, change: Mapping[str, Any]) -> None:
-        """While it waits: change the parts that `change` has of labels, resources.walltime and policies."""
+        """While it waits: change the parts that `change` has; while it runs, resources.walltime."""
         self._client.edit_job(self.id, change)
 
     def run(self, *command: str) -> Printed:
         """While it runs: run a command in the container of its task, and wait for its end."""
         return self._client.run_in_job(self.id, command)
+
+    def snapshot(self, path: str, file: Path) -> None:
+        """While it runs: fetch a copy of a file or a directory of its home, as a .tgz."""
+        url = self._client.take_snapshot(self.id, path)
+        transfers.download(self._client.web(url), url, file, lambda _: None)
 
     def clone(self) -> Job:
         """Submit the same job once more; the new one."""
@@ -177,7 +188,9 @@ class _Patient:
     clock: Clock
     until: float | None
 
-    def watch_job(self, job_id: int, known: str = "", wait_s: int = 0, read: Mapping[Stream, int] = NOTHING) -> News:
+    def watch_job(
+        self, job_id: view.JobId, known: str = "", wait_s: int = 0, read: Mapping[Stream, int] = NOTHING
+    ) -> News:
         if self.until is None:
             return self.client.watch_job(job_id, known, wait_s, read)
         left = max(0.0, self.until - self.clock.now())
@@ -186,7 +199,7 @@ class _Patient:
             raise TimeoutError(f"Job {job_id} has not ended in time.")
         return news
 
-    def output(self, job_id: int, stream: Stream, sink: Sink, offset: int = 0) -> int | None:
+    def output(self, job_id: view.JobId, stream: Stream, sink: Sink, offset: int = 0) -> int | None:
         return self.client.output(job_id, stream, sink, offset)
 
 

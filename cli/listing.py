@@ -13,6 +13,8 @@ class Wanted:
     status: one or several with commas between them. constraints: labels that a job must have, all of them. Moments are
     dates, ISO 8601, or seconds since 1970. sort: "id", "createTime", "name", or "endTime" of completed jobs; "-" before
     it turns it round. limit: how many at once; see `Client.iterate` for all of them, page by page.
+
+    array: the members of this one; of them only status, completed, everything, num and what goes with pages are asked.
     """
 
     completed: bool = False
@@ -34,13 +36,14 @@ class Wanted:
     sort: str | None = None
     limit: int | None = None
     cursor: str | None = None
+    array: int | None = None
 
     def parameters(self) -> list[tuple[str, str]]:
         """Behind the ? of the address."""
         said = [("constraint", f"{key}={value}") for key, value in self.constraints]
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.name == "constraints" or value in (None, False):
+            if field.name in ("constraints", "array") or value in (None, False):
                 continue
             said.append((_PARAMETERS.get(field.name, _camel(field.name)), "true" if value is True else str(value)))
         return said

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import io
 import os
 import sys
@@ -12,10 +11,28 @@ from typing import Any, NoReturn
 import click
 
 from prominence.cli import exit_codes, surroundings
-from prominence.cli.commands import acts, completion, data, jobs, kv, login, resources, submit, tokens
+from prominence.cli.commands import (
+    acts,
+    array,
+    budget,
+    completion,
+    data,
+    doctor,
+    jobs,
+    kv,
+    login,
+    resources,
+    status,
+    submit,
+    tokens,
+    usage,
+    why,
+    workflow,
+)
 from prominence.cli.errors import ClientError
 from prominence.cli.lazy import Lazy, LazyGroup
-from prominence.cli.render import clean
+from prominence.cli.render.text import clean
+from prominence.core import version
 from prominence.core.errors import ProminenceError
 
 _EPILOG = f"""\b
@@ -89,11 +106,7 @@ def command_line(ctx: click.Context) -> None:
 
 def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     if asked and not ctx.resilient_parsing:
-        try:
-            version = importlib.metadata.version("prominence-htc")
-        except importlib.metadata.PackageNotFoundError:  # run from a checkout
-            version = "unknown"
-        click.echo(f"prominence {version}")
+        click.echo(f"prominence {version.installed()}")
         ctx.exit()
 
 
@@ -103,9 +116,16 @@ command_line.params.append(
     )
 )
 for _command in (
-    *(submit.create, submit.run, jobs.list_jobs, jobs.describe, jobs.stdout, jobs.stderr),
+    *(submit.create, submit.run, jobs.list_jobs, jobs.describe, why.why, jobs.stdout, jobs.stderr),
     *(acts.hold, acts.release, acts.edit, acts.execute, acts.clone, acts.remove, acts.delete),
-    *(data.upload, data.download, data.ls, data.rm, data.quota, resources.resources),
+    array.array,
+    # What is asked of workflows alone needs no word for them.
+    *(workflow.workflow, workflow.show_graph, workflow.failures, workflow.rerun),
+    *(data.upload, data.download, data.snapshot, data.ls, data.rm, data.quota),
+    *(resources.resources, status.status, doctor.doctor),
+    usage.usage,
+    usage.report,
+    budget.budget,
     *(kv.kv, login.login, login.register, login.logout, tokens.whoami, tokens.token, completion.completion),
 ):
     command_line.add_command(_command)

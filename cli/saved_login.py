@@ -8,7 +8,6 @@ whole or not at all. A token that has nearly ended is traded for a new one when 
 from __future__ import annotations
 
 import base64
-import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +18,7 @@ from typing import Any
 
 from prominence.cli.errors import NotConfigured, Unreachable
 from prominence.cli.identity_provider import Client, IdentityProvider, LoginRefused
+from prominence.cli.turns import one_at_a_time
 
 API, PROVIDER, ENDS = "prominence_url", "prominence_oidc_url", "prominence_expires_at"
 """Our words in the files."""
@@ -83,12 +83,8 @@ class Files:
     def alone(self) -> Iterator[None]:
         """One process at a time: a refresh token may be good only once."""
         self.token.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self.token.with_name(".lock"), os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with one_at_a_time(self.token.with_name(".lock")):
             yield
-        finally:
-            os.close(descriptor)
 
 
 @dataclass(frozen=True)

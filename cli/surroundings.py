@@ -16,7 +16,7 @@ from prominence.cli.client import Client
 from prominence.cli.follow import Clock
 from prominence.cli.identity_provider import Client as OidcClient
 from prominence.cli.identity_provider import IdentityProvider
-from prominence.cli.render import clean
+from prominence.cli.render.text import clean
 from prominence.cli.saved_login import Files, SavedLogin
 from prominence.cli.transport import web
 

@@ -40,3 +40,11 @@ class Tokens:
     def revoke(self, token_id: str) -> None:
         """Make a token good for nothing."""
         self._api.send("DELETE", f"/tokens/{quote(token_id, safe='')}")
+
+    def for_workers(self) -> dict[str, Any]:
+        """Make a token for workers of our own: `token`, `owner`, which their names end with, and `expires`."""
+        return self._api.document("POST", "/token", b"")
+
+    def revoke_of_workers(self) -> None:
+        """Make all of these good for nothing."""
+        self._api.send("DELETE", "/token")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import json
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -67,6 +69,23 @@ class Transport:
         if not isinstance(answer, dict):
             raise self.strange()
         return answer
+
+    def create(self, path: str, document: Mapping[str, Any], idempotency_key: str | None) -> int:
+        """Have something made of a document; its id. One is made, however often the request must be repeated."""
+        try:
+            body = json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ClientError(f"The job cannot be written as JSON: {error}.") from error
+        return self.id(
+            self.call("POST", path, body=body, headers={IDEMPOTENCY_KEY: idempotency_key or str(uuid.uuid4())})
+        )
+
+    def id(self, answer: Any) -> int:
+        """What an answer calls a thing that was made."""
+        match answer:
+            case {"id": int(number)}:
+                return number
+        raise self.strange()
 
     def send(
         self,
@@ -160,16 +179,23 @@ class ShortPatience(Retry):
         return super().increment(method, url, response, error, _pool, _stacktrace)
 
 
-def patience(*more_methods: str, connect: int = 2) -> ShortPatience:
+def patience(*more_methods: str, connect: int = 2, status: int = 5) -> ShortPatience:
     """Five tries in about 15 s, as a restarting API needs; less where nobody listens, to say so soon."""
     return ShortPatience(
-        total=5,
+        total=None,
         connect=connect,
+        read=5,
+        other=5,
+        status=status,
         backoff_factor=0.5,
         allowed_methods=frozenset({"GET", *more_methods}),
         status_forcelist=_NOT_NOW,
         raise_on_status=False,
     )
+
+
+KNOWN_AGAIN = patience("POST", connect=5, status=8)
+"""An API that was killed with such a request in hand takes it up again after a minute, and says when."""
 
 
 class _Patient(BaseAdapter):
@@ -178,7 +204,7 @@ class _Patient(BaseAdapter):
     def __init__(self) -> None:
         super().__init__()
         self._reads = HTTPAdapter(max_retries=patience())
-        self._known_again = HTTPAdapter(max_retries=patience("POST", connect=5))
+        self._known_again = HTTPAdapter(max_retries=KNOWN_AGAIN)
 
     def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
         adapter = self._known_again if IDEMPOTENCY_KEY in request.headers else self._reads

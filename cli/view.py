@@ -11,6 +11,9 @@ from typing import Any
 
 Job = Mapping[str, Any]
 
+JobId = int | str
+"""A number; of a member of an array a text such as 17.3."""
+
 WAITING = frozenset({"idle", "pending", "deploying", "waiting"})
 ENDED = frozenset({"completed", "failed", "deleted", "killed"})
 
@@ -54,7 +57,12 @@ def reported_tasks(job: Job) -> list[Mapping[str, Any]]:
 
 def moment(job: Job, event: str) -> float | None:
     """When `event` (createTime, startTime, endTime) was, as a Unix epoch."""
-    value = mapping(job, "events").get(event)
+    return number(mapping(job, "events"), event)
+
+
+def number(document: Mapping[str, Any], key: str) -> float | None:
+    """The number under `key`; None when there is none."""
+    value = document.get(key)
     return None if isinstance(value, bool) or not isinstance(value, int | float) else value
 
 

@@ -5,16 +5,19 @@ Quoting is done by HTCondor's own library. This is the one place where our words
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping
 from urllib.parse import unquote
 
 import classad2
 
+from prominence.core import report
 from prominence.core.errors import Rejected
 
 # HTCondor's, of jobs
 CLUSTER_ID = "ClusterId"
+PROC_ID = "ProcId"  # of a member of an array: its place in it
 JOB_STATUS = "JobStatus"
 JOB_UNIVERSE = "JobUniverse"
 JOB_COUNT = "JobCount"  # of a row of a grouped query
@@ -36,18 +39,36 @@ HOLD_REASON_CODE = "HoldReasonCode"
 HOLD_REASON_SUBCODE = "HoldReasonSubCode"
 REMOVE_REASON = "RemoveReason"
 PERIODIC_REMOVE_REASON = "PeriodicRemoveReason"  # what the reason is to be when the job's own policy removes it
+REMOVES_OTHERS = "OtherJobRemoveRequirements"  # which jobs go when this one is removed
 STARTS = "NumJobStarts"
 COMPLETIONS = "NumJobCompletions"  # how often it has ended by itself, this time included
 REMOTE_HOST = "RemoteHost"
 LAST_REMOTE_HOST = "LastRemoteHost"
 SANDBOX = "Iwd"
+MAY_OPEN = "LimitDirectoryAccess"  # paths on the access point; heeded where the configuration has none
 PRIORITY = "JobPrio"  # among the jobs of one user; larger first
 LAST_STATUS = "LastJobStatus"
 LAST_HOLD_REASON = "LastHoldReason"
 LAST_HOLD_REASON_CODE = "LastHoldReasonCode"
 LAST_HOLD_REASON_SUBCODE = "LastHoldReasonSubCode"
 DAGMAN_ID = "DAGManJobId"  # of the workflow that the job is part of
+DAG_DONE = "DAG_NodesDone"  # of a workflow: how many of its jobs are done ...
+DAG_FAILED = "DAG_NodesFailed"
+DAG_QUEUED = "DAG_NodesQueued"  # ... and how many are in the queue
+DAG_FUTILE = "DAG_NodesFutile"  # those that wait for what has failed
+DAG_TOTAL = "DAG_NodesTotal"  # with what runs at the end
 EXIT_SIGNAL = "ExitSignal"
+MEMORY_USAGE = "MemoryUsage"  # MiB, as HTCondor has seen it
+REMOTE_WALL_CLOCK = "RemoteWallClockTime"  # seconds that all attempts have run together ...
+SLOT_TIME = "CumulativeSlotTime"  # ... and the same times the cores that each was given
+USER_CPU = "CumulativeRemoteUserCpu"  # seconds, of all attempts ...
+SYSTEM_CPU = "CumulativeRemoteSysCpu"  # ... and what the kernel did for them
+RUNS = "NumShadowStarts"  # attempts, by which HTCondor numbers them
+RUN_USER_CPU = "RemoteUserCpu"  # of one attempt ...
+RUN_SYSTEM_CPU = "RemoteSysCpu"
+RUN_STARTED_AT = "ShadowBday"
+RUN_ENDED_AT = "EpochWriteDate"  # in HTCondor's records of attempts alone
+ENDING = "ToE"  # how an attempt has ended that was not interrupted
 CPUS_PROVISIONED = "CpusProvisioned"
 MEMORY_PROVISIONED = "MemoryProvisioned"  # MiB
 DISK_PROVISIONED = "DiskProvisioned"  # KiB
@@ -66,6 +87,9 @@ MEMORY = "Memory"  # MiB
 DISK = "Disk"  # KiB
 GPUS = "GPUs"
 DRAINING = "Draining"
+REQUIREMENTS = "Requirements"
+REQUIRE_GPUS = "RequireGPUs"  # of jobs: what holds of each GPU
+GPUS_MEMORY, GPUS_CAPABILITY = "GPUsMinMemory", "GPUsMinCapability"  # of jobs: MiB and CUDA's, of each GPU
 START = "Start"  # which jobs the machine takes
 DYNAMIC_SLOTS = "NumDynamicSlots"
 LAST_HEARD_FROM = "LastHeardFrom"
@@ -73,16 +97,35 @@ STATS_LIFETIME = "StatsLifetime"  # seconds that a daemon has been alive ...
 STATS_UPDATED_AT = "StatsLastUpdateTime"  # ... until this moment
 COLLECTOR_START_TIME = "COLLECTOR_StartTime"  # in the ad of the master that runs it
 AUTHENTICATED_IDENTITY = "AuthenticatedIdentity"
+RUNTIMES = "ProminenceRuntimes"  # ours: those that work there, with blanks between
+BETWEEN_NODES = "ProminenceBetweenNodes"  # ours: whether containers there reach those of a job's other nodes
+STORAGE = "ProminenceStorage"  # ours: the kinds that can be mounted there, with blanks between
 
 # Ours, of jobs
 JOB_UID = "ProminenceJobUniqueIdentifier"
 JOB_TYPE = "ProminenceType"
+REQUEST_ID = "ProminenceRequestId"  # of the request that has submitted it
 JOB_NAME = "ProminenceName"
+ARRAY_INDEX = "ProminenceArrayIndex"  # of members of arrays alone: their place, counted from 0 ...
+ARRAY_COUNT = "ProminenceArrayCount"  # ... and how many of them there are
+PARAMETERS = "ProminenceParameters"  # of jobs of workflows alone: what their parameters are, see `translate.dag`
+WORKFLOW_END = "ProminenceWorkflowEnd"  # of a job that runs at the end of one: DAGMan's status, and how many failed
+NODES = "ProminenceNodes"  # of workflows: how many jobs they have
+EXPECTED = "ProminenceExpected"  # of workflows: what all their jobs may use, in service units times milliseconds
+NODE = "ProminenceNode"  # of jobs of several nodes alone: which, counted from 0 ...
+NODE_COUNT = "ProminenceNodeCount"  # ... and how many they are
+UNMET = report.UNMET
 IDENTITY = "ProminenceIdentity"
 GROUP = "ProminenceGroup"
+REQUIRES = "ProminenceRequires"  # digest of what it requires of a machine besides room and place
 WALLTIME = "ProminenceWalltime"  # seconds that the tasks may run
 LABEL_PREFIX = "ProminenceUserMetadata_"
 SUMMARY = "ProminenceSummary"  # what a list shows of the job's description
+SITES = "ProminenceSites"  # where the job must run ...
+REGIONS = "ProminenceRegions"
+PLACEMENT = (SITES, REGIONS, "ProminencePreferredSites", "ProminencePreferredRegions")  # ... and had rather run
+
+LIVE = (report.LIVE_AT, report.LIVE_CPU_MS, report.LIVE_CPUS, report.LIVE_MEMORY, report.LIVE_DISK)  # while it runs
 
 # Ours, of machines
 WORKER = "ProminenceWorker"
@@ -96,6 +139,10 @@ LAST_CLOUD = f"MachineAttr{CLOUD}0"
 
 WORKER_DOMAIN = "workers"
 """Workers of the pool authenticate as NAME@workers; nobody else has an identity in that domain."""
+
+OWNER_PATTERN = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+OWNER_DOMAIN = "users"
+"""Workers that a user has started, for that user's jobs alone, authenticate as OWNER@users; see `owner`."""
 
 
 def quote(text: str) -> str:
@@ -169,9 +216,29 @@ def may_hold(expression: str, job: Mapping[str, str]) -> bool:
     return type(value) not in (bool, int, float) or bool(value)
 
 
+def digest(texts: Iterable[str]) -> str:
+    """By which jobs that require something else are told apart."""
+    return hashlib.sha256("\n".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def owner(user: str) -> str:
+    """The user as the owner of workers: lower-case letters, digits and hyphens, which can end the name of a machine.
+
+    Different users have different ones, of whichever names: HTCondor does not tell upper from lower case everywhere.
+    """
+    readable = _NOT_OF_A_HOST.sub("-", user.lower())[:_LONGEST_READABLE].strip("-")
+    digest = hashlib.sha256(user.encode("utf-8", "surrogatepass")).hexdigest()[:_OWNER_DIGITS]
+    return f"{readable}-{digest}" if readable else digest
+
+
 def accounting_name(text: str) -> str:
     """`text` as the name of a user or group in HTCondor's accounting, where dots divide groups and @ ends a name."""
     return _NOT_OF_A_NAME.sub(_escaped, text)
+
+
+def jobs_of_groups(groups: Iterable[str]) -> str:
+    """A machine's expression that holds for jobs of these groups. Without a job in sight it is undefined, not false."""
+    return any_of(f"TARGET.{ACCOUNTING_GROUP} == {quote(accounting_name(group))}" for group in groups)
 
 
 def label(key: str) -> str:
@@ -182,6 +249,9 @@ def label(key: str) -> str:
 
 
 _LONGEST = 4000
+_LONGEST_READABLE = 24
+_OWNER_DIGITS = 32
+_NOT_OF_A_HOST = re.compile(r"[^a-z0-9]+")
 _UNREADABLE = (getattr(classad2, "ClassAdException", SyntaxError), SyntaxError, ValueError, RuntimeError)
 _NOT_PORTABLE = re.compile(r'[^ -~]|["\\$%]')
 _NOT_OF_A_NAME = re.compile(r"[^A-Za-z0-9_-]")

@@ -9,9 +9,18 @@ import re
 from typing import Annotated, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    field_validator,
+)
 
-from prominence.core.validation import Strict
+from prominence.core.validation import Spelling, Strict, of_kind
 
 MOST_FILES = 1000
 """Of each kind, in one job."""
@@ -24,6 +33,10 @@ _CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 _CONTROL = re.compile(f"[{_CONTROLS}]")
 _NO_DOTS = r"(?!\.{1,2}(?:/|$))"
 _PATH = rf"{_NO_DOTS}[^/{_CONTROLS}]+(?:/{_NO_DOTS}[^/{_CONTROLS}]+)*"
+PATH_BEFORE = rf"(?:{_NO_DOTS}[^/{_CONTROLS}]+/)*{_NO_DOTS}[^/{_CONTROLS}]*"
+"""A relative path without "." and ".." up to its suffix, in a regular expression."""
+ADDRESS_BEFORE = rf"https?://[^/?#@\s{_CONTROLS}]+/(?:[^?#\s{_CONTROLS}]*/)?[^/?#\s{_CONTROLS}]*"
+"""The same of an address in the web."""
 _WEB = ("http://", "https://")
 _BASE64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 _ADDRESS = rf"^(?:https?://[^/?#\s{_CONTROLS}]+/(?:[^?#\s{_CONTROLS}]*/)?[^/?#\s{_CONTROLS}]+|{_PATH})$"
@@ -49,6 +62,16 @@ def _in_the_home(path: str) -> str:
     return path
 
 
+def _in_the_home_or_mounted(path: str) -> str:
+    try:
+        _in_the_home(path.removeprefix("/"))
+    except ValueError as error:
+        raise ValueError(
+            'must be a path in the job\'s home, or in what is mounted, without "." or "..", // and control characters'
+        ) from error
+    return path
+
+
 def _not_too_many(value: Any) -> Any:
     """Looked at before what is in it."""
     if isinstance(value, list | tuple) and len(value) > MOST_FILES:
@@ -65,28 +88,47 @@ def _a_mount_point(text: str) -> str:
     if not colon:
         raise ValueError("must be a directory and a path with a colon between them, such as data:/data")
     _a_file_name(directory)
+    _a_path_to_mount_at(path, "its path ")
+    return text
+
+
+def _a_path_to_mount_at(path: str, which: str = "") -> str:
     parts = path.split("/")[1:]
     if not path.startswith("/") or _CONTROL.search(path) or _SPECIAL & set(path) or {"", ".", ".."} & set(parts):
-        raise ValueError('its path must be absolute, without "." or "..", // and any of : , \\ "')
+        raise ValueError(f'{which}must be absolute, without "." or "..", // and any of : , \\ "')
     if len(path) > LONGEST_PATH or parts[0] in _KERNELS or path in _TAKEN:
         raise ValueError(f"nothing can be mounted at {path[:100]}")
-    return text
+    return path
 
 
 _SPECIAL = frozenset(':,\\"')
 _KERNELS = frozenset({"proc", "sys", "dev"})
 _TAKEN = frozenset({"/home", "/home/user", "/tmp"})
+_MOUNTED_AT = rf"(?!/(?:proc|sys|dev)(?:/|$))(?!/(?:home|home/user|tmp)$)(?:/{_NO_DOTS}[^/:,\\\"{_CONTROLS}]+)+"
 MountPoint = Annotated[
+    str, AfterValidator(_a_mount_point), _pattern(rf"^(?!\.{{1,2}}:)[^/:{_CONTROLS}]{{1,255}}:{_MOUNTED_AT}$")
+]
+MountedAt = Annotated[
     str,
-    AfterValidator(_a_mount_point),
-    _pattern(
-        rf"^(?!\.{{1,2}}:)[^/:{_CONTROLS}]{{1,255}}:(?!/(?:proc|sys|dev)(?:/|$))(?!/(?:home|home/user|tmp)$)"
-        rf"(?:/{_NO_DOTS}[^/:,\\\"{_CONTROLS}]+)+$"
-    ),
+    StringConstraints(max_length=LONGEST_PATH),
+    AfterValidator(lambda path: _a_path_to_mount_at(path)),
+    _pattern(f"^(?!/(?:home/user|tmp)/){_MOUNTED_AT}$"),
 ]
 FileName = Annotated[str, AfterValidator(_a_file_name), _pattern(rf"^{_NO_DOTS}[^/{_CONTROLS}]{{1,255}}$")]
 HomePath = Annotated[
     str, StringConstraints(max_length=LONGEST_PATH), AfterValidator(_in_the_home), _pattern(f"^{_PATH}$")
+]
+OutputPath = Annotated[
+    str,
+    StringConstraints(max_length=LONGEST_PATH),
+    AfterValidator(_in_the_home_or_mounted),
+    _pattern(f"^/?{_PATH}$"),
+]
+
+Sha256 = Annotated[
+    str,
+    BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
+    Spelling("[0-9a-f]{64}", "must be a SHA-256 checksum: 64 hexadecimal digits"),
 ]
 
 
@@ -127,15 +169,49 @@ class Artifact(Strict):
     @field_validator("url")
     @classmethod
     def _can_be_fetched(cls, url: str) -> str:
-        if _CONTROL.search(url):
+        if has_controls(url):
             raise ValueError("must not hold control characters")
         if is_web_address(url):
-            _check_address(url)
+            check_address(url)
         elif "://" in url:
             raise ValueError("must be the name of an object, or begin with http:// or https://")
         if not file_name(url):
             raise ValueError("must end with the name of a file")
         return url
+
+
+class Passed(Strict):
+    """What a job of a workflow is passed by another one: outputs of it, brought before the job's tasks start."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    job: str = Field(
+        alias="from",
+        max_length=512,
+        description="The name of the other job, for which this one then waits.",
+    )
+    select: HomePath | None = Field(
+        default=None,
+        description="Which of its outputs, by the paths that they had in its home; may hold * and ?. Absent: all.",
+    )
+    directory: HomePath | None = Field(
+        default=None,
+        description="The directory of the job's home that they go into. Absent: the home itself; what comes from "
+        "several instances goes into a directory with the other job's name.",
+    )
+    executable: bool = Field(default=False, description="Whether the files may be executed.")
+    mountpoint: MountPoint | None = Field(
+        default=None,
+        description="DIRECTORY:/PATH: this directory of the job's home, which comes with them, is at that path.",
+    )
+
+
+def _kind(one: Any) -> str:
+    return _PASSED if isinstance(one, Passed) or (isinstance(one, dict) and "from" in one) else _FETCHED
+
+
+_FETCHED, _PASSED = of_kind("fetched"), of_kind("passed")
+FetchedOrPassed = Annotated[Annotated[Artifact, Tag(_FETCHED)] | Annotated[Passed, Tag(_PASSED)], Discriminator(_kind)]
 
 
 def is_web_address(url: str) -> bool:
@@ -150,7 +226,13 @@ def file_name(url: str) -> str:
     return "" if name in (".", "..") or _CONTROL.search(name) or len(name.encode("utf-8", "replace")) > 255 else name
 
 
-def _check_address(url: str) -> None:
+def has_controls(text: str) -> bool:
+    """Whether it holds control characters or line breaks."""
+    return bool(_CONTROL.search(text))
+
+
+def check_address(url: str) -> None:
+    """Raises ValueError for what is no address in the web, although it begins like one."""
     try:
         parts = urlsplit(url)
         port = parts.port

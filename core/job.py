@@ -6,51 +6,31 @@ wire has it, and memory and disk in GB, walltime in minutes.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
-from typing import Annotated, Any, Literal
+from collections.abc import Callable
+from typing import Annotated, Any
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
     StringConstraints,
-    WithJsonSchema,
     field_validator,
     model_validator,
 )
 
-from prominence.core import commandline
-from prominence.core.files import MOST_MOUNTS, Artifact, HomePath, InputFile, Several
+from prominence.core import images
+from prominence.core.files import MOST_MOUNTS, Artifact, HomePath, InputFile, Passed, Several
+from prominence.core.notifications import Notifications
 from prominence.core.policies import Policies
 from prominence.core.resources import Resources
-from prominence.core.validation import Spelling, Strict
-
-# Docker's reference grammar: [host[:port]/]path[:tag][@digest]
-_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*(?::[0-9]{1,5})?"
-_REFERENCE = re.compile(
-    rf"(?:docker://)?(?:{_HOST}/)?{_COMPONENT}(?:/{_COMPONENT})*"
-    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
-)
+from prominence.core.storage import Storage, or_empty, without_empty
+from prominence.core.task import MPI, Task
+from prominence.core.validation import WHOLE, Spelling, Strict
 
 MOST_TASKS = 1000
+MOST_SIDECARS = 16
 MOST_LABELS = 100
-LONGEST_PATH = 4095
-"""Bytes that Linux takes as a path."""
-
-LONGEST_ARGUMENT = 128 * 1024 - 1
-"""Bytes that Linux takes as a program's argument, or as the name, the "=" and the value of a variable."""
-
-LONGEST_COMMAND = 1024 * 1024
-"""Bytes that a task's arguments and environment may have together, with 9 for each besides its own. Linux takes some
-more, and what every task is told comes on top."""
-
-
-def _no_nul(text: str) -> str:
-    if "\x00" in text:
-        raise ValueError("a NUL character cannot be passed to a program")
-    return text
+MOST_MEMBERS = 10**6
+"""Of an array, whatever a site allows."""
 
 
 def _at_most(most: int, what: str) -> Callable[[Any], Any]:
@@ -64,17 +44,6 @@ def _at_most(most: int, what: str) -> Callable[[Any], Any]:
     return check
 
 
-def _text(pattern: str, **limits: int) -> dict[str, Any]:
-    """The schema of a text that may be absent or null, where a function of ours checks it."""
-    return {"anyOf": [{"type": "string", "pattern": pattern, **limits}, {"type": "null"}]}
-
-
-def _as_text(value: Any) -> Any:
-    """Old clients send numbers as values of env."""
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
-Runtime = Literal["apptainer", "singularity", "docker", "podman", "udocker"]
 Name = Annotated[
     str,
     StringConstraints(max_length=512),
@@ -100,93 +69,6 @@ Labels = Annotated[
     BeforeValidator(_at_most(MOST_LABELS, "labels")),
     Field(json_schema_extra={"maxProperties": MOST_LABELS}),
 ]
-EnvironmentName = Annotated[
-    str,
-    Spelling(r"[^=\x00\n]+", "the name of an environment variable must not be empty, nor hold =, NUL or line breaks"),
-]
-EnvironmentValue = Annotated[
-    str,
-    BeforeValidator(_as_text),
-    AfterValidator(_no_nul),
-    WithJsonSchema({"anyOf": [{"type": "string", "pattern": r"^[^\x00]*$"}, {"type": "number"}]}),
-]
-
-
-class Task(Strict):
-    """One container run inside a job. Tasks run in the order given."""
-
-    image: str = Field(
-        max_length=512,
-        description="Container image: a registry name, with an optional tag or digest.",
-        json_schema_extra={"pattern": f"^{_REFERENCE.pattern}$"},
-    )
-    runtime: Runtime | None = Field(
-        default=None,
-        description="A wish: the runtime to prefer. Any other that can run the image is used where it is absent.",
-    )
-    cmd: str | None = Field(
-        default=None,
-        description="Command, split into words as a shell would, but never given to one. "
-        "Absent: the image's own entry point.",
-        json_schema_extra=_text(commandline.PATTERN),
-    )
-    env: dict[EnvironmentName, EnvironmentValue] = Field(default_factory=dict, description="Environment variables.")
-    workdir: str | None = Field(
-        default=None,
-        description="Working directory in the container; relative paths start at the job's home.",
-        json_schema_extra=_text(r"^[^\x00]+$", maxLength=LONGEST_PATH),
-    )
-
-    @field_validator("image")
-    @classmethod
-    def _is_a_reference(cls, image: str) -> str:
-        if not _REFERENCE.fullmatch(image):
-            raise ValueError(
-                "not the name of a container image, such as python:3.12 or registry.example.org/group/tool:1.0"
-            )
-        return image
-
-    @field_validator("cmd")
-    @classmethod
-    def _can_be_split(cls, cmd: str | None) -> str | None:
-        if cmd is not None:
-            _no_nul(cmd)
-            try:
-                words = commandline.split(cmd)
-            except ValueError as error:
-                raise ValueError(f"cannot be split into words: {error}") from error
-            if not words:
-                raise ValueError("is empty; leave it out to run the image's own entry point")
-            _fits("a word of it", words)
-        return cmd
-
-    @field_validator("workdir")
-    @classmethod
-    def _is_a_path(cls, workdir: str | None) -> str | None:
-        if workdir is not None:
-            _no_nul(workdir)
-            if not workdir:
-                raise ValueError("is empty; leave it out to start in the job's home")
-            if _size(workdir) > LONGEST_PATH:
-                raise ValueError(f"must have at most {LONGEST_PATH} bytes")
-        return workdir
-
-    @field_validator("env")
-    @classmethod
-    def _can_be_passed(cls, env: dict[str, str]) -> dict[str, str]:
-        _fits("a variable", (f"{name}={value}" for name, value in env.items()))
-        return env
-
-    @model_validator(mode="after")
-    def _can_be_started(self) -> Task:
-        words = commandline.split(self.cmd) if self.cmd is not None else ()
-        texts = [*words, *(f"{name}={value}" for name, value in self.env.items())]
-        size = sum(_size(text) + 9 for text in texts)
-        if size > LONGEST_COMMAND:
-            raise ValueError(
-                f"command and environment have {size} bytes together; no more than {LONGEST_COMMAND} can be passed"
-            )
-        return self
 
 
 class JobSpec(Strict):
@@ -199,6 +81,7 @@ class JobSpec(Strict):
     )
     resources: Resources = Field(description="What it needs.")
     policies: Policies = Field(default_factory=Policies, description="How it is treated.")
+    notifications: Notifications = Field(default=(), strict=False, description="Messages to its user.")
     group: Group | None = Field(
         default=None,
         description="Which of your groups the job is charged to, by its whole name; absent: the site's default.",
@@ -209,11 +92,18 @@ class JobSpec(Strict):
     outputFiles: Several[HomePath] = Field(
         default=(),
         strict=False,
-        description="Files to keep, by paths in the job's home; may hold * and ?, of which the first match is kept.",
+        description="Files to keep, by paths in the job's home; may hold * and ?: all that match are kept.",
     )
     outputDirs: Several[HomePath] = Field(
         default=(), strict=False, description="Directories to keep, each as a .tgz, by paths in the job's home."
     )
+    storage: Storage | None = Field(
+        default=None,
+        description="Storage of your own that the tasks see as a directory. They run with Apptainer.",
+        json_schema_extra=or_empty,
+    )
+
+    _without_empty_storage = model_validator(mode="before")(without_empty)
 
     # Not by min_length: that would complain of an empty list, too, where the tasks in it are wrong.
     @field_validator("tasks")
@@ -221,10 +111,97 @@ class JobSpec(Strict):
     def _has_one(cls, tasks: tuple[Task, ...]) -> tuple[Task, ...]:
         if not tasks:
             raise ValueError("at least one task is needed")
+        sidecars = sum(task.type == "sidecar" for task in tasks)
+        if sidecars == len(tasks):
+            raise ValueError("at least one task is needed that is no sidecar")
+        if sidecars > MOST_SIDECARS:
+            raise ValueError(f"at most {MOST_SIDECARS} can be sidecars")
         return tasks
 
+    @property
+    def fetched(self) -> tuple[Artifact, ...]:
+        """Of its artifacts those with an address, or the name of an object."""
+        return tuple(one for one in self.artifacts if isinstance(one, Artifact))
+
+    @property
+    def passed(self) -> tuple[Passed, ...]:
+        """Of its artifacts those that come from other jobs; none but jobs of workflows have such."""
+        return tuple(one for one in self.artifacts if isinstance(one, Passed))
+
+    def as_written(self) -> dict[str, Any]:
+        """The job as its user writes it, with its secrets: to be sent, and shown to nobody."""
+        written = self.model_dump(mode="json", exclude_unset=True)
+        for task, fields in zip(self.tasks, written["tasks"], strict=True):
+            if task.imagePullCredential is not None:
+                fields["imagePullCredential"]["token"] = task.imagePullCredential.token
+        if self.storage is not None:
+            written["storage"] = self.storage.as_written()
+        return written
+
     @model_validator(mode="after")
-    def _no_file_is_two(self) -> JobSpec:
+    def _can_be_launched(self) -> JobSpec:
+        cpus = self.resources.cpus
+        for number, task in enumerate(self.tasks):
+            if task.type in MPI:
+                task.check_command_of_mpi(f"tasks[{number}].cmd")
+            if cpus is not None and task.procsPerNode is not None and task.procsPerNode > cpus:
+                raise ValueError(f"tasks[{number}].procsPerNode: must be at most resources.cpus, {cpus}")
+        return self
+
+    @model_validator(mode="after")
+    def _without_a_container_nothing_is_mounted(self) -> JobSpec:
+        for number, task in enumerate(self.tasks):
+            if task.runtime == "process":
+                if self.resources.gpus is not None:
+                    raise ValueError(f'tasks[{number}].runtime: "process" gives no GPUs')
+                if any(one.mountpoint is not None for one in self.artifacts):
+                    raise ValueError(f'tasks[{number}].runtime: with "process" no artifact can have a mountpoint')
+                if self.storage is not None:
+                    raise ValueError(f'tasks[{number}].runtime: with "process" no storage can be mounted; leave it out')
+        return self
+
+    @model_validator(mode="after")
+    def _can_have_nodes(self) -> JobSpec:
+        if self.resources.number_of_nodes == 1:
+            return self
+        for field in ("cpusRange", "cpusOptions"):
+            if getattr(self.resources, field) is not None:
+                raise ValueError(f"resources.{field}: is for jobs of one node; all of several are alike")
+        if self.policies.checkpoint is not None:
+            raise ValueError("policies.checkpoint: is for jobs of one node")
+        if self.storage is not None:
+            raise ValueError("storage: is for jobs of one node")
+        for number, task in enumerate(self.tasks):
+            if task.type in MPI and (task.app is not None or images.kind(task.image) is images.Kind.SIF):
+                raise ValueError(
+                    f"tasks[{number}]: on several nodes an MPI's tasks run with Docker, which cannot run it"
+                )
+            if task.type in MPI and task.runtime == "process":
+                raise ValueError(f'tasks[{number}].runtime: on several nodes "process" is not for an MPI\'s tasks')
+            if task.type in MPI and self.resources.gpus is not None:
+                raise ValueError(f"tasks[{number}]: on several nodes an MPI's tasks run with Docker, without GPUs")
+        return self
+
+    @model_validator(mode="after")
+    def _output_has_a_place(self) -> JobSpec:
+        mounted = tuple(f"{one.mountpoint.partition(':')[2]}/" for one in self.artifacts if one.mountpoint is not None)
+        for number, task in enumerate(self.tasks):
+            if task.stdout is not None and task.stdout.startswith("/") and not task.stdout.startswith(mounted):
+                raise ValueError(f"tasks[{number}].stdout: nothing that the job fetches is mounted there")
+        return self
+
+    @model_validator(mode="after")
+    def _storage_has_a_place(self) -> JobSpec:
+        if self.storage is None:
+            return self
+        path = f"{self.storage.mountpoint}/"
+        for other in (f"{one.mountpoint.partition(':')[2]}/" for one in self.artifacts if one.mountpoint is not None):
+            if path.startswith(other) or other.startswith(path):
+                raise ValueError(f"storage.mountpoint: an artifact is mounted at {other[:-1]}")
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_is_there_twice(self) -> JobSpec:
         _check_distinct("inputs", [file.filename for file in self.inputs])
         mounts = {artifact.mountpoint for artifact in self.artifacts if artifact.mountpoint is not None}
         if len(mounts) > MOST_MOUNTS:
@@ -232,7 +209,22 @@ class JobSpec(Strict):
         _check_distinct("artifacts: the directory", [mount.partition(":")[0] for mount in mounts])
         _check_distinct("artifacts: the path", [mount.partition(":")[2] for mount in mounts])
         _check_distinct("outputs", [*self.outputFiles, *(f"{path}.tgz" for path in self.outputDirs)])
+        _check_distinct("notifications", [f"{one.type} at {one.event}" for one in self.notifications])
         return self
+
+
+class ArraySpec(Strict):
+    """Many equal jobs. Each finds its place among them, counted from 0, in its tasks' environment."""
+
+    count: Annotated[int, Field(ge=1, le=MOST_MEMBERS), WHOLE] = Field(description="How many.")
+    job: JobSpec = Field(description="What each of them is.")
+
+    @field_validator("job")
+    @classmethod
+    def _has_one_node(cls, job: JobSpec) -> JobSpec:
+        if job.resources.number_of_nodes > 1:
+            raise ValueError("resources.nodes: a member of an array has one node")
+        return job
 
 
 def _check_distinct(what: str, names: list[str]) -> None:
@@ -241,14 +233,3 @@ def _check_distinct(what: str, names: list[str]) -> None:
         if name in seen:
             raise ValueError(f"{what}: {name} is there twice")
         seen.add(name)
-
-
-def _fits(what: str, texts: Iterable[str]) -> None:
-    longest = max((_size(text) for text in texts), default=0)
-    if longest > LONGEST_ARGUMENT:
-        raise ValueError(f"{what} has {longest} bytes; no program can be given more than {LONGEST_ARGUMENT}")
-
-
-def _size(text: str) -> int:
-    # Half a surrogate pair has no place in UTF-8; that is said by whoever parses.
-    return len(text.encode("utf-8", "surrogatepass"))

@@ -4,7 +4,7 @@
     log.info("worker created", worker=name, cloud=cloud)
 
 Levels: info is a decision or a hand-over, warning is for somebody to look at, error for a human to act on, debug
-for the developer. Secrets and what users send are never logged.
+for the developer. Secrets and what users send are never logged. A line that belongs to a request has its id: `request`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from prominence.core import tracing
 from prominence.core.errors import Rejected
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -98,6 +99,7 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "component": self._component,
             "event": record.getMessage(),
+            **({"request": request} if (request := tracing.current()) else {}),
         }
         for key, value in getattr(record, "fields", {}).items():
             line[f"{key}_" if key in line else key] = value

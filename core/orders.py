@@ -8,7 +8,7 @@ Standard library only and Python 3.9: the executor carries this module.
 from __future__ import annotations
 
 import enum
-from typing import NamedTuple, Optional, Tuple  # evaluated at run time on Python 3.9
+from typing import Dict, NamedTuple, Optional, Tuple  # evaluated at run time on Python 3.9
 
 LARGEST_OUTPUT = 1024 * 1024
 """Bytes that are kept of what a command prints."""
@@ -19,19 +19,28 @@ class Verb(str, enum.Enum):
     """What is asked for."""
 
     RUN = "run"
+    SNAPSHOT = "snapshot"
+    WALLTIME = "walltime"
 
 
 class Order(NamedTuple):
     """One of them.
 
     expires: Unix epoch, after which nobody waits for the answer: what was not begun then is not done. command: to be
-    run in the container of the task that runs, never by a shell. limit_s: how long it may run.
+    run in the container of the task that runs, never by a shell. limit_s: how long it may run. path: of what is to be
+    copied, in the job's home or as tasks see it; url, headers: where the archive is to be PUT; most: bytes that it may
+    have. walltime_s: of all tasks together, from now on.
     """
 
     verb: Verb
     expires: float
     command: Tuple[str, ...] = ()
     limit_s: float = 60.0
+    path: str = ""
+    url: str = ""
+    headers: Dict[str, str] = {}
+    most: Optional[int] = None
+    walltime_s: Optional[int] = None
 
 
 class Refusal(str, enum.Enum):
@@ -41,6 +50,8 @@ class Refusal(str, enum.Enum):
     NOT_RUNNING = "no task is running"
     NOT_UNDERSTOOD = "not understood"
     OUT_OF_TIME = "out of time"
+    NO_SUCH_FILE = "no such file"
+    TOO_LARGE = "too large"
     FAILED = "failed"
 
 

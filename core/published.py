@@ -7,9 +7,10 @@ is: a pool that is too large to be described must still be scaled.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -23,6 +24,14 @@ SNAPSHOT_KEY = "/prominence/scaler/snapshot"
 
 Model = TypeVar("Model", bound=BaseModel)
 
+
+class Packed(NamedTuple):
+    """A document as it is stored. sha256: of all of it as JSON, also where it is stored in part."""
+
+    value: bytes
+    sha256: str
+
+
 _TOO_LARGE = "too large to be published"
 
 
@@ -32,12 +41,18 @@ def read_plan(store: KeyValue) -> ScalingPlan | None:
     return unpacked(ScalingPlan, entry.value) if entry else None
 
 
+def read_snapshot(store: KeyValue) -> PoolSnapshot | None:
+    """What the scaler last saw, or None. Raises as `read_plan` does."""
+    entry = store.get(SNAPSHOT_KEY)
+    return unpacked(PoolSnapshot, entry.value) if entry else None
+
+
 def packed_plan(plan: ScalingPlan, largest: int = LARGEST_VALUE) -> bytes:
     """As it is stored: whole, or with as many of its explanations as go into `largest` bytes."""
-    return _first_that_fits(_ever_shorter(plan), largest)
+    return _first_that_fits(_ever_shorter(plan), largest).value
 
 
-def packed_snapshot(snapshot: PoolSnapshot, largest: int = LARGEST_VALUE) -> bytes:
+def packed_snapshot(snapshot: PoolSnapshot, largest: int = LARGEST_VALUE) -> Packed:
     """As it is stored: whole, or without the parts that make it larger than `largest` bytes."""
     return _first_that_fits(_ever_emptier(snapshot), largest)
 
@@ -50,15 +65,17 @@ def unpacked(model: type[Model], value: bytes) -> Model:
         raise Rejected.because(f"what is stored is no {model.__name__} of this version: {error}") from error
 
 
-def _first_that_fits(documents: Iterable[BaseModel], largest: int) -> bytes:
+def _first_that_fits(documents: Iterable[BaseModel], largest: int) -> Packed:
     """The last one is small whatever the pool is like; should it not fit, the store says so."""
-    packed = b""
+    packed, sha256 = b"", ""
     for document in documents:
+        text = document.model_dump_json().encode()
+        sha256 = sha256 or hashlib.sha256(text).hexdigest()
         # Written every round and read by few: speed is worth more than the last percent.
-        packed = gzip.compress(document.model_dump_json().encode(), compresslevel=1)
+        packed = gzip.compress(text, compresslevel=1)
         if len(packed) <= largest:
             break
-    return packed
+    return Packed(packed, sha256)
 
 
 def _ever_shorter(plan: ScalingPlan) -> Iterator[ScalingPlan]:
@@ -68,7 +85,9 @@ def _ever_shorter(plan: ScalingPlan) -> Iterator[ScalingPlan]:
         kept = kept[: len(kept) // 2]
         note = f"{_TOO_LARGE}: only {len(kept)} of {len(plan.explanations)} explanations are"
         yield plan.model_copy(update={"explanations": kept, "notes": (*plan.notes, note)})
-    yield ScalingPlan(made_at=plan.made_at, notes=(f"{_TOO_LARGE}: {len(plan.actions)} actions and all else",))
+    yield ScalingPlan(
+        made_at=plan.made_at, inputs=plan.inputs, notes=(f"{_TOO_LARGE}: {len(plan.actions)} actions and all else",)
+    )
 
 
 def _ever_emptier(snapshot: PoolSnapshot) -> Iterator[PoolSnapshot]:

@@ -36,20 +36,34 @@ class Reason(str, enum.Enum):
     WORKER_REQUESTED = "WorkerRequested"
     WORKER_BOOTING = "WorkerBooting"
     POOL_LIMIT = "PoolLimitReached"
+    CLOUD_LIMIT = "CloudLimitReached"
+    GROUP_LIMIT = "GroupLimitReached"
+    BACK_OFF = "BackOff"
     NO_CAPACITY = "NoCapacity"
     NO_FLAVOUR_FITS = "NoFlavourFits"
+    NO_SUCH_PLACE = "NoSuchPlace"
+    POOL_UNKNOWN = "PoolUnknown"
+    SCALER_SILENT = "ScalerSilent"
     HELD_BY_USER = "HeldByUser"
     HELD_BY_OPERATOR = "HeldByOperator"
+    HELD_FOR_BUDGET = "HeldForBudget"
     # Running
     SUSPENDED = "Suspended"
     # Ended
     TASK_FAILED = "TaskFailed"
     COMMAND_NOT_FOUND = "CommandNotFound"
+    IMAGE_NOT_FOUND = "ImageNotFound"
+    IMAGE_REFUSED = "ImageRefused"
+    IMAGE_UNAVAILABLE = "ImageUnavailable"
     IMAGE_PULL_FAILED = "ImagePullFailed"
     NO_RUNTIME = "NoRuntime"
     ARTIFACT_NOT_FOUND = "ArtifactNotFound"
     ARTIFACT_DOWNLOAD_FAILED = "ArtifactDownloadFailed"
     ARTIFACT_UNPACK_FAILED = "ArtifactUnpackFailed"
+    STORAGE_MOUNT_FAILED = "StorageMountFailed"
+    STORAGE_UNAVAILABLE = "StorageUnavailable"
+    STORAGE_NOT_WRITTEN = "StorageNotWritten"
+    CHECKPOINT_NOT_RESTORED = "CheckpointNotRestored"
     OUTPUT_NOT_FOUND = "OutputNotFound"
     OUTPUT_NOT_KEPT = "OutputNotKept"
     OUTPUT_UPLOAD_FAILED = "OutputUploadFailed"
@@ -63,7 +77,18 @@ class Reason(str, enum.Enum):
     EXECUTOR_FAILED = "ExecutorFailed"
     HELD = "Held"
     TOO_MANY_ATTEMPTS = "TooManyAttempts"
+    # Of workflows, and of their jobs
+    JOBS_FAILED = "JobsFailed"
+    WORKFLOW_STOPPED = "WorkflowStopped"
+    WORKFLOW_DELETED = "WorkflowDeleted"
+    WAITS_FOR_JOBS = "WaitsForJobs"
+    NOT_RUN = "NotRun"
 
+
+OF_IMAGES = frozenset(
+    {Reason.IMAGE_NOT_FOUND, Reason.IMAGE_REFUSED, Reason.IMAGE_UNAVAILABLE, Reason.IMAGE_PULL_FAILED}
+)
+"""Why a task's image could not be had."""
 
 MEANINGS = {
     Reason.QUEUED: Meaning("The job is queued; the scaler has not looked at it yet.", Blame.NOBODY),
@@ -71,17 +96,48 @@ MEANINGS = {
     Reason.WORKER_REQUESTED: Meaning("Worker {worker} ({flavour}) has been ordered for it.", Blame.NOBODY),
     Reason.WORKER_BOOTING: Meaning("Worker {worker} ({flavour}) is starting for it.", Blame.NOBODY),
     Reason.POOL_LIMIT: Meaning(
-        "The pool has reached its limit of {limit} workers; the job waits for room.", Blame.PLATFORM
+        "The pool has {used} of {limit} workers that it may have; the job waits for room.", Blame.PLATFORM
+    ),
+    Reason.CLOUD_LIMIT: Meaning("No cloud that could run it may have more workers now: {detail}.", Blame.PLATFORM),
+    Reason.GROUP_LIMIT: Meaning(
+        "Its group's jobs have {used} of the {limit} cores that they may have at once; the job waits for one to end.",
+        Blame.PLATFORM,
+    ),
+    Reason.BACK_OFF: Meaning(
+        "Machines for it keep failing, so that no more are ordered for a while: {detail}.",
+        Blame.PROVIDER,
+        "It is tried again by itself; if it persists tell the operator.",
     ),
     Reason.NO_CAPACITY: Meaning("No cloud has room at the moment: {detail}.", Blame.PROVIDER),
     Reason.NO_FLAVOUR_FITS: Meaning(
         "No worker of this pool can ever run it: {detail}.",
         Blame.USER,
-        "Ask for less, or ask the operator for a larger flavour.",
+        "Ask for less, or ask the operator for a flavour that has it.",
+    ),
+    Reason.NO_SUCH_PLACE: Meaning(
+        "No cloud of this pool is where the job must run: {detail}.",
+        Blame.USER,
+        "Change policies.placement, or wait until there is one.",
+    ),
+    Reason.POOL_UNKNOWN: Meaning(
+        "Nothing can be decided about the pool at present: {detail}.",
+        Blame.PLATFORM,
+        "It passes when all parts of the service answer again; if it lasts tell the operator.",
+    ),
+    Reason.SCALER_SILENT: Meaning(
+        "Nothing is known of what the scaler intends: {detail}.",
+        Blame.PLATFORM,
+        "Workers that are there go on taking jobs; if it lasts tell the operator.",
     ),
     Reason.HELD_BY_USER: Meaning("The job is on hold; it will not start.", Blame.USER, "Release it, or delete it."),
     Reason.HELD_BY_OPERATOR: Meaning(
         "An operator has put the job on hold; it will not start.", Blame.PLATFORM, "Ask the operator, or delete it."
+    ),
+    Reason.HELD_FOR_BUDGET: Meaning(
+        "The budget of its group {group} leaves no room for it; it will not start.",
+        Blame.USER,
+        "Look at `prominence budget`, and ask the operator for more, or wait: it goes on by itself as soon as there is "
+        "room.",
     ),
     Reason.SUSPENDED: Meaning("The job's worker has suspended it; it goes on by itself.", Blame.PLATFORM),
     Reason.TASK_FAILED: Meaning(
@@ -90,10 +146,23 @@ MEANINGS = {
     Reason.COMMAND_NOT_FOUND: Meaning(
         "Task {task}: {detail}.", Blame.USER, "Check cmd against the programs that the image holds."
     ),
-    Reason.IMAGE_PULL_FAILED: Meaning(
+    Reason.IMAGE_NOT_FOUND: Meaning(
         "The image {image} could not be fetched: {detail}.",
         Blame.USER,
-        "Check the image's name and that it can be read without a password.",
+        "Check the image's name, and that it can be read without a password or with the task's imagePullCredential.",
+    ),
+    Reason.IMAGE_REFUSED: Meaning(
+        "The image {image} could not be fetched: {detail}.",
+        Blame.USER,
+        "Give the task an imagePullCredential with which the image can be read.",
+    ),
+    Reason.IMAGE_UNAVAILABLE: Meaning(
+        "The image {image} could not be fetched: {detail}, however often it was tried.",
+        Blame.PROVIDER,
+        "Try again; if it persists ask whoever runs the server that it comes from.",
+    ),
+    Reason.IMAGE_PULL_FAILED: Meaning(
+        "The image {image} could not be fetched: {detail}.", Blame.USER, "Check the image, and that it can be had."
     ),
     Reason.NO_RUNTIME: Meaning(
         "The worker has no container runtime for this task: {detail}.", Blame.PLATFORM, "Tell the operator."
@@ -111,10 +180,30 @@ MEANINGS = {
     Reason.ARTIFACT_UNPACK_FAILED: Meaning(
         "The artifact {name} could not be unpacked: {detail}.", Blame.USER, "Look into the archive."
     ),
+    Reason.STORAGE_MOUNT_FAILED: Meaning(
+        "The job's storage could not be mounted: {detail}.",
+        Blame.USER,
+        "Check the section storage: its address, its names, and its password or key.",
+    ),
+    Reason.STORAGE_UNAVAILABLE: Meaning(
+        "The job's storage could not be mounted: {detail}.",
+        Blame.PROVIDER,
+        "Try again; if it persists ask whoever runs the server.",
+    ),
+    Reason.STORAGE_NOT_WRITTEN: Meaning(
+        "Not all that the tasks wrote has come to the job's storage: {detail}.",
+        Blame.USER,
+        "Check that you may write there, and that there is room.",
+    ),
+    Reason.CHECKPOINT_NOT_RESTORED: Meaning(
+        "The job's last checkpoint could not be restored: {detail}.",
+        Blame.PLATFORM,
+        "Try again; if it persists tell the operator.",
+    ),
     Reason.OUTPUT_NOT_FOUND: Meaning(
         "The output {name} could not be kept: {detail}.",
         Blame.USER,
-        "Check outputFiles and outputDirs against what the tasks write; paths start at the job's home.",
+        "Check outputFiles, outputDirs and stdout against what the tasks write; paths start at the job's home.",
     ),
     Reason.OUTPUT_NOT_KEPT: Meaning(
         "There is no room for the output {name}: {detail}.",
@@ -127,13 +216,13 @@ MEANINGS = {
         "Try again; if it persists tell the operator.",
     ),
     Reason.WALLTIME_EXCEEDED: Meaning(
-        "The job ran longer than its walltime of {limit}.", Blame.USER, "Ask for a longer resources.walltime."
+        "The job ran longer than its walltime: {used} of {limit}.", Blame.USER, "Ask for a longer resources.walltime."
     ),
     Reason.MEMORY_EXCEEDED: Meaning(
-        "The job needed more than its memory of {limit}.", Blame.USER, "Ask for more resources.memory."
+        "The job needed more than its memory: {used} of {limit}.", Blame.USER, "Ask for more resources.memory."
     ),
     Reason.DISK_EXCEEDED: Meaning(
-        "The job kept more than its disk of {limit} on the worker.", Blame.USER, "Ask for more resources.disk."
+        "The job kept more on the worker than its disk: {used} of {limit}.", Blame.USER, "Ask for more resources.disk."
     ),
     Reason.QUEUE_TIME_EXCEEDED: Meaning(
         "The job waited longer than its policies.maximumTimeInQueue for a worker.",
@@ -153,6 +242,21 @@ MEANINGS = {
         "The job was started {attempts} times and its worker was lost each time.",
         Blame.PLATFORM,
         "Tell the operator.",
+    ),
+    Reason.JOBS_FAILED: Meaning(
+        "{failed} of its {total} jobs failed.",
+        Blame.USER,
+        "Look at these jobs; the workflow can then be rerun, which runs what is not done.",
+    ),
+    Reason.WORKFLOW_STOPPED: Meaning(
+        "The workflow could not go on: {detail}.", Blame.PLATFORM, "Rerun it; if it stops again, tell the operator."
+    ),
+    Reason.WORKFLOW_DELETED: Meaning("The workflow that it was part of was deleted.", Blame.USER),
+    Reason.WAITS_FOR_JOBS: Meaning("It waits for {detail}.", Blame.NOBODY),
+    Reason.NOT_RUN: Meaning(
+        "It was not run: the workflow ended before its turn came.",
+        Blame.USER,
+        "Put right what has failed, and rerun the workflow, which runs what is not done.",
     ),
 }
 

@@ -10,6 +10,7 @@ from prominence.core.validation import WHOLE, Strict
 
 # HTCondor keeps cores and MiB in 32 bits, and so do we seconds. Far above any machine: a job that fits none of the
 # pool's is accepted and told so.
+MOST_NODES = 100
 _MOST_CPUS = 2**31 - 1
 _MOST_GB = 2_000_000
 _MOST_MINUTES = 35_000_000
@@ -45,7 +46,9 @@ class Gpus(Strict):
 class Resources(Strict):
     """Per node. What is left out is as the site has it."""
 
-    nodes: Annotated[int, Field(ge=1, le=1), WHOLE] = Field(default=1, description="Number of nodes.")
+    nodes: Annotated[int, Field(ge=1, le=MOST_NODES), WHOLE] = Field(
+        default=1, description="Number of nodes: as many machines, or parts of some, at the same time."
+    )
     cpus: Cpus | None = Field(default=None, description="Cores.")
     cpusRange: TwoCpus | None = Field(
         default=None,
@@ -57,6 +60,11 @@ class Resources(Strict):
         description="In place of cpus: two numbers of cores. The job gets the larger where a worker has it free, else "
         "the smaller.",
     )
+    totalCpusRange: TwoCpus | None = Field(
+        default=None,
+        description="In place of nodes: the fewest and the most cores of all nodes together, each of which has cpus. "
+        "The job gets the fewest nodes that have so many.",
+    )
     memory: Gigabytes | None = Field(default=None, description="Memory in GB.")
     memoryPerCpu: Gigabytes | None = Field(
         default=None, description="In place of memory: GB for each core that the job gets."
@@ -65,11 +73,35 @@ class Resources(Strict):
     gpus: Gpus | None = Field(default=None, description="GPUs; its tasks then run with Apptainer.")
     walltime: Minutes | None = Field(default=None, description="Minutes that all tasks together may run.")
 
-    @field_validator("cpusRange", "cpusOptions")
+    @property
+    def number_of_nodes(self) -> int:
+        """Said, or what comes of the cores."""
+        if self.totalCpusRange is None:
+            return self.nodes
+        return _nodes_for(self.totalCpusRange[0], self.cpus or 1)
+
+    @field_validator("cpusRange", "cpusOptions", "totalCpusRange")
     @classmethod
     def _in_order(cls, two: tuple[int, int] | None) -> tuple[int, int] | None:
         if two is not None and two[0] > two[1]:
             raise ValueError("must be two numbers, the smaller one first")
+        return two
+
+    @field_validator("totalCpusRange")
+    @classmethod
+    def _has_nodes(cls, two: tuple[int, int] | None, info: ValidationInfo) -> tuple[int, int] | None:
+        if two is None or not {"nodes", "cpus"} <= info.data.keys():
+            return two
+        cpus = info.data["cpus"]
+        if info.data["nodes"] > 1:
+            raise ValueError("cannot be given together with nodes")
+        if cpus is None:
+            raise ValueError("needs cpus: the cores of each node")
+        nodes = _nodes_for(two[0], cpus)
+        if nodes * cpus > two[1]:
+            raise ValueError(f"no number of nodes with {cpus} cores each has as many")
+        if nodes > MOST_NODES:
+            raise ValueError(f"more than {MOST_NODES} nodes would be needed")
         return two
 
     @field_validator("cpusRange", "cpusOptions", "memoryPerCpu")
@@ -89,3 +121,8 @@ class Resources(Strict):
         if value is not None and value * most > _MOST_GB:
             raise ValueError(f"must be at most {_MOST_GB} GB for all {most} cores together")
         return value
+
+
+def _nodes_for(cores: int, of_each: int) -> int:
+    """The fewest that have so many."""
+    return -(-cores // of_each)

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from prominence.core.errors import Mistake, Rejected
-from prominence.core.validation import mistake
+from prominence.core.validation import mistake, written
 
 M = TypeVar("M", bound=BaseModel)
 Location = tuple[int | str, ...]
@@ -35,6 +35,7 @@ class Settings(BaseModel):
 def load(model: type[M], component: str, file: Path | None = None, environment: Mapping[str, str] | None = None) -> M:
     """The component's settings in force. Raises Rejected with every mistake, its key and where it was made."""
     given = _given(component, file, environment)
+    _open_tables(model, given.values)
     try:
         return model.model_validate(given.values)
     except ValidationError as error:
@@ -77,9 +78,10 @@ class _Given:
         self.sources[location] = source
 
     def source(self, location: Location) -> str | None:
-        """Where this key, or the value it is part of, was written."""
-        parts = (location[:length] for length in range(len(location), 0, -1))
-        return next((self.sources[part] for part in parts if part in self.sources), None)
+        """Where this key, or the value it is part of, was written; of a table, where its first key was."""
+        around = [location[:length] for length in range(len(location), 0, -1)]
+        below = [part for part in self.sources if location and part[: len(location)] == location]
+        return next((self.sources[part] for part in (*around, *below) if part in self.sources), None)
 
 
 def _given(component: str, file: Path | None, environment: Mapping[str, str] | None) -> _Given:
@@ -95,6 +97,16 @@ def _given(component: str, file: Path | None, environment: Mapping[str, str] | N
         if name.startswith(prefix) and name != f"{prefix}CONFIG":
             given.set(tuple(name.removeprefix(prefix).lower().split("__")), _value(variables[name]), name)
     return given
+
+
+def _open_tables(model: type[BaseModel], values: dict[str, Any]) -> None:
+    """Begin the tables that must be there, so that not they are told as missing, but what must be in them."""
+    for name, described in model.model_fields.items():
+        kind = described.annotation
+        if described.is_required() and isinstance(kind, type) and issubclass(kind, BaseModel):
+            table = values.setdefault(name, {})
+            if isinstance(table, dict):
+                _open_tables(kind, table)
 
 
 def _read(file: Path, may_be_absent: bool) -> dict[str, Any]:
@@ -129,9 +141,9 @@ def _leaves(table: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[tupl
 
 
 def _mistake(details: ErrorDetails, given: _Given) -> Mistake:
-    explained = mistake(details)
+    explained, location = mistake(details), written(details["loc"])
     if details["type"] == "missing":
-        variable = given.prefix + "__".join(map(str, details["loc"])).upper()
+        variable = given.prefix + "__".join(map(str, location)).upper()
         return Mistake(explained.path, f"this setting is required; set it in {given.file} or as {variable}")
     message = "unknown setting" if details["type"] == "extra_forbidden" else explained.message
-    return Mistake(explained.path, f"{message} (from {given.source(details['loc']) or 'the defaults'})")
+    return Mistake(explained.path, f"{message} (from {given.source(location) or 'the defaults'})")

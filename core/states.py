@@ -26,6 +26,7 @@ class HoldCode(enum.IntEnum):
 
     BY_HAND = 1
     JOB_POLICY = 3
+    NOT_STARTED = 6
     OUT_OF_RESOURCES = 34
     JOB_DURATION = 46
     EXECUTE_DURATION = 47
@@ -36,6 +37,9 @@ TOO_MANY_ATTEMPTS = 1001
 
 HELD_BY_USER, HELD_BY_OPERATOR = 2001, 2002
 """HoldReasonSubCode of a job that the API holds for somebody."""
+
+HELD_FOR_BUDGET = 2003
+"""The same of a job for which its group's budget leaves no room."""
 
 
 class Status(enum.StrEnum):

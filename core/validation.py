@@ -83,13 +83,29 @@ def mistake(details: ErrorDetails) -> Mistake:
 def path(location: tuple[int | str, ...]) -> str:
     """A place in nested data as people write it: "tasks[0].env.HOME"."""
     text = ""
-    for part in location:
+    for part in written(location):
         if isinstance(part, int):
             text += f"[{part}]"
-        elif part != "[key]":  # pydantic's mark that the key itself is wrong; our sentences say so
+        else:
             readable = part if part.isprintable() else ascii(part)[1:-1]
             text += f".{readable}" if text else readable
     return text
+
+
+def written(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Without pydantic's own marks: of a wrong key (our sentences say so), of one of several kinds of object."""
+    return tuple(part for part in location if isinstance(part, int) or not (part == "[key]" or part.startswith(_KIND)))
+
+
+def of_kind(word: str) -> str:
+    """The tag of one of several kinds of object: pydantic puts it into paths, and nobody has written it there."""
+    return f"{_KIND}{word}]"
+
+
+def said_kind(document: Any) -> str | None:
+    """The tag of the kind that a document, read or not read yet, says in its `type`; None: it says none."""
+    said = document.get("type") if isinstance(document, dict) else getattr(document, "type", None)
+    return of_kind(said) if isinstance(said, str) else None
 
 
 @dataclass(frozen=True)
@@ -132,6 +148,7 @@ def _undecodable(data: Any) -> Iterator[tuple[int | str, ...]]:
             left += [((*where, index), inner) for index, inner in enumerate(value)]
 
 
+_KIND = "[kind:"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NOT_UNICODE = "holds half of a surrogate pair, which is not a character"
 

@@ -7,7 +7,7 @@
 | completed, or removed after it had | the executor's report, where HTCondor agrees | completed, failed, killed |
 | removed | it was held, and not by hand | failed or killed, as it was |
 | removed | who removed it | deleted |
-| held | by hand | waiting: it goes on when it is released |
+| held | by hand, or for its group's budget | waiting: it goes on when it is released |
 | held | HTCondor's code | failed or killed: it will not run again |
 """
 
@@ -21,7 +21,7 @@ from prominence.core import classads, units
 from prominence.core.reasons import Reason, explain
 from prominence.core.report import ExecutionReport, Outcome
 from prominence.core.scaling import Explanation
-from prominence.core.states import HELD_BY_OPERATOR, TOO_MANY_ATTEMPTS, HoldCode, JobStatus, Status
+from prominence.core.states import HELD_BY_OPERATOR, HELD_FOR_BUDGET, TOO_MANY_ATTEMPTS, HoldCode, JobStatus, Status
 
 JobAd = Mapping[str, str | int | float | bool]
 """A job's ClassAd: the attributes that it has and that we know, evaluated."""
@@ -29,6 +29,15 @@ JobAd = Mapping[str, str | int | float | bool]
 DELETED_BY_USER = "deleted by the user"
 DELETED_BY_OPERATOR = "deleted by an operator"
 """What RemoveReason begins with when the API removed the job."""
+
+OF_A_WORKFLOW = "removed because <OtherJobRemoveRequirements"
+"""The same when the workflow was removed that the job is part of, or another node of the job."""
+
+STARTED_TOO_OFTEN = "the job was started too often"
+"""The same when a node's own policy removed it."""
+
+CAME_TO_ITS_END = "the workflow has come to its end"
+"""The same when the policy of a workflow has ended a DAGMan that had nothing to do any more."""
 
 TOO_LONG_IN_QUEUE = "the job waited longer than it may"
 """The same when its own policy removed it."""
@@ -39,8 +48,12 @@ _OF_WAITING = {
     Reason.WORKER_REQUESTED: Status.DEPLOYING,
     Reason.WORKER_BOOTING: Status.DEPLOYING,
     Reason.POOL_LIMIT: Status.WAITING,
+    Reason.CLOUD_LIMIT: Status.WAITING,
+    Reason.GROUP_LIMIT: Status.WAITING,
+    Reason.BACK_OFF: Status.WAITING,
     Reason.NO_CAPACITY: Status.WAITING,
     Reason.NO_FLAVOUR_FITS: Status.WAITING,
+    Reason.NO_SUCH_PLACE: Status.WAITING,
 }
 """An idle job by the scaler's reason; by any other it is idle."""
 
@@ -57,6 +70,7 @@ _OF_OUTCOME = {
 _OF_REMOVAL = {
     DELETED_BY_USER: (Status.DELETED, Reason.DELETED_BY_USER),
     DELETED_BY_OPERATOR: (Status.DELETED, Reason.DELETED_BY_OPERATOR),
+    OF_A_WORKFLOW: (Status.DELETED, Reason.WORKFLOW_DELETED),
     TOO_LONG_IN_QUEUE: (Status.KILLED, Reason.QUEUE_TIME_EXCEEDED),
     "": (Status.DELETED, Reason.INTERRUPTED),
 }
@@ -118,6 +132,11 @@ def number(ad: JobAd, name: str) -> int | None:
     return int(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
+def has_others(ad: JobAd) -> bool:
+    """Whether the job has several nodes."""
+    return (number(ad, classads.NODE_COUNT) or 1) > 1
+
+
 def _idle(explanation: Explanation | None) -> Verdict:
     if explanation is None:
         return Verdict(Status.IDLE, Reason.QUEUED)
@@ -134,7 +153,13 @@ def _completed(ad: JobAd, report: ExecutionReport | None) -> Verdict:
         return _untold(ad, exit_code)
     status, reason = _OF_OUTCOME[report.outcome]
     of_command = exit_code if report.outcome is Outcome.TASK_FAILED and exit_code != 0 else None
-    return Verdict(status, report.reason or reason, report.details, of_command)
+    return Verdict(status, report.reason or reason, _told(report), of_command)
+
+
+def _told(report: ExecutionReport) -> Mapping[str, object]:
+    """Its details. Of a limit an older executor did not tell how much was needed."""
+    limit = report.details.get("limit")
+    return report.details if limit is None else {"used": f"more than {limit}", **report.details}
 
 
 def _untold(ad: JobAd, exit_code: int | None) -> Verdict:
@@ -151,6 +176,10 @@ def _removed(ad: JobAd) -> Verdict:
     if ad.get(classads.LAST_STATUS) == JobStatus.HELD and not by_hand:
         return _held({**ad, **{now: ad[then] for now, then in _HOLD_BEFORE.items() if then in ad}})
     said = str(ad.get(classads.REMOVE_REASON, ""))
+    if said.startswith(STARTED_TOO_OFTEN):
+        return _too_many_attempts(ad)
+    if said.startswith(OF_A_WORKFLOW) and has_others(ad):
+        return Verdict(Status.FAILED, Reason.EXECUTOR_FAILED, {"detail": "one of its nodes could not go on"})
     status, reason = next(found for beginning, found in _OF_REMOVAL.items() if said.startswith(beginning))
     return Verdict(status, reason)
 
@@ -158,16 +187,31 @@ def _removed(ad: JobAd) -> Verdict:
 def _held(ad: JobAd) -> Verdict:
     code, subcode = ad.get(classads.HOLD_REASON_CODE), ad.get(classads.HOLD_REASON_SUBCODE)
     if code == HoldCode.BY_HAND:
+        if subcode == HELD_FOR_BUDGET:
+            return Verdict(Status.WAITING, Reason.HELD_FOR_BUDGET, {"group": ad.get(classads.GROUP, "unknown")})
         by_operator = subcode == HELD_BY_OPERATOR
         return Verdict(Status.WAITING, Reason.HELD_BY_OPERATOR if by_operator else Reason.HELD_BY_USER)
     if (code, subcode) == (HoldCode.JOB_POLICY, TOO_MANY_ATTEMPTS):
-        return Verdict(Status.FAILED, Reason.TOO_MANY_ATTEMPTS, {"attempts": ad.get(classads.STARTS, "too many")})
+        return _too_many_attempts(ad)
     said = str(ad.get(classads.HOLD_REASON, "")).rstrip(". \n")
     for known, (status, reason) in _OF_HOLD.items():
         # Of disk, too, a job can run out.
         if code == known and (reason is not Reason.MEMORY_EXCEEDED or "memory" in said.lower()):
-            return Verdict(status, reason, {"limit": _limit(ad, reason)})
+            return Verdict(status, reason, {"used": _used(ad, reason), "limit": _limit(ad, reason)})
     return Verdict(Status.FAILED, Reason.HELD, {"detail": said or "it does not say why"})
+
+
+def _too_many_attempts(ad: JobAd) -> Verdict:
+    return Verdict(Status.FAILED, Reason.TOO_MANY_ATTEMPTS, {"attempts": ad.get(classads.STARTS, "too many")})
+
+
+def _used(ad: JobAd, reason: Reason) -> str:
+    """What the job was seen to need; HTCondor looks now and then, and may not have seen the most."""
+    limit = _limit(ad, reason)
+    mib = number(ad, classads.MEMORY_USAGE) if reason is Reason.MEMORY_EXCEEDED else None
+    used = None if mib is None else f"{units.memory_gb(mib):g} GB"
+    allowed = number(ad, classads.MEMORY_PROVISIONED) or number(ad, classads.REQUEST_MEMORY) or 0
+    return used if used is not None and mib is not None and mib > allowed else f"more than {limit}"
 
 
 def _limit(ad: JobAd, reason: Reason) -> str:

@@ -11,8 +11,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from prominence.core import classads, units
-from prominence.core.reasons import Reason
-from prominence.core.report import ExecutionReport, TaskReport
+from prominence.core.efficiency import efficiency
+from prominence.core.reasons import OF_IMAGES, Reason, explain
+from prominence.core.report import (
+    LIVE_AT,
+    LIVE_CPU_MS,
+    LIVE_CPUS,
+    LIVE_DISK,
+    LIVE_MEMORY,
+    ExecutionReport,
+    NodeReport,
+    TaskReport,
+    TransferReport,
+)
 from prominence.core.scaling import Explanation
 from prominence.core.states import ENDED, JobStatus, Status
 from prominence.core.verdict import JobAd as JobAd
@@ -20,8 +31,14 @@ from prominence.core.verdict import number, verdict
 
 ATTRIBUTES = (
     classads.CLUSTER_ID,
+    classads.ARRAY_INDEX,
+    classads.ARRAY_COUNT,
+    classads.NODE,
+    classads.NODE_COUNT,
+    classads.PARAMETERS,
     classads.JOB_STATUS,
     classads.JOB_UID,
+    classads.REQUEST_ID,
     classads.JOB_NAME,
     classads.SUMMARY,
     classads.IDENTITY,
@@ -33,6 +50,8 @@ ATTRIBUTES = (
     classads.REQUEST_DISK,
     classads.REQUEST_GPUS,
     classads.WALLTIME,
+    *classads.PLACEMENT,
+    classads.REQUIRES,
     classads.PRIORITY,
     classads.DAGMAN_ID,
     classads.SUBMITTED_AT,
@@ -54,11 +73,29 @@ ATTRIBUTES = (
     classads.REMOTE_HOST,
     classads.LAST_REMOTE_HOST,
     classads.LAST_CLOUD,
+    classads.MEMORY_USAGE,
+    *classads.LIVE,
     classads.CPUS_PROVISIONED,
     classads.MEMORY_PROVISIONED,
     classads.DISK_PROVISIONED,
+    classads.NODES,
+    classads.EXPECTED,
+    classads.DAG_DONE,
+    classads.DAG_FAILED,
+    classads.DAG_QUEUED,
 )
-"""What must be asked of HTCondor to show a job and to find its files and its explanation."""
+"""What must be asked of HTCondor to show a job or a workflow, and to find its files and its explanation."""
+
+
+_CLOCKS_DIFFER_S = 30
+_LONGEST_TROUBLE = 300
+_OF_LIVE = (
+    ("cpuTimeUsage", LIVE_CPU_MS, 1000),
+    ("cpus", LIVE_CPUS, 1000),
+    ("memoryUsageKB", LIVE_MEMORY, 1),
+    ("diskUsageKB", LIVE_DISK, 1),
+)
+"""What is told while a task runs: by the API's name, in the attribute, of which so many make one."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +123,7 @@ def view(ad: JobAd, report: ExecutionReport | None, explanation: Explanation | N
         reason=found.reason,
         sentence=found.sentence,
         exit_code=found.exit_code,
-        events=_events(ad, has_ended),
+        events=events(ad, has_ended),
         execution=_execution(ad, report if has_ended else None),
     )
 
@@ -96,7 +133,7 @@ def ended_at(ad: JobAd) -> int | None:
     return number(ad, classads.FINISHED_AT) or number(ad, classads.ENTERED_STATUS_AT)
 
 
-def _events(ad: JobAd, has_ended: bool) -> dict[str, int]:
+def events(ad: JobAd, has_ended: bool) -> dict[str, int]:
     """Unix epochs. An idle job that ran before has no start: it will start anew."""
     started = number(ad, classads.STARTED_AT) if ad.get(classads.JOB_STATUS) != JobStatus.IDLE else None
     finished = ended_at(ad) if has_ended else None
@@ -111,15 +148,46 @@ def _execution(ad: JobAd, report: ExecutionReport | None) -> dict[str, Any]:
     host = ad.get(classads.REMOTE_HOST) or ad.get(classads.LAST_REMOTE_HOST)
     _add(execution, "worker", str(host).rpartition("@")[2] if host else None)
     _add(execution, "provisionedResources", _provisioned(ad))
+    _add(execution, "live", _live(ad) if ad.get(classads.JOB_STATUS) == JobStatus.RUNNING else None)
     if report is not None:
-        _add(execution, "cpu", {"model": report.cpu_model} if report.cpu_model else None)
+        cpu = {"vendor": report.cpu_vendor, "model": report.cpu_model, "clock": report.cpu_clock}
+        _add(execution, "cpu", {key: said for key, said in cpu.items() if said})
         _add(execution, "runtimeVersion", dict(report.runtime_versions))
         peaks = [task.max_rss_kib for task in report.tasks if task.max_rss_kib is not None]
         _add(execution, "maxMemoryUsageKB", max(peaks, default=None))
-        for key, transfers in (("stageInTime", report.stage_in), ("stageOutTime", report.stage_out)):
-            _add(execution, key, _figure(sum(one.seconds for one in transfers)) if transfers else None)
+        for key, transfers in (("stageIn", report.stage_in), ("stageOut", report.stage_out)):
+            _add(execution, f"{key}Time", _figure(sum(one.seconds for one in transfers)) if transfers else None)
+            _add(execution, f"{key}Bytes", sum(max(0, one.size or 0) for one in transfers) if transfers else None)
+            _add(execution, key, [_transfer(one) for one in transfers] or None)
+        if report.checkpoint is not None:
+            saved = {"saved": max(0, report.checkpoint.saved), "restored": report.checkpoint.restored}
+            execution["checkpoint"] = saved
+            _add(saved, "trouble", report.checkpoint.trouble[:_LONGEST_TROUBLE])
         execution["tasks"] = [_task(task, report) for task in report.tasks]
+        _add(execution, "efficiency", _efficiency(ad, report))
+        _add(execution, "nodes", [_node(node) for node in report.nodes] or None)
+        _add(execution, "sidecars", [_task(task, report) for task in report.sidecars] or None)
     return execution
+
+
+def _efficiency(ad: JobAd, report: ExecutionReport) -> dict[str, Any]:
+    """Of a job of one node: the others' figures are not with the first one's."""
+    cpus, memory = number(ad, classads.CPUS_PROVISIONED), number(ad, classads.MEMORY_PROVISIONED)
+    if cpus is None or memory is None or (number(ad, classads.NODE_COUNT) or 1) > 1:
+        return {}
+    return efficiency(report.tasks, cpus, memory)
+
+
+def _live(ad: JobAd) -> dict[str, Any]:
+    """What the running task uses. What was told in an earlier start is old; the clocks of two machines differ."""
+    at, started_at = number(ad, LIVE_AT), number(ad, classads.STARTED_AT)
+    if at is None or started_at is None or at < started_at - _CLOCKS_DIFFER_S:
+        return {}
+    told: dict[str, Any] = {"time": at}
+    for key, name, per_unit in _OF_LIVE:
+        value = number(ad, name)
+        _add(told, key, None if value is None or value < 0 else value if per_unit == 1 else value / per_unit)
+    return told
 
 
 def _provisioned(ad: JobAd) -> dict[str, float]:
@@ -128,18 +196,38 @@ def _provisioned(ad: JobAd) -> dict[str, float]:
     )
     if cpus is None or memory is None or disk is None:
         return {}
-    return {"cpus": cpus, "memory": units.memory_gb(memory), "disk": units.disk_gb(disk), "nodes": 1}
+    nodes = number(ad, classads.NODE_COUNT) or 1
+    return {"cpus": cpus, "memory": units.memory_gb(memory), "disk": units.disk_gb(disk), "nodes": nodes}
 
 
-def _task(task: TaskReport, report: ExecutionReport) -> dict[str, Any]:
+def _transfer(transfer: TransferReport) -> dict[str, Any]:
+    shown: dict[str, Any] = {"name": transfer.name, "status": transfer.status}
+    _add(shown, "time", _figure(transfer.seconds))
+    _add(shown, "sha256", transfer.sha256)
+    _add(shown, "size", transfer.size if transfer.size is None else max(0, transfer.size))
+    return shown
+
+
+def _node(node: NodeReport) -> dict[str, Any]:
+    shown: dict[str, Any] = {"node": node.number, "outcome": node.outcome.value}
+    _add(shown, "worker", node.host)
+    _add(shown, "reason", explain(node.reason, **node.details) if node.reason is not None else None)
+    _add(shown, "cpu", {"model": node.cpu_model} if node.cpu_model else None)
+    _add(shown, "stageIn", [_transfer(one) for one in node.stage_in] or None)
+    shown["tasks"] = [_task(task, node) for task in node.tasks]
+    return shown
+
+
+def _task(task: TaskReport, report: ExecutionReport | NodeReport) -> dict[str, Any]:
     shown: dict[str, Any] = {"retries": task.retries}
     _add(shown, "exitCode", task.exit_code)
+    _add(shown, "signal", task.signal)
     if task.pull_s is not None:
         _add(shown, "imagePullStatus", "completed")
         _add(shown, "imagePullTime", _figure(task.pull_s))
     elif task.exit_code is not None:
         _add(shown, "imagePullStatus", "cached")
-    elif report.reason is Reason.IMAGE_PULL_FAILED:
+    elif report.reason in OF_IMAGES:
         _add(shown, "imagePullStatus", "failed")
     _add(shown, "imageSha256", (task.image_digest or "").removeprefix("sha256:"))
     _add(shown, "wallTimeUsage", _figure(task.wall_s))

@@ -48,14 +48,22 @@ class AccessPoint:
     def write(self, name: str, content: bytes) -> None:
         """Write a file, whole or not at all."""
         partial = f".{name}.part"
-        descriptor = self._good(self._ask(f"open {partial} wtc {_MODE}"))
+        self.extend(partial, content, anew=True)
+        self._good(self._ask(f"rename {partial} {name}"))
+
+    def extend(self, name: str, content: bytes, anew: bool) -> None:
+        """Write to the end of a file. anew: what it held before goes."""
+        descriptor = self._good(self._ask(f"open {name} {'wtc' if anew else 'wac'} {_MODE}"))
         self._take_line()
         for start in range(0, len(content), _AT_ONCE):
             piece = content[start : start + _AT_ONCE]
             if self._ask(f"write {descriptor} {len(piece)}", piece) != len(piece):
                 raise AccessPointLost("a file there cannot be written")
         self._good(self._ask(f"close {descriptor}"))
-        self._good(self._ask(f"rename {partial} {name}"))
+
+    def note(self, name: str, value: int) -> bool:
+        """Have an attribute of the job's ad set with HTCondor's next update of it; whether it may be."""
+        return self._ask(f"set_job_attr_delayed {name} {value}") >= 0
 
     def _good(self, answer: int) -> int:
         if answer < 0:

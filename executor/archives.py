@@ -1,4 +1,4 @@
-"""Unpacking what users name as artifacts, and packing what they want to keep.
+"""Unpacking what users name as artifacts.
 
 An archive is somebody's text: nothing in it is put outside the directory, no link leads out of it, nothing but files,
 directories and links is made, and no more is unpacked than there is room for.
@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Callable, Dict, List, Optional, Sequence, Tuple
 
+from prominence.executor import fulldisk
 from prominence.executor.ports import Interrupted, Stop
 
 MOST_ENTRIES = 1_000_000
@@ -44,13 +45,15 @@ def is_archive(name: str) -> bool:
     return name.lower().endswith((*_TARS, ".zip", *_PACKED))
 
 
-def unpack(file: Path, directory: Path, most: Optional[int], stop: Stop) -> int:
+def unpack(file: Path, directory: Path, most: Optional[int], stop: Stop, any_links: bool = False) -> int:
     """Unpack the file into the directory; how many bytes came out. most: so many may.
+
+    any_links: links may lead where they like, as those that were there before; nothing is put through one in any case.
 
     Raises BadArchive, Interrupted.
     """
     name = file.name.lower()
-    into = _Into(directory, most, stop)
+    into = _Into(directory, most, stop, any_links)
     try:
         if name.endswith(_TARS):
             _unpack_tar(file, into)
@@ -65,57 +68,53 @@ def unpack(file: Path, directory: Path, most: Optional[int], stop: Stop) -> int:
     except RuntimeError as error:  # of zipfile
         raise BadArchive("it needs a password") from error
     except OSError as error:
+        fulldisk.check(error)
         raise BadArchive(error.strerror or str(error)) from error
     return into.written
-
-
-def pack(directory: Path, name: str, file: Path) -> None:
-    """The directory as `name` in a .tgz; links as links, and nothing that is neither file, directory nor link."""
-
-    def plain(entry: tarfile.TarInfo) -> Optional[tarfile.TarInfo]:
-        entry.uid = entry.gid = 0
-        entry.uname = entry.gname = ""
-        return entry if entry.isreg() or entry.isdir() or entry.issym() or entry.islnk() else None
-
-    with tarfile.open(file, "w:gz", compresslevel=6) as archive:
-        archive.add(directory, name, filter=plain)
 
 
 def _unpack_tar(file: Path, into: _Into) -> None:
     with tarfile.open(file, "r:*") as archive:
         for entry in archive:
-            if entry.isdir():
-                into.directory(entry.name)
-            elif entry.isreg():
-                source = archive.extractfile(entry)
-                if source is not None:
-                    into.file(entry.name, source, entry.mode)
-            elif entry.issym():
-                into.link(entry.name, entry.linkname)
-            elif entry.islnk():
-                into.same(entry.name, entry.linkname)
-            else:
-                raise BadArchive(f"{ascii(entry.name)} is neither a file nor a directory nor a link")
+            _of_tar(archive, entry, into)
+
+
+def _of_tar(archive: tarfile.TarFile, entry: tarfile.TarInfo, into: _Into) -> None:
+    source = archive.extractfile(entry) if entry.isreg() else None
+    if source is not None:
+        into.file(entry.name, source, entry.mode)
+    elif entry.isdir():
+        into.directory(entry.name)
+    elif entry.issym():
+        into.link(entry.name, entry.linkname)
+    elif entry.islnk():
+        into.same(entry.name, entry.linkname)
+    else:
+        raise BadArchive(f"{ascii(entry.name)} is neither a file nor a directory nor a link")
 
 
 def _unpack_zip(file: Path, into: _Into) -> None:
     with zipfile.ZipFile(file) as archive:
         for entry in archive.infolist():
-            mode = entry.external_attr >> 16
-            if entry.is_dir():
-                into.directory(entry.filename)
-            elif stat.S_ISLNK(mode):
-                into.link(entry.filename, archive.read(entry).decode("utf-8", "surrogateescape")[:4096])
-            else:
-                with archive.open(entry) as source:
-                    into.file(entry.filename, source, mode or 0o644)
+            _of_zip(archive, entry, into)
+
+
+def _of_zip(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, into: _Into) -> None:
+    mode = entry.external_attr >> 16
+    if entry.is_dir():
+        into.directory(entry.filename)
+    elif stat.S_ISLNK(mode):
+        into.link(entry.filename, archive.read(entry).decode("utf-8", "surrogateescape")[:4096])
+    else:
+        with archive.open(entry) as source:
+            into.file(entry.filename, source, mode or 0o644)
 
 
 class _Into:
     """A directory that things are put beneath, each by walking down without following a link."""
 
-    def __init__(self, root: Path, most: Optional[int], stop: Stop) -> None:
-        self._root, self._most, self._stop = root, most, stop
+    def __init__(self, root: Path, most: Optional[int], stop: Stop, any_links: bool) -> None:
+        self._root, self._most, self._stop, self._any_links = root, most, stop, any_links
         self._entries = 0
         self.written = 0
 
@@ -129,10 +128,7 @@ class _Into:
         finally:
             os.close(where)
         with os.fdopen(descriptor, "wb") as file:
-            while True:
-                piece = source.read(_PIECE)
-                if not piece:
-                    break
+            while piece := source.read(_PIECE):
                 self._count(len(piece))
                 file.write(piece)
             os.fchmod(file.fileno(), 0o755 if mode & 0o111 else 0o644)
@@ -140,7 +136,8 @@ class _Into:
     def link(self, name: str, target: str) -> None:
         parts = self._parts(name)
         led = posixpath.normpath(posixpath.join("/".join(parts[:-1]), target))
-        if target.startswith("/") or led == ".." or led.startswith("../"):
+        leads_out = target.startswith("/") or led == ".." or led.startswith("../")
+        if leads_out and not self._any_links:
             raise BadArchive(f"the link {ascii(name)} leads out of it")
         where, last = self._place(name)
         try:

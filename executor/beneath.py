@@ -10,7 +10,7 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import Iterator, List, Optional, Sequence
+from typing import Iterator, List, Sequence
 
 from prominence.executor.environment import HOME
 
@@ -19,13 +19,20 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def first_match(home: Path, pattern: str) -> Optional[str]:
-    """The first regular file, by name, that matches the pattern; its path in the home."""
+MOST_MATCHES = 10_000
+"""Of one pattern; a job can make more files than anybody wants."""
+
+
+def matches(home: Path, pattern: str) -> List[str]:
+    """The regular files that match the pattern, by name, as paths in the home."""
+    found: List[str] = []
     for path in _matches(home, (), pattern.split("/")):
         with suppress(OSError):
             os.close(open_file(home, path))
-            return path
-    return None
+            found.append(path)
+            if len(found) == MOST_MATCHES:
+                break
+    return found
 
 
 def open_file(home: Path, path: str) -> int:
@@ -44,11 +51,17 @@ def open_file(home: Path, path: str) -> int:
     return file
 
 
-def directory(home: Path, path: str) -> Path:
-    """The directory, by a path without links in it. Raises OSError."""
-    parts = resolve(home, path)
-    os.close(_enter(home, parts))
-    return home.joinpath(*parts)
+def open_directory(home: Path, path: str) -> int:
+    """A descriptor of the directory. Raises OSError for anything else, and for what is not beneath the home."""
+    return _enter(home, resolve(home, path))
+
+
+def open_any(home: Path, path: str) -> int:
+    """A descriptor of the directory, or of the regular file. Raises OSError as those above."""
+    try:
+        return open_directory(home, path)
+    except NotADirectoryError:
+        return open_file(home, path)
 
 
 def resolve(home: Path, path: str) -> List[str]:

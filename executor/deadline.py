@@ -33,6 +33,27 @@ class Running(Protocol):
         """OUT_OF_MEMORY or OUT_OF_DISK, if it has been seen to use more than it may."""
 
 
+class Walltime:
+    """Seconds that all tasks of a job together may run, None for no limit; they may change while a task runs."""
+
+    def __init__(self, limit_s: int | None) -> None:
+        self.limit_s = limit_s
+
+    def left(self, spent_s: float, grace_s: float) -> Limits:
+        """For what runs next."""
+        return _Left(self, spent_s, grace_s)
+
+
+class _Left(Limits):
+    def __init__(self, walltime: Walltime, spent_s: float, grace_s: float) -> None:
+        super().__init__(None, grace_s)
+        self._walltime, self._spent_s = walltime, spent_s
+
+    @property
+    def timeout_s(self) -> float | None:
+        return left_s(self._walltime.limit_s, [self._spent_s])
+
+
 def left_s(limit_s: float | None, spent_s: Iterable[Optional[float]]) -> float | None:
     """Seconds left of a limit, never below 0; None: no limit. spent_s: None where nothing was."""
     if limit_s is None:
@@ -44,9 +65,12 @@ def supervise(running: Running, limits: Limits, stop: Stop, clock: Callable[[], 
     """Wait for it to end, or end it: the warning, then after the grace the kill. Raises RuntimeFailed."""
     started = clock()
     cause = Cause.EXITED
-    kill_at = give_up_at = float("inf")
-    wake_at = started + _or_forever(limits.timeout_s)
-    while not running.wait(max(0.0, min(TICK_S, wake_at - clock()))):
+    kill_at = give_up_at = wake_at = float("inf")
+    while True:
+        if cause is Cause.EXITED:
+            wake_at = started + _or_forever(limits.timeout_s)
+        if running.wait(max(0.0, min(TICK_S, wake_at - clock()))):
+            return cause
         now = clock()
         if cause is Cause.EXITED:
             cause = why_end(now - started, limits, stop.requested, running.exceeded())
@@ -61,7 +85,6 @@ def supervise(running: Running, limits: Limits, stop: Stop, clock: Callable[[], 
             wake_at = give_up_at
         if now >= give_up_at:
             raise RuntimeFailed(f"the task did not end within {PATIENCE_S:g} s of being killed")
-    return cause
 
 
 def why_end(elapsed_s: float, limits: Limits, stop_requested: bool, exceeded: Optional[Cause]) -> Cause:

@@ -13,6 +13,7 @@ import stat
 import threading
 import time
 from contextlib import contextmanager, suppress
+from itertools import chain
 from typing import Callable, Iterator, Optional, Sequence, Set, Tuple
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -31,10 +32,14 @@ class TooDeep(Exception):
 
 
 class Watch:
-    """Looks, from the start to `stop`, whether `used_kib` gives more than the limit; then `exceeded` is true."""
+    """Looks, from the start to `stop`, whether `used_kib` gives more than the limit; then `exceeded` is true.
 
-    def __init__(self, used_kib: Callable[[], int], limit_kib: int, tell: Callable[[], None] = lambda: None) -> None:
+    seen_kib: what the last look gave; None: there was none yet.
+    """
+
+    def __init__(self, used_kib: Callable[[], int], limit_kib: int, tell: Callable[[], object] = lambda: None) -> None:
         self.exceeded = False
+        self.seen_kib: Optional[int] = None
         self._used_kib = used_kib
         self._limit_kib = limit_kib
         self._tell = tell
@@ -50,6 +55,7 @@ class Watch:
         while not self._over.wait(pause_s):
             begun = time.monotonic()
             used_kib = self._used_kib()
+            self.seen_kib = used_kib
             if used_kib > self._limit_kib and not self._over.is_set():
                 self.exceeded = True
                 self._tell()
@@ -73,21 +79,27 @@ def watched(directories: Sequence[str], limit_kib: Optional[int]) -> Iterator[Op
 
 def used_kib(directories: Sequence[str], enough_kib: int) -> int:
     """What is kept in these directories, in KiB; exact only up to `enough_kib`. Those that are gone hold nothing."""
-    seen: Set[Tuple[int, int]] = set()
     used = 0
     try:
-        for directory in directories:
-            for entry in _below(directory):
-                if entry.st_nlink > 1 and not stat.S_ISDIR(entry.st_mode):
-                    if (entry.st_dev, entry.st_ino) in seen:
-                        continue
-                    seen.add((entry.st_dev, entry.st_ino))
-                used += entry.st_blocks // 2 + _ENTRY_KIB
-                if used > enough_kib:
-                    return used
+        for entry in _each_once(directories):
+            used += entry.st_blocks // 2 + _ENTRY_KIB
+            if used > enough_kib:
+                return used
     except TooDeep:
         return max(used, enough_kib + 1)
     return used
+
+
+def _each_once(directories: Sequence[str]) -> Iterator[os.stat_result]:
+    """All that is below them, a file of several names once."""
+    seen: Set[Tuple[int, int]] = set()
+    for entry in chain.from_iterable(map(_below, directories)):
+        known_by = (entry.st_dev, entry.st_ino)
+        if known_by in seen:
+            continue
+        if entry.st_nlink > 1 and not stat.S_ISDIR(entry.st_mode):
+            seen.add(known_by)
+        yield entry
 
 
 def _below(directory: str) -> Iterator[os.stat_result]:

@@ -2,7 +2,8 @@
 
 Reads the plan, runs its tasks in containers, and writes report.json beside it whatever happens. Its exit code is
 the job's: see `exits`. `executor.pyz --runtimes`, run by an ordinary user, tries out what this worker can run
-containers with; the worker tells HTCondor, and jobs rely on it. The environment variable PROMINENCE_BROKER_SOCKET
+containers with, and `--storage` what storage of users' own it can mount; the worker tells HTCondor, and jobs rely on
+it. The environment variable PROMINENCE_BROKER_SOCKET
 says where the broker listens, if not in its usual place.
 """
 
@@ -13,49 +14,71 @@ import resource
 import signal
 import socket
 import sys
-import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Callable, Optional, Sequence, Tuple
 
 from prominence.core import document
 from prominence.core.plan import ExecutionPlan
-from prominence.core.report import FILE_NAME, ExecutionReport
-from prominence.executor import choice, condor, environment, exits, handing_back, sandbox
-from prominence.executor.adapters.broker import Broker
-from prominence.executor.adapters.late import LateApptainer
+from prominence.core.report import FILE_NAME, ExecutionReport, of_node
+from prominence.executor import condor, environment, exits, handing_back, saying
 from prominence.executor.broker import protocol
-from prominence.executor.ports import ContainerRuntime, RuntimeUnavailable, Stop, WorkerLost
-from prominence.executor.run import Files, Found, NoFiles, run
+from prominence.executor.machine import IF_ALLOWED, Machine
+from prominence.executor.ports import Stop
+from prominence.executor.run import run
 
-_LOOK_S = 0.5
-"""How soon an order to the running job is seen."""
-_ROOM = 16 * 1024 * 1024
-"""Bytes on the worker's disk without which it is full: what a job's report and its last output need, many times."""
 _PROCESSES = 4096
 """Of the job's account, where the runtime cannot limit them by container."""
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Run a plan, or tell what could run one."""
-    plan, patience_s = _options(sys.argv[1:] if arguments is None else arguments)
-    place = condor.surroundings(os.environ, socket.gethostname())
-    machine = Machine(place, os.environ.get("PROMINENCE_BROKER_SOCKET", protocol.SOCKET), patience_s)
-    if plan is None:
-        print(" ".join(machine.works()))
+    said = sys.argv[1:] if arguments is None else arguments
+    if list(said) == ["--keep"]:
+        from prominence.executor import keeper  # for jobs with sidecars alone
+
+        return keeper.keep()
+    if list(said[:1]) == ["--enclose"]:
+        from prominence.executor.adapters import enclosed  # for jobs with storage alone
+
+        return enclosed.enclose(said[1:])
+    if list(said) == ["--storage"]:
+        from prominence.executor.adapters import mounts  # as above
+
+        print(" ".join(mounts.kinds_here()))
         return 0
+    plan, patience_s, allowed, tell = _options(said)
+    place = condor.surroundings(os.environ, socket.gethostname())
+    machine = Machine(place, os.environ.get("PROMINENCE_BROKER_SOCKET", protocol.SOCKET), patience_s, allowed)
+    if tell is not None:
+        print(tell(machine))
+        return 0
+    assert plan is not None
     stop = Stop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, stop.request)
     _limit_processes()
-    exit_code = run(lambda: _read(plan), machine, lambda report: _write(place.sandbox, report), stop)
+    exit_code = run(lambda: _read(plan, place), machine, lambda report: _write(place.sandbox, report), stop)
+    if stop.requested:
+        _send_home(place)
     return handing_back.hand_back(stop, machine.is_well) if exit_code == exits.HANDED_BACK else exit_code
 
 
-def _options(arguments: Sequence[str]) -> Tuple[Optional[Path], float]:
-    """The plan to carry out, None to tell of runtimes; and how long to wait for the broker to start."""
+def _runtimes(machine: Machine) -> str:
+    return " ".join(machine.works())
+
+
+def _nodes_meet(machine: Machine) -> str:
+    return "true" if machine.lets_nodes_meet() else "false"
+
+
+_Tell = Callable[[Machine], str]
+
+
+def _options(arguments: Sequence[str]) -> Tuple[Optional[Path], float, Sequence[str], Optional[_Tell]]:
+    """The plan to carry out; how long to wait for the broker to start; what is allowed; what to tell instead."""
     if len(arguments) == 1 and not arguments[0].startswith("-"):
-        return Path(arguments[0]), 0.0  # as HTCondor starts us: a job need not wait until a parser is loaded
+        return Path(arguments[0]), 0.0, (), None  # as HTCondor starts us: a job need not wait until a parser is loaded
     import argparse
 
     parser = argparse.ArgumentParser(prog="executor.pyz", description="Runs one job on a worker.")
@@ -63,122 +86,43 @@ def _options(arguments: Sequence[str]) -> Tuple[Optional[Path], float]:
     what.add_argument("plan", nargs="?", help="the plan to carry out")
     what.add_argument(
         "--runtimes",
-        action="store_true",
+        dest="tell",
+        action="store_const",
+        const=_runtimes,
         help="try out the container runtimes of this worker, print those that work, and end",
     )
+    what.add_argument(
+        "--between-nodes",
+        dest="tell",
+        action="store_const",
+        const=_nodes_meet,
+        help="print whether containers here reach those of a job's other nodes, and end",
+    )
     parser.add_argument("--wait", type=float, default=0.0, metavar="S", help="seconds to wait for the broker to start")
+    parser.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        choices=IF_ALLOWED,
+        help="a runtime that isolates nothing, for jobs to have here all the same",
+    )
     chosen = parser.parse_args(arguments)
-    return None if chosen.runtimes else Path(chosen.plan), chosen.wait
+    return None if chosen.tell else Path(chosen.plan), chosen.wait, chosen.allow, chosen.tell
 
 
-RUNTIMES = ("apptainer", "docker", "podman")
-"""All that there are, in the order in which `--runtimes` tells them."""
+def _read(file: Path, place: condor.Surroundings) -> ExecutionPlan:
+    plan = document.loads(ExecutionPlan, file.read_text(encoding="utf-8"))
+    if place.job_id:
+        plan = environment.told_of_itself(plan, place.job_id, place.workflow)
+    if place.end is not None:
+        plan = environment.told_of_the_end(plan, place.end)
+    if not place.parameters:
+        return plan
+    from urllib.parse import unquote  # few jobs have any
 
+    from prominence.core import substitution
 
-class Machine:
-    """`run.Worker` made of the real parts of this machine."""
-
-    def __init__(self, place: condor.Surroundings, broker_socket: str, patience_s: float = 0.0) -> None:
-        self.place = place
-        self.broker_socket = broker_socket
-        self.patience_s = patience_s
-
-    @property
-    def job_id(self) -> str:
-        return self.place.job_id
-
-    @property
-    def host(self) -> str:
-        return self.place.host
-
-    @property
-    def cpu_model(self) -> str:
-        with suppress(OSError), open("/proc/cpuinfo", errors="replace") as file:
-            for line in file:
-                if line.startswith("model name"):
-                    return line.partition(":")[2].strip()
-        return ""
-
-    @property
-    def disk_kib(self) -> Optional[int]:
-        return self.place.disk_kib
-
-    @property
-    def cpus(self) -> Optional[int]:
-        return self.place.cpus
-
-    @property
-    def gpus(self) -> Dict[str, str]:
-        return {name: os.environ[name] for name in environment.OF_GPUS if name in os.environ}
-
-    def works(self) -> List[str]:
-        """The runtimes that this worker can promise, each tried out."""
-        found = self.find(RUNTIMES).runtimes
-        return [name for name, one in found.items() if not isinstance(one, LateApptainer) or one.can_run()]
-
-    def find(self, wanted: Sequence[str]) -> Found:
-        found = Found({}, {})
-        promised = wanted if self.place.runtimes is None else self.place.runtimes
-        for name in choice.candidates(wanted, promised):
-            for runtime in self._known(name):
-                with suppress(RuntimeUnavailable):
-                    found.versions[name] = runtime.version()
-                    found.runtimes[name] = runtime
-                    break
-            if self.place.runtimes is not None and name not in found.runtimes:
-                raise WorkerLost(f"the worker's {name} does not answer any more")
-        return found
-
-    def is_well(self) -> bool:
-        """Whether the worker's disk has room, and its broker and its engine answer: otherwise jobs are handed back."""
-        try:
-            Broker(self.broker_socket, self.place.sandbox).version()
-        except RuntimeUnavailable:
-            return False
-        disk = os.statvfs(self.place.sandbox)
-        return disk.f_bavail * disk.f_frsize >= _ROOM
-
-    def workspace(self, runtimes: Dict[str, ContainerRuntime], mounts: int) -> sandbox.Workspace:
-        # The broker shows its own directories to containers and no others; every other runtime can show these too.
-        broker = runtimes.get("docker")
-        if isinstance(broker, Broker):
-            return broker.workspace(mounts)
-        return sandbox.make_workspace(self.place.sandbox, mounts)
-
-    def attend(self, runtimes: Mapping[str, ContainerRuntime], over: threading.Event) -> None:
-        if over.wait(_LOOK_S):  # most jobs are given none, and a job that starts need not wait for what loads here
-            return
-        from prominence.core.orders import Verb
-        from prominence.executor.accesspoint import AccessPoint
-        from prominence.executor.orders import Desk, run_command
-
-        Desk(AccessPoint(self.place.sandbox), {Verb.RUN: lambda order: run_command(order, runtimes)}).serve(
-            over, _LOOK_S
-        )
-
-    def files(self, plan: ExecutionPlan, workspace: sandbox.Workspace) -> Files:
-        if not plan.has_files:
-            return NoFiles()
-        from prominence.executor.staging import Staging  # what speaks HTTP takes as long to load as all the rest
-
-        return Staging(plan, workspace, self.place.sandbox)
-
-    def _known(self, name: str) -> Iterator[ContainerRuntime]:
-        """The ways to have this runtime here, best first."""
-        if name == "apptainer":
-            directory = self.place.sandbox.resolve() / "apptainer"
-            yield LateApptainer(directory, self.place.network, os.environ, self.place.apptainer)
-            return
-        if name == "docker":
-            yield Broker(self.broker_socket, self.place.sandbox, self.patience_s)
-        if name in RUNTIMES:
-            from prominence.executor.adapters.docker import DockerCommand  # rarely: each import keeps jobs waiting
-
-            yield DockerCommand(name, self.place.network, os.environ)
-
-
-def _read(file: Path) -> ExecutionPlan:
-    return document.loads(ExecutionPlan, file.read_text(encoding="utf-8"))
+    return substitution.with_values(plan, substitution.read_values(unquote(place.parameters)))
 
 
 def _write(directory: Path, report: ExecutionReport) -> bool:
@@ -191,9 +135,17 @@ def _write(directory: Path, report: ExecutionReport) -> bool:
         partial.write_text(document.dumps(report), encoding="utf-8")
         os.replace(partial, directory / FILE_NAME)
     except OSError as error:
-        print(f"prominence: the report cannot be written: {error}", file=sys.stderr)
+        saying.say(f"prominence: the report cannot be written: {error}")
         return False
     return True
+
+
+def _send_home(place: condor.Surroundings) -> None:
+    """HTCondor fetches no files of a job that was told to stop; what became of it is to be known all the same."""
+    from prominence.executor.accesspoint import AccessPoint  # rarely: each import keeps jobs waiting
+
+    with suppress(OSError):  # of which not being heard is one
+        AccessPoint(place.sandbox).write(of_node(FILE_NAME, place.node[0]), (place.sandbox / FILE_NAME).read_bytes())
 
 
 def _limit_processes() -> None:

@@ -1,4 +1,4 @@
-"""Carries out what the running job is asked to do, beside its tasks, one order after the other."""
+"""Carries out what the running job is asked to do, beside its tasks: each order in a thread of its own."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import base64
 import os
 import threading
 import time
-from typing import Callable, List, Mapping, Optional, Protocol
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Callable, List, Mapping, Optional, Protocol, Tuple
 
 from prominence.core import document
 from prominence.core.orders import LARGEST_ORDER, LARGEST_OUTPUT, Answer, Order, Refusal, Verb, answer_file, order_file
 from prominence.executor.accesspoint import AccessPointLost
+from prominence.executor.deadline import Walltime
 from prominence.executor.ports import ContainerRuntime, NotRunning, OutOfTime, RuntimeTrouble
 
 _LAST_WORDS_S = 1.0
@@ -36,28 +40,44 @@ class Desk:
     def __init__(self, directory: Directory, acts: Mapping[Verb, Act], now: Callable[[], float] = time.time) -> None:
         self._directory, self._acts, self._now = directory, acts, now
         self._next = 1
+        self._answers: SimpleQueue[Tuple[int, Answer]] = SimpleQueue()
 
-    def serve(self, closed: threading.Event, look_s: float) -> None:
-        """Look for orders until it is closed. Where the access point cannot be reached, whoever asks has no answer."""
+    def serve(self, closed: threading.Event, look_s: float, between: Callable[[], None] = lambda: None) -> None:
+        """Look for orders until it is closed. Where the access point cannot be reached, whoever asks has no answer.
+
+        between: what else is said on the same connection, which is one thread's; it may raise AccessPointLost, too.
+        """
         try:
-            while not closed.wait(look_s):
+            while not closed.is_set():
                 while self.look() and not closed.is_set():
                     pass
+                self.tell(look_s)
+                between()
         except AccessPointLost:
             return
 
     def look(self) -> bool:
-        """Carry out the next order, if there is one; whether there was. Raises AccessPointLost."""
+        """Begin the next order, if there is one; whether there was. Raises AccessPointLost."""
         text = self._directory.read(order_file(self._next), LARGEST_ORDER)
         if text is None:
             return False
         if self._directory.read(answer_file(self._next), 1) is None:  # else an earlier attempt of the job has answered
-            answer = self._carry_out(text)
-            self._directory.write(answer_file(self._next), document.dumps(answer).encode())
+            threading.Thread(target=self._carry_out, args=(self._next, text), daemon=True).start()
         self._next += 1
         return True
 
-    def _carry_out(self, text: bytes) -> Answer:
+    def tell(self, wait_s: float) -> None:
+        """Write the answers that there are; where there is none, wait so long for one. Raises AccessPointLost."""
+        with suppress(Empty):
+            number, answer = self._answers.get(timeout=wait_s)
+            while True:
+                self._directory.write(answer_file(number), document.dumps(answer).encode())
+                number, answer = self._answers.get_nowait()
+
+    def _carry_out(self, number: int, text: bytes) -> None:
+        self._answers.put((number, self._answer(text)))
+
+    def _answer(self, text: bytes) -> Answer:
         try:
             order = document.loads(Order, text.decode())
         except ValueError as error:
@@ -90,6 +110,22 @@ def _enter(order: Order, runtimes: Mapping[str, ContainerRuntime], output: int) 
         except NotRunning:
             continue
     raise NotRunning("no container is running")
+
+
+def take_snapshot(order: Order, home: Path, sandbox: Path) -> Answer:
+    """Send a copy of a part of the job's home to where the order says."""
+    from prominence.executor import snapshot  # with what speaks HTTP, which takes as long to load as all the rest
+    from prominence.executor.adapters.http import HttpWeb
+
+    return snapshot.take(order, home, sandbox, HttpWeb(trusted=order.url))
+
+
+def change_walltime(order: Order, walltime: Walltime) -> Answer:
+    """Let the job's tasks run for as long as the order says, all in all; what has run longer already ends now."""
+    if order.walltime_s is None:
+        return Answer(refusal=Refusal.NOT_UNDERSTOOD, detail="it says no walltime")
+    walltime.limit_s = order.walltime_s
+    return Answer(exit_code=0)
 
 
 class _Printed:

@@ -17,7 +17,17 @@ from typing import IO, Callable, List, Mapping, Sequence
 
 from prominence.executor import diskuse, keyring, proctree
 from prominence.executor.deadline import supervise
-from prominence.executor.ports import Cause, Limits, RuntimeFailed, Stop, WorkerLost
+from prominence.executor.ports import (
+    Cause,
+    Ended,
+    FetchTimedOut,
+    Interrupted,
+    Limits,
+    RuntimeFailed,
+    Stop,
+    Used,
+    WorkerLost,
+)
 
 KEPT = 64 * 1024
 """Bytes kept of what a program wrote last."""
@@ -29,7 +39,10 @@ _GRACE_OF_PIPES_S = 5.0
 
 @dataclass(frozen=True)
 class Finished:
-    """A program that has ended. exit_code: 128 + signal when a signal ended it. stdout: only when captured."""
+    """A program that has ended. exit_code: 128 + signal when a signal ended it. stdout: only when captured.
+
+    used_kib: what was seen of memory or disk when it was too much.
+    """
 
     cause: Cause
     exit_code: int
@@ -38,6 +51,33 @@ class Finished:
     max_rss_kib: int
     stdout: str
     stderr: str
+    used_kib: int | None = None
+
+    def ended(self, detail: str = "") -> Ended:
+        """As what became of a container that was this program."""
+        return Ended(
+            cause=self.cause,
+            exit_code=self.exit_code,
+            signal=self.signal,
+            detail=detail,
+            cpu_s=round(self.cpu_s, 3),
+            max_rss_kib=self.max_rss_kib,
+            used_kib=self.used_kib,
+        )
+
+
+def check_fetched(done: Finished, late: str = "the registry takes too long") -> None:
+    """That a program that fetches has ended by itself, in whichever way. Raises Interrupted, FetchTimedOut."""
+    if done.cause is Cause.STOPPED:
+        raise Interrupted
+    if done.cause is Cause.OUT_OF_TIME:
+        raise FetchTimedOut(late)
+
+
+def used(tree: Sequence[proctree.Process], disk: diskuse.Watch | None) -> Used:
+    """By these processes of ours, and on disk as it was seen last."""
+    cpu_s = sum(proctree.cpu_s(process.pid) for process in tree)
+    return Used(round(cpu_s, 3), proctree.memory_kib(proctree.programs(tree), 0), disk.seen_kib if disk else None)
 
 
 def run(
@@ -99,6 +139,7 @@ class _Program:
         self._stderr = _Pump(self._popen.stderr, None if capture else _STDERR)
         self._limit_kib = None if memory_mib is None else memory_mib * 1024
         self._look_at = 0.0
+        self._memory_kib: int | None = None
         self._status = 0
         self._usage: tuple[float, int] = (0.0, 0)
         self._ended = threading.Event()
@@ -139,7 +180,10 @@ class _Program:
         if self._limit_kib is None or time.monotonic() < self._look_at:
             return False
         self._look_at = time.monotonic() + MEMORY_LOOK_S
-        return proctree.memory_kib(proctree.programs(self._tree()), self._limit_kib) > self._limit_kib
+        # Of all that we have started, since what runs beside the program shares its limit.
+        everything = proctree.descendants(proctree.table(), os.getpid())
+        self._memory_kib = proctree.memory_kib(proctree.programs(everything), self._limit_kib)
+        return self._memory_kib > self._limit_kib
 
     def finished(self, cause: Cause) -> Finished:
         stdout, stderr = self._stdout.text() if self._stdout else "", self._stderr.text()
@@ -154,7 +198,13 @@ class _Program:
             max_rss_kib=self._usage[1],
             stdout=stdout,
             stderr=stderr,
+            used_kib=self._too_much_kib(cause),
         )
+
+    def _too_much_kib(self, cause: Cause) -> int | None:
+        if cause is Cause.OUT_OF_MEMORY:
+            return self._memory_kib
+        return self._disk.seen_kib if self._disk and cause is Cause.OUT_OF_DISK else None
 
     def _tree(self) -> List[proctree.Process]:
         return proctree.descendants(proctree.table(), os.getpid(), self._others)

@@ -89,6 +89,16 @@ def memory_kib(tree: Iterable[Process], enough_kib: int) -> int:
     return at_most if at_most <= enough_kib else sum(_pss_kib(pid) for pid in pids)
 
 
+def cpu_s(pid: int) -> float:
+    """Seconds that a process and those of its children that have ended had a processor; 0 for one that is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", errors="replace") as file:
+            fields = file.read().rpartition(")")[2].split()  # a program may call itself what it likes
+        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError):
+        return 0.0
+
+
 def _rss_kib(pid: int) -> int:
     try:
         with open(f"/proc/{pid}/statm") as file:

@@ -10,6 +10,8 @@ import json
 from pathlib import Path
 from typing import Dict, Mapping
 
+from prominence.executor.ports import FetchFailed
+
 FILE = Path("/etc/prominence/proxies.json")
 _NAMES = ("http_proxy", "https_proxy", "no_proxy")
 _PASSED_ON = (*_NAMES, "all_proxy", "ftp_proxy")
@@ -24,6 +26,14 @@ def variables(file: Path = FILE) -> Dict[str, str]:
         return {}
     found = {name: str(told[name]) for name in _NAMES if name in told}
     return {**found, **{name.upper(): value for name, value in found.items()}}
+
+
+def for_images() -> Dict[str, str]:
+    """The same, for who fetches an image. Raises FetchFailed."""
+    try:
+        return variables()
+    except (OSError, ValueError) as error:
+        raise FetchFailed("the worker's list of proxies cannot be read") from error
 
 
 def left_out(environment: Mapping[str, str]) -> Dict[str, str]:

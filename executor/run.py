@@ -4,91 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterator, Mapping, NamedTuple, Optional, Protocol, Sequence, Tuple
+from contextlib import contextmanager, nullcontext
+from typing import Callable, Iterator, Optional, Sequence
 
 from prominence.core.document import BadDocument
 from prominence.core.plan import ExecutionPlan
 from prominence.core.reasons import Reason
-from prominence.core.report import ExecutionReport, Outcome, TransferReport
-from prominence.executor import exits
-from prominence.executor.ports import ContainerRuntime, RuntimeTrouble, Stop, WorkerLost
-from prominence.executor.sandbox import Workspace
-from prominence.executor.tasks import Bench, Failure, handed_back, run_tasks
-
-Publish = Callable[[ExecutionReport], bool]
-"""Whether it could be kept."""
-Progress = Callable[[Tuple[TransferReport, ...]], None]
-
-
-class Found(NamedTuple):
-    """The runtimes that work here and their versions, both by name."""
-
-    runtimes: Dict[str, ContainerRuntime]
-    versions: Dict[str, str]
-
-
-class Files(Protocol):
-    """The job's files, on their way in and out. Either tells why it did not work."""
-
-    def stage_in(self, stop: Stop, progress: Progress) -> Optional[Failure]:
-        """Before the tasks."""
-
-    def stage_out(self, stop: Stop, progress: Progress) -> Optional[Failure]:
-        """After the tasks, also when one has failed, since what they left may tell why."""
-
-
-class NoFiles:
-    """`Files` of a job that is given none and keeps none."""
-
-    def stage_in(self, stop: Stop, progress: Progress) -> Optional[Failure]:
-        return None
-
-    def stage_out(self, stop: Stop, progress: Progress) -> Optional[Failure]:
-        return None
-
-
-class Worker(Protocol):
-    """The machine we are on. `main` makes one of real parts."""
-
-    @property
-    def job_id(self) -> str:
-        """HTCondor's ClusterId."""
-
-    @property
-    def host(self) -> str:
-        """The execute point's name."""
-
-    @property
-    def cpu_model(self) -> str:
-        """For people."""
-
-    @property
-    def disk_kib(self) -> Optional[int]:
-        """What the job may keep on its disk; None: nobody knows."""
-
-    @property
-    def cpus(self) -> Optional[int]:
-        """The cores of the job's slot; None: nobody knows."""
-
-    @property
-    def gpus(self) -> Mapping[str, str]:
-        """Of `environment.OF_GPUS` what HTCondor has set."""
-
-    def find(self, wanted: Sequence[str]) -> Found:
-        """Which of these runtimes work here. Raises WorkerLost where one does not that is known to have worked."""
-
-    def files(self, plan: ExecutionPlan, workspace: Workspace) -> Files:
-        """What the job is given and what it keeps."""
-
-    def attend(self, runtimes: Mapping[str, ContainerRuntime], over: threading.Event) -> None:
-        """Carry out the orders that the job is given, until it is over."""
-
-    def workspace(self, runtimes: Dict[str, ContainerRuntime], mounts: int) -> Workspace:
-        """The directories of this job, such that all of these runtimes can show them, with so many to be mounted.
-
-        Raises RuntimeTrouble.
-        """
+from prominence.core.report import ExecutionReport, Outcome
+from prominence.executor import exits, saying
+from prominence.executor.bench import Bench
+from prominence.executor.deadline import Walltime
+from prominence.executor.failures import STOPPED, Failure, handed_back
+from prominence.executor.ports import Farewell, Interrupted, RuntimeTrouble, Stop, WorkerLost
+from prominence.executor.story import Publish, Story
+from prominence.executor.teams import Single, Team
+from prominence.executor.worker import Company, Files, Worker
 
 
 def run(
@@ -102,32 +32,131 @@ def run(
 
     A job of which nobody could be told how it ended has not ended: it is handed back.
     """
-    story = _Story(worker, publish, now())
-    failure: Optional[Failure] = None
+    story = Story(worker, publish, now())
+    attempt = _Attempt(worker, story, stop)
     try:
-        plan = fitted(read_plan(), worker.cpus)
-        found = worker.find(_wanted(plan))
-        story.tell(runtime_versions=found.versions)
-        workspace = worker.workspace(found.runtimes, len(plan.mounts))
-        bench = Bench(found.runtimes, workspace, worker.job_id, worker.disk_kib, worker.gpus)
-        files = worker.files(plan, bench.workspace)
-        failure = files.stage_in(stop, lambda done: story.tell(stage_in=done))
-        if failure is None:
-            with _attended(worker, found):
-                failure = run_tasks(plan, bench, stop, lambda tasks: story.tell(tasks=tasks))
-            if _has_left_something(failure) and not stop.requested:
-                kept = files.stage_out(stop, lambda done: story.tell(stage_out=done))
-                failure = failure or kept
+        failure = attempt.carry_out(read_plan)
     except WorkerLost as error:
         failure = handed_back(error)
-    except (BadDocument, RuntimeTrouble, OSError) as error:
+    except Interrupted:
+        failure, _ = attempt.team.settle(STOPPED, stop)
+    except (BadDocument, RuntimeTrouble) as error:
         failure = _failed(str(error))
+    except OSError as error:
+        failure = _of_the_worker(error)
     except Exception as error:  # noqa: BLE001 - whatever happened, there is a report
         import traceback  # rarely: each import keeps jobs waiting
 
-        traceback.print_exc()
+        saying.say(traceback.format_exc())
         failure = _failed(f"{type(error).__name__}: {error}")
-    return story.end(failure, now())
+    return attempt.team.end(story.end(failure, now()), story.report, stop)
+
+
+class _Attempt:
+    """told_to: whether the worker has told the job to stop. team: the job's nodes, once it is known which there are."""
+
+    def __init__(self, worker: Worker, story: Story, told_to: Stop) -> None:
+        self._worker, self._story, self._told_to = worker, story, told_to
+        self.team: Team = Single()
+
+    def carry_out(self, read_plan: Callable[[], ExecutionPlan]) -> Optional[Failure]:
+        """All of it; why it did not succeed."""
+        plan = fitted(read_plan(), self._worker.cpus)
+        self.team = self._worker.team(plan)
+        if (earlier := self.team.earlier()) is not None:
+            return self._as_earlier(earlier.result)
+        if not self.team.meet(self._told_to):
+            return None
+        stop = self.team.watched(self._told_to)
+        bench = self._bench(plan)
+        files, farewell = self._worker.files(plan, bench.workspace), Farewell(self._told_to, plan.farewell_s)
+        with _attended(self._worker, bench, plan.live_s):
+            return self._with_files(plan, bench, files, stop, farewell)
+
+    def _as_earlier(self, result: Optional[ExecutionReport]) -> Optional[Failure]:
+        """The job has ended before, and what it had to bring home was lost on the way."""
+        if result is None:
+            return _failed("the job had ended, and what became of it was lost with its worker")
+        self._story.tell(**result._asdict())
+        if result.outcome is Outcome.SUCCESS:
+            return None
+        reason, code = result.reason or Reason.EXECUTOR_FAILED, result.exit_code or exits.SYSTEM_FAILED
+        return Failure(result.outcome, reason, code, result.details)
+
+    def _bench(self, plan: ExecutionPlan) -> Bench:
+        worker = self._worker
+        found = worker.find(_wanted(plan))
+        self._story.tell(runtime_versions=found.versions, request=plan.request)
+        beside = 0 if worker.node[0] else sum(task.beside for task in plan.tasks)
+        workspace = worker.workspace(found.runtimes, len(plan.mounts), beside)
+        walltime = Walltime(plan.walltime_s)
+        return Bench(
+            *(found.runtimes, workspace, worker.job_id, walltime, worker.disk_kib, worker.gpus),
+            credentials=worker.credentials(plan),
+            images=worker.image_files(plan, workspace),
+            member=worker.member,
+            patience_s=plan.patience_s,
+            node=worker.node,
+        )
+
+    def _with_files(
+        self, plan: ExecutionPlan, bench: Bench, files: Files, stop: Stop, farewell: Farewell
+    ) -> Optional[Failure]:
+        team, story = self.team, self._story
+        failure = files.stage_in(stop, lambda done: story.tell(stage_in=done))
+        checkpoints = files.checkpoints() if failure is None else None
+        if checkpoints is not None:
+            failure = checkpoints.restore(stop)
+            bench = bench._replace(restarted=failure is None and checkpoints.told.restored)
+        has_run = failure is None
+        if has_run:
+            with nullcontext() if checkpoints is None else checkpoints.kept():
+                failure = self._with_storage(plan, bench, stop, farewell)
+        failure, nodes = team.settle(failure, self._told_to)
+        if nodes:
+            story.tell(nodes=nodes)
+        begins_anew = failure is not None and failure.exit_code == exits.HANDED_BACK
+        if has_run and team.keeps_outputs and not begins_anew:
+            kept = files.stage_out(farewell, lambda done: story.tell(stage_out=done))
+            failure = failure or kept
+            if checkpoints is not None and self._told_to.requested:
+                checkpoints.save(farewell)  # what is told to stop may be begun anew elsewhere
+        if checkpoints is not None:
+            story.tell(checkpoint=checkpoints.told)
+        return failure
+
+    def _with_storage(self, plan: ExecutionPlan, bench: Bench, stop: Stop, farewell: Farewell) -> Optional[Failure]:
+        """What is stored after the tasks, here and as outputs, shares the time left to a job that has to leave."""
+        if plan.storage is None:
+            return self._in_company(plan, bench, self._worker.company(plan, bench), stop)
+        storage = self._worker.storage(plan.storage, plan.patience_s)
+        try:
+            failure = storage.mount(stop)
+            if failure is None:
+                bench = bench._replace(storage=storage.attached)
+                failure = self._in_company(plan, bench, self._worker.company(plan, bench), stop)
+        finally:
+            kept = storage.end(farewell)
+        return failure or kept
+
+    def _in_company(self, plan: ExecutionPlan, bench: Bench, company: Company, stop: Stop) -> Optional[Failure]:
+        try:
+            failure = company.start(stop)
+            return failure or self.team.run_tasks(plan, bench, stop, lambda tasks: self._story.tell(tasks=tasks))
+        finally:
+            if ended := company.end():
+                self._story.tell(sidecars=ended)
+
+
+def _of_the_worker(error: OSError) -> Failure:
+    """A full disk is the worker's, and another has room."""
+    from prominence.executor import fulldisk  # rarely
+
+    try:
+        fulldisk.check(error)
+    except WorkerLost as lost:
+        return handed_back(lost)
+    return _failed(str(error))
 
 
 def fitted(plan: ExecutionPlan, cpus: Optional[int]) -> ExecutionPlan:
@@ -140,48 +169,14 @@ def fitted(plan: ExecutionPlan, cpus: Optional[int]) -> ExecutionPlan:
 
 
 @contextmanager
-def _attended(worker: Worker, found: Found) -> Iterator[None]:
+def _attended(worker: Worker, bench: Bench, live_s: Optional[int]) -> Iterator[None]:
     """Meanwhile orders are carried out."""
     over = threading.Event()
-    threading.Thread(target=worker.attend, args=(found.runtimes, over), name="orders", daemon=True).start()
+    threading.Thread(target=worker.attend, args=(bench, live_s, over), name="orders", daemon=True).start()
     try:
         yield
     finally:
         over.set()
-
-
-class _Story:
-    """The report as far as it is known, published with each turn."""
-
-    def __init__(self, worker: Worker, publish: Publish, started_at: float) -> None:
-        self._publish = publish
-        self._report = ExecutionReport(
-            outcome=Outcome.UNFINISHED, started_at=started_at, host=worker.host, cpu_model=worker.cpu_model
-        )
-        self._told = publish(self._report)
-
-    def tell(self, **news: Any) -> None:
-        self._report = self._report._replace(**news)
-        self._told = self._publish(self._report)
-
-    def end(self, failure: Optional[Failure], finished_at: float) -> int:
-        if failure is None:
-            self.tell(outcome=Outcome.SUCCESS, exit_code=0, finished_at=finished_at)
-        else:
-            self.tell(
-                outcome=failure.outcome,
-                reason=failure.reason,
-                details=failure.details,
-                exit_code=failure.exit_code,
-                finished_at=finished_at,
-            )
-        exit_code = 0 if failure is None else failure.exit_code
-        return exit_code if self._told else exits.HANDED_BACK
-
-
-def _has_left_something(failure: Optional[Failure]) -> bool:
-    """Of a job that is begun anew elsewhere, nothing is kept."""
-    return failure is None or failure.exit_code not in (exits.HANDED_BACK, exits.STOPPED)
 
 
 def _wanted(plan: ExecutionPlan) -> Sequence[str]:

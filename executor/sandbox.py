@@ -14,7 +14,7 @@ from typing import NamedTuple, Sequence, Tuple
 from prominence.executor.environment import HOME
 from prominence.executor.ports import RuntimeFailed
 
-_REAL_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+_REAL_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Workspace(NamedTuple):
@@ -66,10 +66,11 @@ def make_workdir(home: Path, workdir: str) -> None:
     if ".." in parts:
         return
     with suppress(OSError):  # the runtime will say so
-        _make_below(home, parts)
+        os.close(make_below(home, parts))
 
 
-def _make_below(directory: Path, parts: Sequence[str]) -> None:
+def make_below(directory: Path, parts: Sequence[str]) -> int:
+    """Directories within directories, made where they are missing; a descriptor of the last. Raises OSError."""
     here = os.open(directory, _REAL_DIRECTORY)
     try:
         for part in parts:
@@ -78,5 +79,7 @@ def _make_below(directory: Path, parts: Sequence[str]) -> None:
             below = os.open(part, _REAL_DIRECTORY, dir_fd=here)
             os.close(here)
             here = below
-    finally:
+    except OSError:
         os.close(here)
+        raise
+    return here

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import time
-from typing import Callable, Dict, Mapping, NamedTuple, Optional, Tuple
+import socket
+from contextlib import contextmanager
+from typing import Callable, Iterator, Optional, Sequence, Tuple, Union
 
-from prominence.core.plan import ExecutionPlan, PlannedTask
+from prominence.core.plan import ExecutionPlan, PlannedMount, PlannedTask
 from prominence.core.reasons import Reason
 from prominence.core.report import Outcome, TaskReport
-from prominence.core.units import disk_gb, memory_gb, plainly
-from prominence.executor import choice, environment, exits, sandbox
+from prominence.core.units import plainly
+from prominence.executor import environment, mpi, sandbox
+from prominence.executor.bench import Bench
 from prominence.executor.deadline import left_s
+from prominence.executor.failures import STOPPED, Failure, handed_back, judge, of_system
+from prominence.executor.held import Held, NoRuntime, with_image
 from prominence.executor.ports import (
     Cause,
     Container,
-    ContainerRuntime,
     Ended,
     FetchFailed,
     FetchTimedOut,
     Interrupted,
-    Limits,
     RuntimeTrouble,
     Stop,
     WorkerLost,
@@ -28,35 +30,12 @@ from prominence.executor.ports import (
 Progress = Callable[[Tuple[TaskReport, ...]], None]
 
 
-class Failure(NamedTuple):
-    """Why the job did not succeed, in the report's words, and what the executor exits with."""
-
-    outcome: Outcome
-    reason: Reason
-    exit_code: int
-    details: Dict[str, str] = {}
-
-
-class Bench(NamedTuple):
-    """What tasks are run with: the runtimes that work here, by name, and the directories they share.
-
-    disk_kib: what the job may keep on this worker's disk; None: nobody knows. gpus: variables that tell the job's.
-    """
-
-    runtimes: Mapping[str, ContainerRuntime]
-    workspace: sandbox.Workspace
-    job_id: str
-    disk_kib: Optional[int] = None
-    gpus: Mapping[str, str] = {}
-    clock: Callable[[], float] = time.monotonic
-
-
 def run_tasks(plan: ExecutionPlan, bench: Bench, stop: Stop, progress: Progress) -> Optional[Failure]:
     """Run them; why the job did not succeed. `progress` hears of each task that has ended."""
     done: Tuple[TaskReport, ...] = ()
     first: Optional[Failure] = None
-    for number in range(len(plan.tasks)):
-        report, failure = _run_until_it_succeeds(plan, number, bench, done, stop)
+    for number in (number for number, task in enumerate(plan.tasks) if not task.beside):
+        report, failure = run_task(plan, number, bench, done, stop)
         done += (report,)
         progress(done)
         if failure and failure.outcome not in _OF_A_TASK:
@@ -71,12 +50,12 @@ _OF_A_TASK = (Outcome.TASK_FAILED, Outcome.OUT_OF_MEMORY)
 """A task's own failures: any other ends the job, whatever its policies are."""
 
 
-def _run_until_it_succeeds(
+def run_task(
     plan: ExecutionPlan, number: int, bench: Bench, done: Tuple[TaskReport, ...], stop: Stop
 ) -> Tuple[TaskReport, Optional[Failure]]:
-    report, failure = _run_task(plan, number, bench, _left(plan, done), stop)
+    report, failure = _run_task(plan, number, bench, done, stop)
     while failure and failure.reason is Reason.TASK_FAILED and report.retries < plan.task_retries:
-        again, failure = _run_task(plan, number, bench, _left(plan, (*done, report)), stop)
+        again, failure = _run_task(plan, number, bench, (*done, report), stop)
         report = _together(report, again)
     return report, failure
 
@@ -93,132 +72,112 @@ def _together(before: TaskReport, again: TaskReport) -> TaskReport:
     )
 
 
-class _Left(NamedTuple):
-    """Seconds for what is still to be done; None: no limit."""
-
-    run_s: Optional[float]
-    pull_s: Optional[float]
-
-
-def _left(plan: ExecutionPlan, done: Tuple[TaskReport, ...]) -> _Left:
-    return _Left(
-        run_s=left_s(plan.walltime_s, (one.wall_s for one in done)),
-        pull_s=left_s(plan.pull_limit_s, (one.pull_s for one in done)),
-    )
-
-
 def _run_task(
-    plan: ExecutionPlan, number: int, bench: Bench, left: _Left, stop: Stop
+    plan: ExecutionPlan, number: int, bench: Bench, done: Tuple[TaskReport, ...], stop: Stop
 ) -> Tuple[TaskReport, Optional[Failure]]:
     task = plan.tasks[number]
     report = TaskReport(image=task.image)
     try:
-        runtime, pull_s = _with_image(task, bench, left.pull_s, stop)
-        report = report._replace(runtime=runtime.name, pull_s=pull_s)
+        credential = bench.credentials[number] if task.private else None
+        limit_s = left_s(plan.pull_limit_s, (one.pull_s for one in done))
+        held = with_image(task, credential, bench, limit_s, stop)
+        report = report._replace(runtime=held.runtime.name, pull_s=held.pull_s)
         if stop.requested:
             raise Interrupted
         started = bench.clock()
-        ended = runtime.run(_container(plan, number, runtime.name, bench), Limits(left.run_s, plan.grace_s), stop)
-        report = report._replace(
-            exit_code=None if ended.cause is Cause.NOT_STARTED else ended.exit_code,
-            signal=ended.signal,
-            image_digest=ended.image_digest,
-            wall_s=round(bench.clock() - started, 3),
-            cpu_s=ended.cpu_s,
-            max_rss_kib=ended.max_rss_kib,
-        )
-        return report, judge(plan, number, ended, bench.disk_kib)
-    except _NoRuntime as error:
-        return report, _system(Reason.NO_RUNTIME, detail=str(error))
-    except FetchTimedOut:
-        detail = f"it took longer than {plainly(plan.pull_limit_s or 0)}"
-        return report, _system(Reason.IMAGE_PULL_FAILED, image=task.image, detail=detail)
-    except FetchFailed as error:
-        return report, _system(Reason.IMAGE_PULL_FAILED, image=task.image, detail=str(error))
-    except WorkerLost as error:
-        return report, handed_back(error)
-    except RuntimeTrouble as error:
-        return report, _system(Reason.EXECUTOR_FAILED, detail=str(error))
-    except Interrupted:
-        return report, STOPPED
+        limits = bench.walltime.left(sum(one.wall_s or 0.0 for one in done), plan.grace_s)
+        with _written_down(task.stdout, bench.workspace, plan.mounts), _launching(task, number, bench):
+            ended = held.runtime.run(container(plan, number, held, bench), limits, stop)
+        report = of_ended(report, held, ended, round(bench.clock() - started, 3))
+        spent_s = sum(one.wall_s or 0.0 for one in (*done, report))
+        return report, judge(plan._replace(walltime_s=bench.walltime.limit_s), number, ended, bench.disk_kib, spent_s)
+    except (RuntimeTrouble, Interrupted) as error:
+        return report, why_not_run(error, task, plan)
 
 
-def handed_back(error: WorkerLost) -> Failure:
-    """What is reported of an attempt that will be repeated."""
-    return Failure(Outcome.SYSTEM_FAILED, Reason.EXECUTOR_FAILED, exits.HANDED_BACK, {"detail": str(error)})
+def of_ended(report: TaskReport, held: Held, ended: Ended, wall_s: float) -> TaskReport:
+    """The report with what became of the container."""
+    return report._replace(
+        exit_code=None if ended.cause is Cause.NOT_STARTED else ended.exit_code,
+        signal=ended.signal,
+        image_digest=held.digest or ended.image_digest,
+        wall_s=wall_s,
+        cpu_s=ended.cpu_s,
+        max_rss_kib=ended.max_rss_kib,
+    )
 
 
-def judge(plan: ExecutionPlan, number: int, ended: Ended, disk_kib: Optional[int] = None) -> Optional[Failure]:
-    """Whether a task that has ended makes the job fail, and why."""
-    if ended.cause is Cause.STOPPED:
+def why_not_run(error: Union[RuntimeTrouble, Interrupted], task: PlannedTask, plan: ExecutionPlan) -> Failure:
+    """Why a task did not run to an end of its own."""
+    if isinstance(error, Interrupted):
         return STOPPED
-    if ended.cause is Cause.OUT_OF_TIME:
-        limit = plainly(plan.walltime_s or 0)
-        return Failure(Outcome.OUT_OF_TIME, Reason.WALLTIME_EXCEEDED, exits.OUT_OF_TIME, {"limit": limit})
-    if ended.cause is Cause.OUT_OF_MEMORY:
-        limit = f"{memory_gb(plan.memory_mib):g} GB"
-        return Failure(Outcome.OUT_OF_MEMORY, Reason.MEMORY_EXCEEDED, exits.OUT_OF_MEMORY, {"limit": limit})
-    if ended.cause is Cause.OUT_OF_DISK:
-        size = {} if disk_kib is None else {"limit": f"{disk_gb(disk_kib):g} GB"}
-        return Failure(Outcome.OUT_OF_DISK, Reason.DISK_EXCEEDED, exits.OUT_OF_DISK, size)
-    details = {"task": str(number), "exit_code": str(ended.exit_code)}
-    if ended.cause is Cause.NOT_STARTED:
-        details["detail"] = ended.detail
-        return Failure(Outcome.TASK_FAILED, Reason.COMMAND_NOT_FOUND, ended.exit_code, details)
-    if ended.exit_code != 0:
-        return Failure(Outcome.TASK_FAILED, Reason.TASK_FAILED, ended.exit_code, details)
-    return None
+    if isinstance(error, WorkerLost):
+        return handed_back(error)
+    if isinstance(error, _NotWritten):
+        return of_system(Reason.OUTPUT_NOT_FOUND, name=task.stdout, detail=str(error))
+    if isinstance(error, NoRuntime):
+        return of_system(Reason.NO_RUNTIME, detail=str(error))
+    if isinstance(error, FetchFailed):
+        too_long = f"it took longer than {plainly(plan.pull_limit_s or 0)}"
+        detail = too_long if isinstance(error, FetchTimedOut) else str(error)
+        return of_system(error.reason, image=task.image, detail=detail)
+    return of_system(Reason.EXECUTOR_FAILED, detail=str(error))
 
 
-def _with_image(
-    task: PlannedTask, bench: Bench, limit_s: Optional[float], stop: Stop
-) -> Tuple[ContainerRuntime, Optional[float]]:
-    """A runtime that holds the task's image, and the seconds it took to fetch it."""
-    names = choice.candidates(task.runtimes, bench.runtimes)
-    if not names:
-        raise _NoRuntime(choice.why_none(task.runtimes, bench.runtimes))
-    for name in names:
-        if bench.runtimes[name].has(task.image):
-            return bench.runtimes[name], None
-    refusals: Dict[str, str] = {}
-    started = bench.clock()
-    for name in names:
-        runtime = bench.runtimes[name]
-        try:
-            runtime.fetch(task.image, left_s(limit_s, [bench.clock() - started]), stop)
-        except FetchTimedOut:
-            raise  # the others have no time left
-        except FetchFailed as error:
-            refusals[name] = str(error)
-            continue
-        return runtime, round(bench.clock() - started, 3)
-    raise FetchFailed(choice.why_not_fetched(refusals))
-
-
-def _container(plan: ExecutionPlan, number: int, runtime: str, bench: Bench) -> Container:
+def container(plan: ExecutionPlan, number: int, held: Held, bench: Bench) -> Container:
+    """Task `number`, as the runtime that holds its image is to run it."""
     task = plan.tasks[number]
+    kept_kib = 0 if bench.images is None else bench.images.kept_kib
     sandbox.make_workdir(bench.workspace.home, task.workdir)
+    between = bench.between if task.mpi is not None else None
+    hosts = () if between is None else between.hosts(socket.gethostname())
+    address = "" if between is None else between.address
+    env = environment.of_task(
+        plan, number, held.runtime.name, bench.job_id, bench.gpus, bench.member, bench.restarted, bench.node
+    )
     return Container(
-        image=task.image,
-        command=task.command,
-        env=environment.of_task(plan, number, runtime, bench.job_id, bench.gpus),
+        image=held.image,
+        command=mpi.command(task, plan, hosts, address),
+        env=env if between is None else {**env, **between.environment()},
+        between_nodes=between is not None,
         workdir=task.workdir,
         home=str(bench.workspace.home),
         tmp=str(bench.workspace.tmp),
         cpus=plan.cpus,
         memory_mib=plan.memory_mib,
-        disk_kib=bench.disk_kib,
+        disk_kib=None if bench.disk_kib is None else max(0, bench.disk_kib - kept_kib),
         gpus=plan.gpus > 0,
         mounts=tuple((str(source), mount.target) for source, mount in zip(bench.workspace.mounts, plan.mounts)),
+        app=task.app,
+        storage=bench.storage,
     )
 
 
-class _NoRuntime(RuntimeTrouble):
-    """No runtime of this worker is acceptable to the task."""
+@contextmanager
+def _launching(task: PlannedTask, number: int, bench: Bench) -> Iterator[None]:
+    """Meanwhile an MPI's launcher has its daemons started on the other nodes, where there are any."""
+    if task.mpi is None or bench.between is None:
+        yield
+        return
+    with bench.between.launching(number, bench.workspace.tmp):
+        yield
 
 
-def _system(reason: Reason, **details: str) -> Failure:
-    return Failure(Outcome.SYSTEM_FAILED, reason, exits.SYSTEM_FAILED, details)
+@contextmanager
+def _written_down(path: str, workspace: sandbox.Workspace, mounts: Sequence[PlannedMount]) -> Iterator[None]:
+    """Meanwhile what tasks print goes into this file as well, if there is one. Raises _NotWritten, WorkerLost."""
+    if not path:
+        yield
+        return
+    from prominence.executor import tee  # which few jobs need
+
+    try:
+        file = tee.create(path, workspace, mounts)
+    except tee.CannotBeWritten as error:
+        raise _NotWritten(str(error)) from error
+    with tee.tee(file):
+        yield
 
 
-STOPPED = Failure(Outcome.REMOVED, Reason.INTERRUPTED, exits.STOPPED)
+class _NotWritten(RuntimeTrouble):
+    """There is no file for what the task prints."""

@@ -5,25 +5,28 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, Dict, Optional, Protocol, TypeVar
+from typing import Callable, Dict, List, Optional, Protocol, Tuple, TypeVar
 
+from prominence.core.plan import PATIENCE_S
 from prominence.executor.ports import Interrupted, Stop
 
 T = TypeVar("T")
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
-PATIENCE_S = 600.0
-"""How long is waited between the attempts at one file that does not go on."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where one file is had from, or goes to, for some time. sha256, size: what its content must have, where known."""
+    """Where one file is had from, or goes to, for some time. sha256, size: what its content must have, where known.
+
+    tells_checksum: of where one goes to, whether the answer tells the checksum of what has arrived.
+    """
 
     url: str
     headers: Dict[str, str] = field(default_factory=dict)
     size: Optional[int] = None
     sha256: Optional[str] = None
+    tells_checksum: bool = False
 
 
 class TransferFailed(Exception):
@@ -34,6 +37,14 @@ class Refused(TransferFailed):
     """It will not work the next time either: there is no such file, or we may not have it."""
 
 
+class NotThere(Refused):
+    """There is nothing of that name."""
+
+
+class AddressRefused(Refused):
+    """Not from this address. A signed one may have expired, and the next one do."""
+
+
 class QuotaReached(Refused):
     """There is no room for it."""
 
@@ -41,11 +52,17 @@ class QuotaReached(Refused):
 class Web(Protocol):
     """Moves files. Raises TransferFailed, Refused, Interrupted."""
 
-    def get(self, address: Address, file: Path, most: Optional[int], stop: Stop) -> None:
-        """Fetch into the file, going on where an earlier attempt broke off. most: bytes that it may have."""
+    def get(self, address: Address, file: Path, most: Optional[int], stop: Stop) -> str:
+        """Fetch into the file, going on where an earlier attempt broke off. most: bytes that it may have.
 
-    def put(self, address: Address, file: Path, stop: Stop) -> None:
-        """Send the file's content."""
+        The tag by which its server knows this content and no other; "" where it has none.
+        """
+
+    def is_still(self, address: Address, tag: str) -> bool:
+        """Whether what is there now is the content with this tag."""
+
+    def put(self, address: Address, file: Path, stop: Stop) -> Optional[str]:
+        """Send the file's content. Its SHA-256 where the answer tells it, as that of what has arrived."""
 
 
 class Objects(Protocol):
@@ -54,31 +71,48 @@ class Objects(Protocol):
     def to_get(self, name: str) -> Address:
         """Of an input."""
 
-    def to_put(self, name: str, size: int, sha256: str) -> Address:
-        """Of an output."""
+    def to_put(self, name: str, size: int, sha256: Optional[str]) -> Address:
+        """Of an output. sha256: None as long as it is not known."""
+
+    def passed(self, number: int, instance: int) -> List[Tuple[str, bool]]:
+        """Names of what an instance of another job passes, and whether each is a directory's archive.
+
+        number: which of those artifacts that other jobs pass.
+        """
+
+    def to_get_passed(self, number: int, instance: int, name: str) -> Address:
+        """Of one of them."""
 
 
 def patiently(
     act: Callable[[], T],
     progress: Callable[[], int],
     stop: Stop,
+    patience_s: float = PATIENCE_S,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> T:
     """What `act` gives, tried until it works, with longer and longer pauses. progress: bytes that have come so far.
 
-    Raises Refused at once, TransferFailed when nothing has gone on for PATIENCE_S, Interrupted.
+    It asks for an address each time. Raises Refused at once, but AddressRefused only when a new address is refused,
+    too; TransferFailed when it was waited `patience_s` and nothing went on; Interrupted.
     """
-    reached, waited, pause = progress(), 0.0, FIRST_PAUSE_S
+    reached, waited, pause, renewed = progress(), 0.0, FIRST_PAUSE_S, False
     while True:
         try:
             return act()
+        except AddressRefused:
+            if renewed:
+                raise
+            renewed = True
+            continue
         except Refused:
             raise
         except TransferFailed:
+            renewed = False
             if progress() > reached:
                 reached, waited, pause = progress(), 0.0, FIRST_PAUSE_S
-            if waited + pause > PATIENCE_S:
+            if waited + pause > patience_s:
                 raise
         wake_at = clock() + pause
         while clock() < wake_at:

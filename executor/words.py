@@ -7,24 +7,49 @@ Apptainer 1.x, Docker 20 to 29 and Podman 4 to 5 with their init programs.
 from __future__ import annotations
 
 import re
-from typing import Tuple
+from typing import Optional, Tuple
 
+from prominence.core.plan import RegistryCredential
+from prominence.core.reasons import Reason
+
+_FULL = (r"no space left on device|disk quota exceeded", Reason.IMAGE_PULL_FAILED, "the worker's disk is full")
 _FETCH = (
-    (r"no space left on device|disk quota exceeded", "the worker's disk is full"),
-    (r"toomanyrequests|too many requests|rate limit", "the registry allows no more downloads for now"),
+    _FULL,
+    (
+        r"toomanyrequests|too many requests|rate limit",
+        Reason.IMAGE_UNAVAILABLE,
+        "the registry allows no more downloads for now",
+    ),
     (
         r"manifest unknown|manifest for \S+ not found|name unknown|repository does not exist|not found: manifest"
         r"|requested access to the resource is denied|no such image|repository \S+ not found",
+        Reason.IMAGE_NOT_FOUND,
         "there is no such image, or it needs a password",
     ),
-    (r"unauthorized|authentication required|forbidden|denied", "the registry refused it"),
     (
-        r"no such host|connection refused|i/o timeout|timed? ?out|deadline exceeded|network is unreachable"
-        r"|no route to host|connection reset|server gave http response to https client|server misbehaving"
-        r"|unexpected eof|dial tcp|tls: |x509: ",
-        "the registry cannot be reached",
+        r"unauthorized|authentication required|no basic auth credentials|forbidden|denied",
+        Reason.IMAGE_REFUSED,
+        "the registry refused it",
+    ),
+    (r"no such host", Reason.IMAGE_NOT_FOUND, "there is no registry of that name"),
+    (
+        r"server gave http response to https client|x509: ",
+        Reason.IMAGE_PULL_FAILED,
+        "the registry has no certificate that the worker trusts",
+    ),
+    (
+        r"connection refused|i/o timeout|timed? ?out|deadline exceeded|network is unreachable|no route to host"
+        r"|connection reset|broken pipe|server misbehaving|temporary failure|unexpected eof|: eof\b|dial tcp|tls: "
+        r"|use of closed network connection|short read|status(?: ?code)?:? 50[0234]",
+        Reason.IMAGE_UNAVAILABLE,
+        "the registry cannot be reached, or breaks off",
     ),
 )
+_WITH_CREDENTIAL = {
+    "there is no such image, or it needs a password": "there is no such image, or the registry refused it with this "
+    "imagePullCredential",
+    "the registry refused it": "the registry refused it with this imagePullCredential",
+}
 _LONGEST = 300
 
 # Not compiled before one is needed: that would take each job milliseconds.
@@ -49,12 +74,21 @@ NOT_EXECUTABLE = 126
 """The exit codes that a shell gives in these cases."""
 
 
-def why_not_fetched(text: str) -> str:
-    """Why an image could not be had, from what the runtime said."""
-    for pattern, words in _FETCH:
+def why_not_fetched(text: str, credential: Optional[RegistryCredential] = None) -> Tuple[str, Reason]:
+    """Why an image could not be had, from what the runtime said. credential: what it was asked for with."""
+    for pattern, reason, words in _FETCH:
         if re.search(pattern, text, re.IGNORECASE):
-            return words
-    return last_line(text) or "the runtime does not say why"
+            return (words if credential is None else _WITH_CREDENTIAL.get(words, words)), reason
+    told = text if credential is None else credential.hidden(text)
+    return last_line(told) or "the runtime does not say why", Reason.IMAGE_PULL_FAILED
+
+
+def why_not_loaded(text: str) -> str:
+    """Why a runtime could not take an image out of a file, from what it said."""
+    pattern, _, words = _FULL
+    if re.search(pattern, text, re.IGNORECASE):
+        return words
+    return f"no image can be made of it ({last_line(text) or 'the runtime does not say why'})"
 
 
 def why_not_started(program: str, workdir: str, text: str) -> Tuple[int, str]:

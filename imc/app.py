@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flask import Flask
+from flask import Flask, Response, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from prominence.core import logs
+from prominence.core import logs, tracing
 from prominence.core.errors import (
     CloudError,
     Conflict,
@@ -16,6 +16,7 @@ from prominence.core.errors import (
     NotFound,
     ProminenceError,
     Rejected,
+    TooMany,
     Unauthenticated,
     Unavailable,
 )
@@ -31,6 +32,7 @@ STATUS: dict[type[ProminenceError], int] = {
     Forbidden: 403,
     NotFound: 404,
     Conflict: 409,
+    TooMany: 429,
     CloudError: 502,
     Unavailable: 503,
 }
@@ -38,16 +40,40 @@ STATUS: dict[type[ProminenceError], int] = {
 
 def create_app(services: Services) -> Flask:
     """The application on these services."""
+    app = bare("prominence.imc", MAX_BODY)
+    app.register_blueprint(blueprint(services))
+    return app
+
+
+def bare(name: str, max_body: int) -> Flask:
+    """An application without routes that tells errors as all of ours do."""
     # No files are served, so Flask need not look for our folder; in an editable install it would not find it.
     here = str(Path(__file__).parent)
-    app = Flask("prominence.imc", static_folder=None, root_path=here, instance_path=here)
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    app = Flask(name, static_folder=None, root_path=here, instance_path=here)
+    app.url_map.merge_slashes = False  # a name with a slash in it is wrong, and not another name
+    app.config["MAX_CONTENT_LENGTH"] = max_body
+    app.url_map.merge_slashes = False  # an owner called "a/" is refused, and not led elsewhere
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
-    app.register_blueprint(blueprint(services))
+    app.before_request(_begin)
+    app.after_request(_tell_id)
+    app.teardown_request(_forget)
     app.register_error_handler(ProminenceError, _ours)
     app.register_error_handler(HTTPException, _of_http)
     app.register_error_handler(Exception, _mistake)
     return app
+
+
+def _begin() -> None:
+    tracing.begin(tracing.accepted(request.headers.get(tracing.HEADER)))
+
+
+def _tell_id(response: Response) -> Response:
+    response.headers[tracing.HEADER] = tracing.current()
+    return response
+
+
+def _forget(_: BaseException | None) -> None:
+    tracing.begin("")
 
 
 def _ours(error: ProminenceError) -> ResponseReturnValue:
@@ -58,7 +84,7 @@ def _ours(error: ProminenceError) -> ResponseReturnValue:
         body["mistakes"] = [{"path": mistake.path, "message": mistake.message} for mistake in error.mistakes]
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, Unavailable) and error.retry_after_s:
+    if isinstance(error, Unavailable | TooMany) and error.retry_after_s:
         headers["Retry-After"] = str(error.retry_after_s)
     return body, status, headers
 

@@ -32,6 +32,7 @@ class Act(enum.Enum):
     WAIT = enum.auto()
     CREATE = enum.auto()  # find it a place and ask a cloud
     ENTER = enum.auto()  # record that it is in another phase
+    THIN_OUT = enum.auto()  # ask the cloud to remove all machines of this name but one
     DRAIN = enum.auto()
     UNDRAIN = enum.auto()
     GIVE_UP = enum.auto()  # record why it fails; its removal follows
@@ -80,6 +81,8 @@ def next_step(
         return _not_yet_there(record, node, now, deadlines)
     if node is Sight.NOTHING:
         return Step(Act.GIVE_UP, "its machine vanished")
+    if isinstance(node, Node) and node.copies > 1:
+        return Step(Act.THIN_OUT, f"{node.copies} machines have its name")
     if isinstance(node, Node) and node.state is not NodeState.RUNNING:
         return Step(Act.GIVE_UP, _stopped(node))
     if isinstance(execute_point, ExecutePoint):

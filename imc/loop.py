@@ -9,6 +9,7 @@ from datetime import datetime
 from prominence.core import logs
 from prominence.core.errors import Unavailable
 from prominence.core.keyvalue.election import Election
+from prominence.imc.meter import Meter
 from prominence.imc.reconcile import Reconciler
 
 log = logs.get(__name__)
@@ -17,7 +18,10 @@ log = logs.get(__name__)
 class Loop:
     """Runs in one thread; `wake` and `stop` may be called from any."""
 
-    def __init__(self, election: Election, interval_s: float, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, election: Election, interval_s: float, clock: Callable[[], datetime], meter: Meter | None = None
+    ) -> None:
+        self._meter = meter or Meter()
         self._election = election
         self._interval_s = interval_s
         self._clock = clock
@@ -40,11 +44,12 @@ class Loop:
         """How long ago the last turn was: much more than the interval means that it hangs."""
         return (self._clock() - self._turned_at).total_seconds()
 
-    def run(self, reconciler: Reconciler) -> None:
-        """Until `stop`."""
+    def run(self, reconciler: Reconciler, before: Callable[[], None] = lambda: None) -> None:
+        """Until `stop`. before: done ahead of each round."""
         while not self._stopping.is_set():
             self._news.clear()
             try:
+                before()
                 self.turn(reconciler)
                 self._complain("")
             except Unavailable as error:
@@ -57,11 +62,13 @@ class Loop:
     def turn(self, reconciler: Reconciler) -> None:
         """One round, if we lead."""
         fence = self._election.lead()
+        self._meter.leads(fence is not None)
         if fence != self._fence:
             self._fence = fence
             log.info("leads" if fence is not None else "somebody else leads", fence=fence)
         if fence is not None:
-            reconciler.round(may_act=lambda: self._election.lead() == fence)
+            with self._meter.round():
+                reconciler.round(may_act=lambda: self._election.lead() == fence)
 
     def _complain(self, trouble: str) -> None:
         """Once, not every round."""

@@ -8,28 +8,43 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import waitress
 from pydantic import SecretStr
 
 from prominence.core import logs
-from prominence.core.errors import ProminenceError, Rejected
+from prominence.core.bootstrap import Patience
+from prominence.core.errors import CredentialsRefused, Mistake, ProminenceError, Rejected
 from prominence.core.keyvalue.election import Election
 from prominence.core.keyvalue.etcd import EtcdKeyValue
 from prominence.core.settings import load, shown
+from prominence.imc import admin, command, serving
 from prominence.imc.acts import Acts, Joining
 from prominence.imc.adapters.docker import DockerCloud
 from prominence.imc.adapters.htcondor import HTCondorPool
+from prominence.imc.adapters.infrastructure_manager import ManagedCloud
+from prominence.imc.adapters.infrastructure_manager_api import authorization
+from prominence.imc.adapters.prometheus import Metrics
+from prominence.imc.admissions import Admissions
 from prominence.imc.app import create_app
+from prominence.imc.declared import CloudSettings, DockerSettings, ManagedSettings
+from prominence.imc.declared_machines import EC2Settings, GoogleSettings, OpenStackSettings
+from prominence.imc.invitations import Invitations
 from prominence.imc.loop import Loop
+from prominence.imc.ports import Cloud
 from prominence.imc.reconcile import Reconciler
 from prominence.imc.records import LEADER, Records
+from prominence.imc.reload import Configured, Reload, merged
 from prominence.imc.routes import Services
 from prominence.imc.settings import ImcSettings
+
+if TYPE_CHECKING:
+    from prominence.imc.adapters.libcloud_provider import Provider
 
 log = logs.get(__name__)
 
@@ -42,57 +57,163 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.show_settings:
             print(shown(settings, "imc", given.config))
             return 0
+        if given.command == command.NAME:
+            command.run(given, Records(EtcdKeyValue(settings.etcd_endpoints)), HTCondorPool(settings.pool))
+            return 0
         token = _secret(settings.token_file)
+        if given.command:
+            api = admin.Api(f"http://{settings.host}:{settings.port}", token.get_secret_value())
+            print(admin.run(given, api))
+            return 0
+        owners_token = _secret(settings.owners_token_file) if settings.owners_token_file is not None else None
+        configured = Configured(settings, _clouds(settings))
         logs.configure("imc", settings.log_file, settings.log_level)
-        return serve(settings, token)
+        return serve(configured, partial(_again, given.config), token, owners_token)
     except (ProminenceError, OSError) as error:
         print(f"prominence-imc: {error}", file=sys.stderr)
         return 1
 
 
-def serve(settings: ImcSettings, token: SecretStr) -> int:
-    """Run until a signal says stop (0) or the API's thread ends (1)."""
+def serve(
+    configured: Configured,
+    again: Callable[[Configured], Configured],
+    token: SecretStr,
+    owners_token: SecretStr | None,
+) -> int:
+    """Run until a signal says stop (0) or the API's thread ends (1). again: reads the settings anew."""
+    settings = configured.settings
     store = EtcdKeyValue(settings.etcd_endpoints)
-    records = Records(store)
+    records, metrics = Records(store), Metrics()
     me = f"{socket.gethostname()}:{os.getpid()}"
     election = Election(store, LEADER, me, settings.lease_s)
-    loop = Loop(election, settings.interval_s, _now)
-    services = Services(records, token, _now, changed=loop.wake, silent_for_s=loop.silent_for_s)
-    server = waitress.create_server(create_app(services), host=settings.host, port=settings.port, threads=4)
+    loop = Loop(election, settings.interval_s, _now, metrics)
+    pool = HTCondorPool(settings.pool)
+    threads = ThreadPoolExecutor(settings.parallel, thread_name_prefix="act")
+    acts = partial(_acts, records=records, pool=pool)
+    reconciler = Reconciler(acts(configured), settings.deadlines, threads, loop.wake, metrics)
+    reload = Reload(
+        configured, again, records, lambda other: reconciler.change(acts(other), other.settings.deadlines), metrics
+    )
+    services = Services(
+        records,
+        pool,
+        token,
+        owners_token,
+        _now,
+        changed=loop.wake,
+        silent_for_s=loop.silent_for_s,
+        configuration=lambda: reload.trouble,
+    )
     failed = threading.Event()
 
-    def run_api() -> None:
-        try:
-            server.run()
-        finally:
-            failed.set()
-            loop.stop()
+    def ended() -> None:
+        failed.set()
+        loop.stop()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: loop.stop())
-    threading.Thread(target=run_api, name="api", daemon=True).start()
+    _heed_signals(loop, reload)
+    servers = [serving.serve("api", create_app(services), settings.host, settings.port, ended)]
+    if settings.joining is not None:
+        admissions = Admissions(records, pool, settings.pool.token_lifetime_s, _now)
+        servers.append(serving.serve_door(settings.joining, admissions, ended))
+    metrics.serve(settings.metrics)
     log.info("started", host=settings.host, port=settings.port, me=me)
-    threads = ThreadPoolExecutor(settings.parallel, thread_name_prefix="act")
-    cloud = DockerCloud(settings.docker, settings.pool.name)
-    loop.run(Reconciler(_acts(settings, records, cloud), settings.deadlines, threads, loop.wake))
+    loop.run(reconciler, reload.check)
     stopped_by_api = failed.is_set()
-    server.close()
+    for server in servers:
+        server.close()
     threads.shutdown(cancel_futures=True)
-    cloud.close()
+    for cloud in reload.in_force.clouds.values():
+        if isinstance(cloud, DockerCloud):
+            cloud.close()
     election.resign()  # after the last act: the next leader shall not meet it
     log.info("stopped", by_failure=stopped_by_api)
     return 1 if stopped_by_api else 0
 
 
-def _acts(settings: ImcSettings, records: Records, cloud: DockerCloud) -> Acts:
+def _heed_signals(loop: Loop, reload: Reload) -> None:
+    def read_anew(*_: object) -> None:
+        reload.ask()
+        loop.wake()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: loop.stop())
+    signal.signal(signal.SIGHUP, read_anew)
+
+
+def _again(file: Path | None, before: Configured) -> Configured:
+    """What the settings say now. A cloud of which nothing has changed stays, with what it knows."""
+    settings, later = merged(before.settings, load(ImcSettings, "imc", file))
+    known = before.settings.clouds
+    same = {name: cloud for name, cloud in before.clouds.items() if settings.clouds.get(name) == known[name]}
+    return Configured(settings, {**_clouds(settings), **same}, later)
+
+
+def _clouds(settings: ImcSettings) -> dict[str, Cloud]:
+    """Those that are declared. Raises Rejected with all that cannot be used."""
+    clouds: dict[str, Cloud] = {}
+    mistakes: list[Mistake] = []
+    if settings.joining is None and any(declared.type != "docker" for declared in settings.clouds.values()):
+        mistakes.append(Mistake("joining", "is needed for clouds with virtual machines, which get their tokens there"))
+    for name, declared in settings.clouds.items():
+        try:
+            clouds[name] = _cloud(name, declared, settings.pool.name)
+        except CredentialsRefused as error:
+            mistakes.append(Mistake(f"clouds.{name}.credentials_file", str(error)))
+    if mistakes:
+        raise Rejected(mistakes)
+    return clouds
+
+
+def _cloud(name: str, declared: CloudSettings, pool: str) -> Cloud:
+    if isinstance(declared, DockerSettings):
+        return DockerCloud(name, declared, pool)
+    if isinstance(declared, ManagedSettings):
+        authorization(declared)  # asks nobody yet
+        return ManagedCloud(name, declared, pool)
+    from prominence.imc.adapters.libcloud import LibcloudCloud  # its library is only where it was chosen
+
+    provider = _provider(declared, pool)
+    provider.check()
+    return LibcloudCloud(name, declared, provider)
+
+
+def _provider(declared: EC2Settings | GoogleSettings | OpenStackSettings, pool: str) -> Provider:
+    from prominence.imc.adapters.libcloud_ec2 import EC2
+    from prominence.imc.adapters.libcloud_google import Google
+    from prominence.imc.adapters.libcloud_openstack import OpenStack
+
+    match declared:
+        case EC2Settings():
+            return EC2(declared, pool)
+        case GoogleSettings():
+            return Google(declared, pool)
+        case OpenStackSettings():
+            return OpenStack(declared, pool)
+
+
+def _acts(configured: Configured, records: Records, pool: HTCondorPool) -> Acts:
+    settings = configured.settings
     joining = Joining(
         pool=settings.pool.name,
         collector=settings.pool.collector,
         trust_domain=settings.pool.trust_domain,
         task_network=settings.pool.task_network,
         proxies_file=settings.pool.proxies_file,
+        images_mib=settings.pool.images_mib,
+        patience=Patience(lost_s=settings.pool.lost_after_s, unused_s=settings.pool.unused_after_s),
+        runtimes_allowed=settings.pool.runtimes_allowed,
+        invitations=_invitations(settings),
     )
-    return Acts(records, {cloud.name: cloud}, HTCondorPool(settings.pool), joining, _now)
+    return Acts(records, configured.clouds, pool, joining, _now)
+
+
+def _invitations(settings: ImcSettings) -> Invitations | None:
+    joining = settings.joining
+    if joining is None:
+        return None
+    ca = joining.ca_file.read_text("ascii") if joining.ca_file else ""
+    key = settings.pool.keys_dir / settings.pool.signing_key
+    return Invitations(key, joining.url.rstrip("/"), ca, joining.secret_lifetime_s)
 
 
 def _secret(file: Path) -> SecretStr:
@@ -113,6 +234,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("prominence-imc", description="Machines on clouds, for a pool of workers.")
     parser.add_argument("--config", type=Path, help="file of settings (default: /etc/prominence/imc.toml)")
     parser.add_argument("--show-settings", action="store_true", help="show the settings in force and end")
+    command.add_to(admin.add_commands(parser))
     return parser
 
 

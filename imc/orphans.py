@@ -18,6 +18,14 @@ class Orphans:
         self._grace = timedelta(seconds=grace_s)
         self._since: dict[Orphan, datetime] = {}
 
+    def grace(self, seconds: int) -> None:
+        """Another from now on."""
+        self._grace = timedelta(seconds=seconds)
+
+    def seen(self) -> list[Orphan]:
+        """Those that are there, whether their time is over or not."""
+        return sorted(self._since)
+
     def due(self, world: World, stock: Stock, now: datetime) -> list[Orphan]:
         """Those whose time is over. A cloud that could not be read leaves everything as it was."""
         seen = {

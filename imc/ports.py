@@ -10,7 +10,7 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
-from prominence.core.machines import Flavour
+from prominence.core.machines import Flavour, Price, Quota, Tier
 
 
 class NodeState(enum.StrEnum):
@@ -23,11 +23,15 @@ class NodeState(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Node:
-    """A machine that carries our mark. detail: more about its state, for people."""
+    """A machine that carries our mark. detail: more about its state, for people.
+
+    copies: how many there are of this name: several, when a request was heard twice.
+    """
 
     name: str
     state: NodeState
     detail: str = ""
+    copies: int = 1
 
 
 @dataclass(frozen=True)
@@ -44,13 +48,48 @@ class Layout:
     """Where things are on a worker.
 
     docker_socket: "" when its jobs may not use Docker. outbound_network: Docker's name for the network of jobs'
-    containers that may speak to the outside.
+    containers that may speak to the outside. worker_network: its name for the worker's own; "" where none may be on it.
+    by_user_data: its files come in the cloud's user data, which others than the worker's root may come to read.
+    notices: whose metadata service tells it that the cloud is about to take it away, if it may; "" none does.
     """
 
     execute_dir: str
     tasks_dir: str
     docker_socket: str = ""
     outbound_network: str = ""
+    worker_network: str = ""
+    by_user_data: bool = False
+    notices: str = ""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How a cloud may be used.
+
+    limit: how many nodes we may have there at once. cpu_limit: how many CPUs in all. join_s: how long a node may take
+    to join the pool, or be unheard of; None: as long as elsewhere. probation: how many machines may be tried at once
+    of what has not worked yet; None: any number. groups: those whose jobs may run there; none: all.
+    """
+
+    limit: int
+    cpu_limit: int | None = None
+    tier: Tier = Tier.PRIVATE
+    join_s: int | None = None
+    groups: tuple[str, ...] = ()
+    probation: int | None = None
+
+
+@dataclass(frozen=True)
+class About:
+    """What is known of a cloud besides its machines and flavours.
+
+    image: what workers start from. prices: as declared. ages_s: how long ago each part was read from the cloud.
+    """
+
+    quota: Quota = Quota()
+    image: str = ""
+    prices: tuple[Price, ...] = ()
+    ages_s: Mapping[str, float] = field(default_factory=dict)
 
 
 class Cloud(Protocol):
@@ -66,11 +105,14 @@ class Cloud(Protocol):
         """Its name among the clouds."""
 
     @property
-    def limit(self) -> int:
-        """How many nodes we may have there at once."""
+    def terms(self) -> Terms:
+        """How it may be used."""
 
     def flavours(self) -> Sequence[Flavour]:
         """The kinds of machine it offers."""
+
+    def about(self) -> About:
+        """What else is known. It never raises: what cannot be read now is as it was, and older."""
 
     def layout(self, name: str) -> Layout:
         """Where things will be on the worker of this name."""
@@ -83,6 +125,9 @@ class Cloud(Protocol):
 
         One that runs already is left as it is, one that was never started is finished.
         """
+
+    def thin_out(self, name: str) -> None:
+        """Leave one of several machines of this name. That there is only one, or none, is fine."""
 
     def delete(self, name: str) -> None:
         """After this returns the node, and all that was made for it, is gone or going.
@@ -97,6 +142,14 @@ class ExecutePoint:
 
     claimed_slots: int
     draining: bool
+
+
+@dataclass(frozen=True)
+class Admission:
+    """What a machine joins the pool with, and for how long it is good, in seconds."""
+
+    token: SecretStr
+    lifetime_s: int
 
 
 class Pool(Protocol):
@@ -125,3 +178,9 @@ class Pool(Protocol):
 
     def revoke(self, name: str, now: datetime) -> None:
         """No token minted for `name` until now is accepted any more. Repeating it is fine."""
+
+    def mint_for_owner(self, owner: str) -> Admission:
+        """A new token with which machines of this owner's, called LABEL.OWNER, can join, and none else."""
+
+    def revoke_of_owner(self, owner: str, now: datetime) -> None:
+        """No token minted for this owner until now is accepted any more. Repeating it is fine."""

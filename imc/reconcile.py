@@ -15,12 +15,14 @@ from datetime import datetime
 from functools import partial
 
 from prominence.core import logs
-from prominence.core.errors import CloudError, NoSuchFlavour, OutOfCapacity, ProminenceError
-from prominence.core.machines import Flavour, Wish, WorkerPhase
+from prominence.core.errors import CloudError, NoSuchFlavour, OutOfCapacity, ProminenceError, QuotaExceeded
+from prominence.core.machines import Flavour, Market, Wish, WorkerPhase
 from prominence.imc import setbacks
 from prominence.imc.acts import Acts
 from prominence.imc.catalogue import Catalogue
+from prominence.imc.history import History
 from prominence.imc.lifecycle import Act, Deadlines, Sight, Step, next_step
+from prominence.imc.meter import Meter
 from prominence.imc.orphans import Orphans
 from prominence.imc.placement import place
 from prominence.imc.ports import Node
@@ -30,8 +32,11 @@ from prominence.imc.world import World, look
 
 log = logs.get(__name__)
 
-_NEWS = (Act.CREATE, Act.DELETE, Act.END)
+_NEWS = (Act.CREATE, Act.THIN_OUT, Act.DELETE, Act.END)
 """Acts whose effect can be seen at once. The pool shows the others' a little later: no hurry to look for them."""
+
+
+_REFUSALS_KEPT = 5
 
 
 @dataclass(frozen=True)
@@ -45,18 +50,31 @@ class Reconciler:
     """The only writer of phases. `round` is called by one thread; `wake` is called when it may have news."""
 
     def __init__(
-        self, acts: Acts, deadlines: Deadlines, threads: Executor, wake: Callable[[], None] = lambda: None
+        self,
+        acts: Acts,
+        deadlines: Deadlines,
+        threads: Executor,
+        wake: Callable[[], None] = lambda: None,
+        meter: Meter | None = None,
     ) -> None:
+        self._meter = meter or Meter()
         self._acts = acts
         self._records = acts.records
         self._deadlines = deadlines
         self._threads = threads
         self._wake = wake
         self._setbacks = Setbacks()
-        self._catalogue = Catalogue(acts.clouds, self._setbacks)
+        self._history = History()
+        self._catalogue = Catalogue(acts.clouds, self._setbacks, self._history)
         self._under_way: dict[str, _UnderWay] = {}
         self._orphans = Orphans(deadlines.orphan_s)
         self._pool_trouble = ""
+
+    def change(self, acts: Acts, deadlines: Deadlines) -> None:
+        """Between two rounds: other clouds, or the same on other terms. What is under way ends as it was begun."""
+        self._acts, self._deadlines = acts, deadlines
+        self._catalogue = self._catalogue.of_others(acts.clouds)
+        self._orphans.grace(deadlines.orphan_s)
 
     def round(self, may_act: Callable[[], bool] = lambda: True) -> None:
         """Look, and take or begin the next step of every worker.
@@ -72,17 +90,28 @@ class Reconciler:
         stock = self._records.all()
         if not may_act():
             return
-        self._catalogue.update(world, stock.records)
-        self._records.publish(self._catalogue.statuses(now))
+        self._catalogue.update(world, stock.records, now)
+        orphans = self._orphans.due(world, stock, now)
+        statuses = self._catalogue.statuses(now, self._orphans.seen())
+        self._records.publish(statuses)
+        self._meter.seen(statuses, stock.records)
         for record in sorted(stock.records, key=lambda record: (record.requested_at, record.name)):
             if record.name not in busy:
-                step = next_step(record, world.node_of(record), world.execute_point_of(record), now, self._deadlines)
+                deadlines = self._deadlines_of(record)
+                step = next_step(record, world.node_of(record), world.execute_point_of(record), now, deadlines)
                 if not self._must_wait(record.name, step.act, now):
                     self._take(step, record, world, now)
-        for cloud, name in self._orphans.due(world, stock, now):
+        for cloud, name in orphans:
             if name not in busy and name not in self._under_way and not self._must_wait(name, Act.DELETE, now):
                 step = Step(Act.DELETE, f"a machine on {cloud} has no record")
                 self._begin(step, name, partial(self._acts.delete, name, [cloud]))
+
+    def _deadlines_of(self, record: Record) -> Deadlines:
+        """Some clouds boot more slowly than others."""
+        cloud = self._acts.clouds.get(record.flavour.cloud) if record.flavour else None
+        if cloud is None or cloud.terms.join_s is None:
+            return self._deadlines
+        return self._deadlines.model_copy(update={"join_s": cloud.terms.join_s})
 
     def _must_wait(self, name: str, act: Act, now: datetime) -> bool:
         """The same act on this worker has failed a moment ago."""
@@ -99,7 +128,11 @@ class Reconciler:
             case Step(Act.ENTER, reason, WorkerPhase() as phase):
                 self._enter(record, phase, reason, now)
             case Step(Act.GIVE_UP, reason):
-                self._give_up(record, reason)
+                is_wasted = record.phase is WorkerPhase.LAUNCHED and not record.has_joined
+                if is_wasted and record.flavour:
+                    self._history.wasted(record.flavour, now)
+                    self._meter.wasted(record.flavour.cloud)
+                self._give_up(record, reason, now if is_wasted else None)
             case Step(Act.FORGET):
                 self._records.forget(name)
                 self._setbacks.worked(setbacks.worker(name))
@@ -107,6 +140,8 @@ class Reconciler:
                 self._begin(step, name, partial(self._acts.delete, name, world.clouds_with(name)))
             case Step(Act.END, reason, WorkerPhase() as phase):
                 self._begin(step, name, partial(self._acts.end, record, phase, reason))
+            case Step(Act.THIN_OUT):
+                self._begin(step, name, partial(self._acts.thin_out, name, world.clouds_with(name)))
             case Step(Act.DRAIN, reason):
                 self._begin(step, name, partial(pool.drain, name, reason))
             case Step(Act.UNDRAIN):
@@ -130,7 +165,7 @@ class Reconciler:
 
         if self._records.update(record.name, intend) is None:
             return
-        self._catalogue.occupy(flavour.cloud, record.name)
+        self._catalogue.occupy(flavour, record.name)
         before = {record.flavour.cloud} if record.flavour else set()
         left_behind = before & self._acts.clouds.keys() - {flavour.cloud}
         step = Step(Act.CREATE, record.request.reason)
@@ -140,23 +175,36 @@ class Reconciler:
         """The flavour to ask for now, if any; why there is none is recorded."""
         if isinstance(node, Node) and record.flavour:  # half made: to be finished as it was begun
             return None if self._catalogue.trouble(record.flavour.cloud, now) else record.flavour
-        placement = place(record.request, self._catalogue.views(now, record.name))
-        if placement.offers:
-            return placement.offers[0]
+        views = self._catalogue.views(now, record.name)
+        offer = self._catalogue.first_offer(record.request, views)
+        if offer:
+            return offer
+        placement = place(record.request, views)
         if placement.is_hopeless:
-            self._give_up(record, f"no flavour is large enough: {placement.explanation()}")
+            self._give_up(record, f"no flavour will do: {placement.explanation()}")
         else:
             self._note(record.name, f"waits for room: {placement.explanation()}")
         return None
 
     def _enter(self, record: Record, phase: WorkerPhase, reason: str, now: datetime) -> None:
         log.info("worker enters phase", worker=record.name, phase=phase, reason=reason)
-        self._change(record, lambda current: current.in_phase(phase, now, reason))
+        joins = phase is WorkerPhase.REGISTERED and not record.has_joined
+        boot_s = (now - record.phase_since).total_seconds()
+        if joins and record.flavour:
+            self._history.joined(record.flavour, boot_s, now)
+            self._meter.joined(record.flavour.cloud, boot_s)
+
+        def change(current: Record) -> Record:
+            entered = current.in_phase(phase, now, reason)
+            return entered.model_copy(update={"has_joined": True, "boot_s": boot_s}) if joins else entered
+
+        self._change(record, change)
         self._wake()
 
-    def _give_up(self, record: Record, reason: str) -> None:
+    def _give_up(self, record: Record, reason: str, wasted_at: datetime | None = None) -> None:
         log.warning("worker is given up", worker=record.name, phase=record.phase, reason=reason)
-        self._change(record, lambda current: current.model_copy(update={"failing": reason, "reason": reason}))
+        update = {"failing": reason, "reason": reason, "wasted_at": wasted_at}
+        self._change(record, lambda current: current.model_copy(update=update))
         self._wake()
 
     def _change(self, record: Record, change: Change) -> None:
@@ -164,11 +212,17 @@ class Reconciler:
         wish = record.request.wish
         self._records.update(record.name, lambda current: change(current) if current.request.wish is wish else None)
 
-    def _note(self, name: str, reason: str) -> None:
-        """Let people read what holds a worker up."""
-        self._records.update(
-            name, lambda current: None if current.phase.is_over else current.model_copy(update={"reason": reason})
-        )
+    def _note(self, name: str, reason: str, refusal: str = "") -> None:
+        """Let people read what holds a worker up, and afterwards what has."""
+
+        def change(current: Record) -> Record | None:
+            if current.phase.is_over:
+                return None
+            earlier = [one for one in current.refusals if one != refusal]
+            refusals = (*earlier, refusal)[-_REFUSALS_KEPT:] if refusal else current.refusals
+            return current.model_copy(update={"reason": reason, "refusals": tuple(refusals)})
+
+        self._records.update(name, change)
 
     def _begin(self, step: Step, name: str, act: Callable[[], None], flavour: Flavour | None = None) -> None:
         log.info("step begins", worker=name, act=step.act.name.lower(), reason=step.reason)
@@ -182,6 +236,7 @@ class Reconciler:
         for name in [name for name, work in self._under_way.items() if work.future.done()]:
             work = self._under_way.pop(name)
             error = work.future.exception()
+            self._meter.acted(work.act.name.lower(), error)
             if error is None:
                 self._worked(name, work)
             else:
@@ -193,6 +248,8 @@ class Reconciler:
         if work.flavour:
             self._setbacks.worked(setbacks.cloud(work.flavour.cloud))
             self._setbacks.worked(setbacks.flavour(work.flavour.cloud, work.flavour.name))
+            if work.flavour.market is Market.SPOT:
+                self._setbacks.worked(setbacks.spot(work.flavour.cloud))
 
     def _failed(self, name: str, work: _UnderWay, error: BaseException, now: datetime) -> None:
         act = work.act.name.lower()
@@ -201,13 +258,16 @@ class Reconciler:
             key = setbacks.cloud(work.flavour.cloud)
             if isinstance(error, OutOfCapacity | NoSuchFlavour):
                 key = setbacks.flavour(work.flavour.cloud, work.flavour.name)
+            elif isinstance(error, QuotaExceeded) and work.flavour.market is Market.SPOT:
+                key = setbacks.spot(work.flavour.cloud)
         setback = self._setbacks.failed(key, str(error), now)
         if isinstance(error, ProminenceError):
             log.warning("step failed", worker=name, act=act, error=str(error), concerns=key[0], times=setback.times)
         else:
             trace = "".join(traceback.format_exception(error))
             log.error("step failed by a mistake of ours", worker=name, act=act, error=repr(error), traceback=trace)
-        self._note(name, f"{act} failed: {error}")
+        told = f"{work.flavour.cloud}/{work.flavour.name}: {error}" if work.flavour else ""
+        self._note(name, f"{act} failed: {error}", told)
 
     def _tell(self, world: World) -> None:
         """Log that the pool falls silent or speaks again; clouds tell by their status."""

@@ -1,7 +1,8 @@
 """imc's memory in the shared store: a record per worker, the highest fence seen, the state of the clouds.
 
-Two write a record. The API writes what is wished (`request`), the reconciler where the worker is (all the rest).
-Both change the record as it is now, by compare-and-set, so neither overwrites the other.
+Three write a record. The API writes what is wished (`request`), the reconciler where the worker is (all the rest).
+The door writes what became of a bootstrap secret (`trade`), and gives up (`failing`) whose secret two have shown.
+All change the record as it is now, by compare-and-set, so none overwrites another.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 
 from prominence.core.errors import Conflict, Unavailable
 from prominence.core.keyvalue.port import ABSENT, KeyValue
-from prominence.core.machines import CloudStatus, Worker
+from prominence.core.machines import CloudStatus, Wish, Worker
+from prominence.imc.trades import Trade
 
 ROOT = "/prominence/imc/"
 WORKERS = ROOT + "workers/"
@@ -33,10 +35,21 @@ class Record(Worker):
         description="Why it is being given up. Once set, its machine is removed and it ends as failed.",
     )
 
+    has_joined: bool = Field(default=False, description="It was in the pool at some time.")
+    boot_s: float | None = Field(default=None, description="How long its machine took to join the pool.")
+    wasted_at: AwareDatetime | None = Field(default=None, description="When its machine was given up before it joined.")
+
+    trade: Trade | None = Field(default=None, description="What became of its bootstrap secret; none: it has none.")
+
     @property
     def was_asked_for(self) -> bool:
         """Some cloud has been asked to create it, so that a machine of this name is its own."""
         return self.attempts > 0
+
+    @property
+    def may_join(self) -> bool:
+        """It is wished, drained at most, and not given up."""
+        return not self.phase.is_over and not self.failing and self.request.wish is not Wish.ABSENT
 
 
 @dataclass(frozen=True)
@@ -61,17 +74,22 @@ class Records:
 
     def __init__(self, store: KeyValue) -> None:
         self._store = store
+        self._parsed: dict[str, tuple[int, Record]] = {}  # with their revisions: most are as they were a round ago
 
     def all(self) -> Stock:
         """Every record, by name."""
-        records: list[Record] = []
+        parsed: dict[str, tuple[int, Record]] = {}
         unreadable: set[str] = set()
         for entry in self._store.list(WORKERS):
+            before = self._parsed.get(entry.key)
             try:
-                records.append(Record.model_validate_json(entry.value))
+                same = before is not None and before[0] == entry.revision
+                record = before[1] if before and same else Record.model_validate_json(entry.value)
+                parsed[entry.key] = (entry.revision, record)
             except ValidationError:
                 unreadable.add(entry.key.removeprefix(WORKERS))
-        return Stock(tuple(records), frozenset(unreadable))
+        self._parsed = parsed
+        return Stock(tuple(record for _, record in parsed.values()), frozenset(unreadable))
 
     def get(self, name: str) -> Record | None:
         """The record of this name, or None."""

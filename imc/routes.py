@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,24 +12,40 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, SecretStr
 
-from prominence.core.errors import NotFound, Rejected, Unauthenticated, Unavailable
+from prominence.core import classads, logs
+from prominence.core.errors import Forbidden, NotFound, Rejected, Unauthenticated, Unavailable
 from prominence.core.machines import NAME_PATTERN, WorkerRequest
 from prominence.core.validation import parse
-from prominence.imc import wishes
+from prominence.imc import openapi, wishes
+from prominence.imc.offers import PlacementQuestion, answer
+from prominence.imc.ports import Pool
+from prominence.imc.reading import json_of_request
 from prominence.imc.records import Records
 
+log = logs.get(__name__)
+
 LONGEST_SILENCE_S = 60
+
+_OF_OWNERS = ("imc.admit", "imc.shut_out")
+_FOR_ANYBODY = ("imc.health", "imc.description")
 
 
 @dataclass(frozen=True)
 class Services:
-    """What the routes work with. changed: to be told after each write. silent_for_s: of the reconciler's loop."""
+    """What the routes work with. changed: to be told after each write. silent_for_s: of the reconciler's loop.
+    configuration: what is wrong with the settings as they are now.
+
+    token: of the scaler. owners_token: of the REST API, for what concerns workers of users and nothing else.
+    """
 
     records: Records
+    pool: Pool
     token: SecretStr
+    owners_token: SecretStr | None
     clock: Callable[[], datetime]
     changed: Callable[[], None]
     silent_for_s: Callable[[], float]
+    configuration: Callable[[], str] = lambda: ""
 
 
 def blueprint(services: Services) -> Blueprint:
@@ -39,10 +54,16 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.before_request
     def authenticate() -> None:
-        if request.endpoint != "imc.health":
+        if request.endpoint in _OF_OWNERS:
+            if services.owners_token is None:
+                raise Forbidden("This pool gives no tokens to workers of users.")
+            _authenticate(services.owners_token)
+        elif request.endpoint not in _FOR_ANYBODY:
             _authenticate(services.token)
 
     _add_workers(routes, services)
+    _add_upkeep(routes, services)
+    _add_owners(routes, services)
     _add_the_rest(routes, services)
     return routes
 
@@ -51,9 +72,11 @@ def _add_workers(routes: Blueprint, services: Services) -> None:
     @routes.put("/v1/workers/<name>")
     def put(name: str) -> ResponseReturnValue:
         valid = _name(name)
-        wish = parse(WorkerRequest, _json())
+        wish = parse(WorkerRequest, json_of_request())
         record, is_new = wishes.ask(services.records, valid, wish, services.clock())
         services.changed()
+        if is_new:
+            log.info("a worker is asked for", worker=valid, reason=wish.reason)
         return _dumped(record), 201 if is_new else 200
 
     @routes.get("/v1/workers/<name>")
@@ -75,6 +98,40 @@ def _add_workers(routes: Blueprint, services: Services) -> None:
         return _dumped(record)
 
 
+def _add_upkeep(routes: Blueprint, services: Services) -> None:
+    """What administrators ask for; the scaler puts whole wishes."""
+
+    @routes.post("/v1/workers/<name>/drain")
+    def drain(name: str) -> ResponseReturnValue:
+        record = wishes.drain(services.records, _name(name), request.args.get("reason", "drained by request"))
+        services.changed()
+        return _dumped(record)
+
+    @routes.delete("/v1/workers/<name>/record")
+    def forget(name: str) -> ResponseReturnValue:
+        wishes.forget(services.records, _name(name))
+        return "", 204
+
+    @routes.post("/v1/placements")
+    def offers() -> ResponseReturnValue:
+        question = parse(PlacementQuestion, json_of_request())
+        return _dumped(answer(question, services.records.clouds()))
+
+
+def _add_owners(routes: Blueprint, services: Services) -> None:
+    @routes.post("/v1/owners/<name>/tokens")
+    def admit(name: str) -> ResponseReturnValue:
+        admission = services.pool.mint_for_owner(_owner(name))
+        log.info("token for workers of a user", owner=name)
+        return {"token": admission.token.get_secret_value(), "lifetime_s": admission.lifetime_s}, 201
+
+    @routes.delete("/v1/owners/<name>/tokens")
+    def shut_out(name: str) -> ResponseReturnValue:
+        services.pool.revoke_of_owner(_owner(name), services.clock())
+        log.info("tokens for workers of a user revoked", owner=name)
+        return "", 204
+
+
 def _add_the_rest(routes: Blueprint, services: Services) -> None:
     @routes.get("/v1/clouds")
     def clouds() -> ResponseReturnValue:
@@ -86,7 +143,11 @@ def _add_the_rest(routes: Blueprint, services: Services) -> None:
         if silence_s > LONGEST_SILENCE_S:
             raise Unavailable(f"The reconciler has done nothing for {silence_s:.0f} s.")
         services.records.check()
-        return "", 204
+        return _dumped(openapi.Health(configuration=services.configuration()))
+
+    @routes.get("/openapi.json")
+    def description() -> ResponseReturnValue:
+        return openapi.describe()
 
 
 def _authenticate(token: SecretStr) -> None:
@@ -102,11 +163,10 @@ def _name(name: str) -> str:
     return name
 
 
-def _json() -> object:
-    try:
-        return json.loads(request.get_data())
-    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, or nested without end
-        raise Rejected.because("the body is not JSON") from error
+def _owner(name: str) -> str:
+    if not re.fullmatch(classads.OWNER_PATTERN, name):
+        raise Rejected.because("lower-case letters, digits and hyphens are needed, 1 to 63 of them", "owner")
+    return name
 
 
 def _dumped(document: BaseModel) -> dict[str, object]:

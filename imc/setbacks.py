@@ -24,6 +24,11 @@ def flavour(cloud_name: str, name: str) -> Key:
     return ("flavour", cloud_name, name)
 
 
+def spot(cloud_name: str) -> Key:
+    """Our share of the cloud's spot machines is used up."""
+    return ("spot", cloud_name)
+
+
 @dataclass(frozen=True)
 class Setback:
     """reason: for people. retry_at: until then it is left alone."""

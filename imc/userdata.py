@@ -6,23 +6,27 @@ Everything that is the same for all workers (daemons, slot users, security polic
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from prominence.core import classads
-from prominence.core.bootstrap import WorkerBootstrap
+from prominence.core.bootstrap import Patience, WorkerBootstrap
+from prominence.core.machines import Flavour, Market
 from prominence.imc import condor_text
 from prominence.imc.ports import File, Layout
 
 TOKEN = "/etc/condor/tokens.d/pool"
 CONFIG = "/etc/condor/config.d/50-worker.conf"
 BROKER = "/etc/prominence/broker.json"
+IMAGES = "/var/lib/prominence/images"
 PROXIES = "/etc/prominence/proxies.json"
+INVITATION = "/etc/prominence/invitation.json"
 
 
 def files(bootstrap: WorkerBootstrap, layout: Layout) -> tuple[File, ...]:
     """The files with which a worker joins its pool."""
     made = (
-        File(TOKEN, 0o600, bootstrap.token.get_secret_value().strip() + "\n"),
-        File(CONFIG, 0o644, _config(bootstrap)),
+        _way_in(bootstrap),
+        File(CONFIG, 0o644, _config(bootstrap, layout)),
         File(BROKER, 0o600, json.dumps(_broker(bootstrap, layout), indent=2, sort_keys=True) + "\n"),
     )
     if not bootstrap.proxies:
@@ -32,7 +36,17 @@ def files(bootstrap: WorkerBootstrap, layout: Layout) -> tuple[File, ...]:
     return (*made, File(PROXIES, 0o644, json.dumps(proxies) + "\n"))
 
 
-def _config(bootstrap: WorkerBootstrap) -> str:
+def _way_in(bootstrap: WorkerBootstrap) -> File:
+    """Its token, or what the worker's program join-pool asks for one with."""
+    if bootstrap.token is not None:
+        return File(TOKEN, 0o600, bootstrap.token.get_secret_value().strip() + "\n")
+    assert bootstrap.invitation is not None
+    said = bootstrap.invitation
+    document = {"url": said.url, "worker": bootstrap.name, "secret": said.secret.get_secret_value(), "ca": said.ca}
+    return File(INVITATION, 0o600, json.dumps(document) + "\n")
+
+
+def _config(bootstrap: WorkerBootstrap, layout: Layout) -> str:
     values = condor_text.config(
         {
             "CONDOR_HOST": _host(bootstrap.collector),
@@ -42,6 +56,12 @@ def _config(bootstrap: WorkerBootstrap) -> str:
             "EXECUTE": bootstrap.execute_dir,
             "NUM_CPUS": bootstrap.flavour.size.cpus,
             "MEMORY": bootstrap.flavour.size.memory_mib,
+            **_patience(bootstrap.patience),
+            # Nobody opens a connection to such a machine: it is called through the collector, and opens it itself.
+            **({"CCB_ADDRESS": bootstrap.collector} if layout.by_user_data else {}),
+            **_notices(bootstrap.flavour, layout),
+            **_allowed(bootstrap.runtimes_allowed),
+            **_whose_jobs(bootstrap.groups),
         }
     )
     attributes = condor_text.attributes(
@@ -56,6 +76,27 @@ def _config(bootstrap: WorkerBootstrap) -> str:
     return f"# Written by imc for this worker alone.\n{values}{attributes}"
 
 
+def _allowed(runtimes: Sequence[str]) -> dict[str, str | int]:
+    """For the program that tells the startd what works here."""
+    options = " ".join(f"--allow {name}" for name in runtimes)
+    return {"STARTD_CRON_RUNTIMES_ARGS": options} if options else {}
+
+
+def _whose_jobs(groups: Sequence[str]) -> dict[str, str | int]:
+    return {"START": classads.jobs_of_groups(groups)} if groups else {}
+
+
+def _patience(patience: Patience) -> dict[str, str | int]:
+    """For the program that ends a worker which nobody needs or removes."""
+    times = {"PROMINENCE_LOST_AFTER_S": patience.lost_s, "PROMINENCE_UNUSED_AFTER_S": patience.unused_s}
+    return {name: seconds for name, seconds in times.items() if seconds}
+
+
+def _notices(flavour: Flavour, layout: Layout) -> dict[str, str | int]:
+    """For the program that makes way before the cloud takes the worker away."""
+    return {"PROMINENCE_NOTICES": layout.notices} if layout.notices and flavour.market is Market.SPOT else {}
+
+
 def _broker(bootstrap: WorkerBootstrap, layout: Layout) -> dict[str, str | int]:
     return {
         "pool": bootstrap.pool,
@@ -65,7 +106,10 @@ def _broker(bootstrap: WorkerBootstrap, layout: Layout) -> dict[str, str | int]:
         "execute_dir": bootstrap.execute_dir,
         "cpus": bootstrap.flavour.size.cpus,
         "memory_mib": bootstrap.flavour.size.memory_mib,
+        "images_dir": IMAGES,
+        "images_mib": bootstrap.images_mib,
         "task_network": layout.outbound_network if bootstrap.task_network == "outbound" else "none",
+        "worker_network": layout.worker_network,
     }
 
 

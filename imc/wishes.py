@@ -30,10 +30,28 @@ def ask(records: Records, name: str, request: WorkerRequest, now: datetime) -> t
 
 def remove(records: Records, name: str, reason: str) -> Record:
     """Wish the worker absent, whoever asks. Raises NotFound when there is none of this name."""
-    changed = records.update(name, lambda record: _wished_absent(record, reason))
+    changed = records.update(name, lambda record: _wished(record, Wish.ABSENT, reason))
     if changed is None:
         raise NotFound(f"There is no worker {name}.")
     return changed
+
+
+def drain(records: Records, name: str, reason: str) -> Record:
+    """Wish that it takes no new jobs, whoever asks. Raises NotFound when there is none of this name."""
+    changed = records.update(name, lambda record: _wished(record, Wish.DRAINED, reason))
+    if changed is None:
+        raise NotFound(f"There is no worker {name}.")
+    return changed
+
+
+def forget(records: Records, name: str) -> None:
+    """Drop the record of a worker that has ended. Raises NotFound, and Conflict when it has not ended."""
+    record = records.get(name)
+    if record is None:
+        raise NotFound(f"There is no worker {name}.")
+    if not record.phase.is_over:
+        raise Conflict(f"Worker {name} is {record.phase} and not over; drain or delete it first.")
+    records.forget(name)
 
 
 def _asked(record: Record, request: WorkerRequest) -> Record:
@@ -49,8 +67,9 @@ def _asked(record: Record, request: WorkerRequest) -> Record:
     return record.model_copy(update={"request": request})
 
 
-def _wished_absent(record: Record, reason: str) -> Record:
-    if record.request.wish is Wish.ABSENT:
+def _wished(record: Record, wish: Wish, reason: str) -> Record:
+    """Nearer to its end, or as it is."""
+    if record.request.wish is not Wish.PRESENT and record.request.wish in (wish, Wish.ABSENT):
         return record
-    request = record.request.model_copy(update={"wish": Wish.ABSENT, "reason": reason})
+    request = record.request.model_copy(update={"wish": wish, "reason": reason})
     return record.model_copy(update={"request": request})

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from prominence.core.errors import ProminenceError, Unavailable
 from prominence.core.machines import Flavour
 from prominence.imc.lifecycle import Sight
-from prominence.imc.ports import Cloud, ExecutePoint, Node, Pool
+from prominence.imc.ports import About, Cloud, ExecutePoint, Node, Pool
 from prominence.imc.records import Record
 
 
@@ -16,13 +16,14 @@ from prominence.imc.records import Record
 class World:
     """What was seen.
 
-    nodes, flavours: by cloud, of those that could be read. troubles: why the others could not. execute_points:
-    None when the collector could not be read, for the reason in pool_trouble.
+    nodes, flavours: by cloud, of those that could be read. troubles: why the others could not. about: what else is
+    known, by cloud. execute_points: None when the collector could not be read, for the reason in pool_trouble.
     """
 
     nodes: Mapping[str, Mapping[str, Node]] = field(default_factory=dict)
     flavours: Mapping[str, tuple[Flavour, ...]] = field(default_factory=dict)
     troubles: Mapping[str, str] = field(default_factory=dict)
+    about: Mapping[str, About] = field(default_factory=dict)
     execute_points: Mapping[str, ExecutePoint] | None = None
     pool_trouble: str = ""
 
@@ -59,7 +60,8 @@ def look(clouds: Sequence[Cloud], pool: Pool) -> World:
         else:
             flavours[cloud.name] = tuple(offered)
             nodes[cloud.name] = {node.name: node for node in seen}
+    about = {cloud.name: cloud.about() for cloud in clouds}
     try:
-        return World(nodes, flavours, troubles, pool.execute_points())
+        return World(nodes, flavours, troubles, about, pool.execute_points())
     except Unavailable as error:
-        return World(nodes, flavours, troubles, None, str(error))
+        return World(nodes, flavours, troubles, about, None, str(error))

@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
-from prominence.core import classads, document, logs, plan
+from prominence.core import classads, logs, plan
 from prominence.core.errors import Conflict, NotFound
-from prominence.core.states import ENDED, HELD_BY_OPERATOR, HELD_BY_USER, JobStatus
+from prominence.core.job import JobSpec
+from prominence.core.jobid import JobId
+from prominence.core.orders import Order, Verb
+from prominence.core.states import ENDED, HELD_BY_OPERATOR, HELD_BY_USER, HELD_FOR_BUDGET, JobStatus, Status
+from prominence.core.substitution import VARIABLE
 from prominence.core.verdict import DELETED_BY_OPERATOR, DELETED_BY_USER
 from prominence.restapi import audit, changes, submission
-from prominence.restapi.files import SPEC_FILE, spec_of, whole
+from prominence.restapi.budgets.accounts import take
+from prominence.restapi.files import SPEC_FILE, plan_text, spec_of, whole
 from prominence.restapi.identity import Act, Identity, Role, may
-from prominence.restapi.presentation import Job
+from prominence.restapi.members import is_node
+from prominence.restapi.presentation import Job, parameters
 from prominence.restapi.query import find, look_at
 from prominence.restapi.selection import Selection
 from prominence.restapi.services import Services
-from prominence.restapi.translate.plan import plan as plan_of
 
 log = logs.get(__name__)
 
 _ON_WORKERS = (JobStatus.RUNNING, JobStatus.TRANSFERRING_OUTPUT, JobStatus.SUSPENDED)
-_HELD_BY_USER = ("held by the user", HELD_BY_USER)
-_HELD_BY_OPERATOR = ("held by an operator", HELD_BY_OPERATOR)
-_ALIVE = (JobStatus.IDLE, *_ON_WORKERS)
+HELD = {True: ("held by the user", HELD_BY_USER), False: ("held by an operator", HELD_BY_OPERATOR)}
+"""How HTCondor is told who holds a job: its owner or not."""
+
+ALIVE = (JobStatus.IDLE, *_ON_WORKERS)
+"""What can be put on hold."""
+
+_CHANGEABLE = (JobStatus.IDLE, JobStatus.HELD)
 
 
-def delete(job_ids: Sequence[int], caller: Identity, services: Services) -> None:
+def delete(job_ids: Sequence[JobId], caller: Identity, services: Services) -> None:
     """Take jobs out of the queue, ending those that run. Raises NotFound when none of them is there."""
     allowed = {
         job.job_id: role
@@ -39,14 +47,14 @@ def delete(job_ids: Sequence[int], caller: Identity, services: Services) -> None
         ids = tuple(job_id for job_id, role in allowed.items() if (role is Role.OWNER) == own)
         removed += services.queue.remove(Selection(ids=ids), reason) if ids else 0
         if ids and not own:
-            audit.record("delete jobs", caller, jobs=list(ids))
-    log.info("jobs deleted", jobs=list(job_ids), removed=removed, user=caller.user)
+            audit.record("delete jobs", caller, jobs=[one.shown for one in ids])
+    log.info("jobs deleted", jobs=[one.shown for one in job_ids], removed=removed, user=caller.user)
     if not removed:
         names = ", ".join(map(str, job_ids))
         raise NotFound(f"There is no job {names} in the queue." if len(job_ids) == 1 else f"None of {names} is queued.")
 
 
-def dismiss(job_id: int, caller: Identity, services: Services) -> None:
+def dismiss(job_id: JobId, caller: Identity, services: Services) -> None:
     """Take a job that has ended out of the queue. Raises NotFound; Conflict where it has not ended."""
     job, _ = _queued(job_id, Act.REMOVE, "remove job", caller, services)
     if job.view.status not in ENDED:
@@ -54,16 +62,16 @@ def dismiss(job_id: int, caller: Identity, services: Services) -> None:
     services.queue.remove(Selection(ids=(job_id,)), DELETED_BY_USER)
 
 
-def hold(job_id: int, caller: Identity, services: Services) -> None:
+def hold(job_id: JobId, caller: Identity, services: Services) -> None:
     """Let a job not start; if it runs, it begins anew when it is released. Raises NotFound; Conflict."""
     job, role = _queued(job_id, Act.CHANGE, "hold job", caller, services)
-    reason, subcode = _HELD_BY_USER if role is Role.OWNER else _HELD_BY_OPERATOR
-    if not services.queue.hold(Selection(ids=(job_id,), statuses=_ALIVE), reason, subcode):
+    reason, subcode = HELD[role is Role.OWNER]
+    if not services.queue.hold(Selection(ids=(job_id,), statuses=ALIVE), reason, subcode):
         raise Conflict(f"Job {job_id} cannot be put on hold: it is {_state(job)}.")
-    log.info("job held", job=job_id, user=caller.user)
+    log.info("job held", job=job_id.shown, user=caller.user)
 
 
-def release(job_id: int, caller: Identity, services: Services) -> None:
+def release(job_id: JobId, caller: Identity, services: Services) -> None:
     """Let a job start again that is on hold. Raises NotFound; Conflict."""
     job, role = _queued(job_id, Act.CHANGE, "release job", caller, services)
     if job.ad[classads.JOB_STATUS] != JobStatus.HELD:
@@ -72,32 +80,53 @@ def release(job_id: int, caller: Identity, services: Services) -> None:
         raise Conflict(f"Job {job_id} has {job.view.status} and cannot go on; clone it to run it again.")
     if role is Role.OWNER and job.ad.get(classads.HOLD_REASON_SUBCODE) == HELD_BY_OPERATOR:
         raise Conflict(f"Job {job_id} was put on hold by an operator, who alone can release it.")
+    if job.ad.get(classads.HOLD_REASON_SUBCODE) == HELD_FOR_BUDGET:
+        raise Conflict(f"Job {job_id} goes on by itself, as soon as its group's budget leaves room for it.")
     services.queue.release(Selection(ids=(job_id,), statuses=(JobStatus.HELD,)))
-    log.info("job released", job=job_id, user=caller.user)
+    log.info("job released", job=job_id.shown, user=caller.user)
 
 
-def edit(job_id: int, body: Any, caller: Identity, services: Services) -> None:
-    """Change what may change of a job that waits. Raises Rejected; NotFound; Conflict.
+def edit(job_id: JobId, body: Any, caller: Identity, services: Services) -> None:
+    """Change what may change of a job that waits, or the walltime of one that runs.
 
-    Its files first: what starts from now on is as it is to be. Who repeats the request after a crash mends the rest.
+    Its plan first: what starts from now on is as it is to be. Its description last: until then, whoever repeats the
+    request after a crash has all of it done again.
+
+    Raises Rejected; NotFound; Conflict; Forbidden where its group's budget has no room for that; Unavailable and
+    TooMany where it runs and could not be told.
     """
     job, _ = _queued(job_id, Act.CHANGE, "edit job", caller, services)
+    if job_id.index is not None:
+        raise Conflict(f"Job {job_id} cannot be changed: all members of array {job_id.cluster} share one description.")
+    if is_node(job.uid):
+        raise Conflict(f"Job {job_id} cannot be changed: it is part of workflow {job.ad.get(classads.DAGMAN_ID)}.")
     old = spec_of(job.uid, services.sandboxes)
     if old is None:
         raise NotFound(f"The description of job {job_id} cannot be read.")
     new = changes.changed(old, body)
     attributes = changes.edits(old, new, job.uid, job.owner, services.site)
-    waits = Selection(ids=(job_id,), statuses=(JobStatus.IDLE, JobStatus.HELD))
-    if job.view.status in ENDED or not services.queue.find(waits):
-        raise Conflict(f"Job {job_id} cannot be changed any more: it is {_state(job)}.")
-    orders = plan_of(whole(new, job.uid, services.sandboxes), job.uid, services.site)
-    services.sandboxes.replace(job.uid, plan.FILE_NAME, document.dumps(orders))
+    only_walltime = changes.differ_in_walltime_alone(old, new)
+    statuses = _CHANGEABLE + (_ON_WORKERS if only_walltime else ())
+    changing = Selection(ids=(job_id,), statuses=statuses)
+    if job.view.status in ENDED or not services.queue.find(changing):
+        allowed = " Only its walltime can change." if job.view.status is Status.RUNNING else ""
+        raise Conflict(f"Job {job_id} cannot be changed any more: it is {_state(job)}.{allowed}")
+    more_ms = services.budgets.needed_ms(new, services.site) - services.budgets.needed_ms(old, services.site)
+    if more_ms > 0:
+        take(job.owner.group, more_ms, services)
+    _keep_plan(new, job.uid, services)
+    if attributes and not services.queue.edit(changing, attributes):
+        _keep_plan(old, job.uid, services)
+        raise Conflict(f"Job {job_id} cannot be changed any more: it has just started, or ended.")
+    if only_walltime and services.queue.find(Selection(ids=(job_id,), statuses=_ON_WORKERS)):
+        walltime_s = services.site.walltime_s(new)
+        services.desk.give(job, Order(Verb.WALLTIME, expires=0, limit_s=0, walltime_s=walltime_s))
     services.sandboxes.replace(job.uid, SPEC_FILE, new.model_dump_json(exclude_none=True))
-    services.queue.edit(waits, attributes)
-    log.info("job edited", job=job_id, user=caller.user, attributes=sorted(attributes))
+    before, after = changes.differences(old, new)
+    audit.record("edit job", caller, job=job_id.shown, before=before, after=after)
 
 
-def clone(job_id: int, caller: Identity, services: Services) -> int:
+def clone(job_id: JobId, caller: Identity, services: Services) -> int:
     """Submit a job once more, whether it has ended or not; the new one's id. Raises NotFound; Rejected."""
     job = find(job_id, services, detail=True)
     if job is None or may(caller, Act.READ, job.owner) is None:
@@ -105,10 +134,29 @@ def clone(job_id: int, caller: Identity, services: Services) -> int:
     if job.spec is None:
         raise NotFound(f"The description of job {job_id} is no longer kept.")
     spec = whole(job.spec, job.uid, services.sandboxes)
-    return submission.submit(json.loads(spec.model_dump_json(exclude_none=True)), caller, services)
+    if is_node(job.uid):
+        spec = _on_its_own(spec, job)
+    return submission.submit(spec.as_written(), caller, services)
 
 
-def _queued(job_id: int, act: Act, word: str, caller: Identity, services: Services) -> tuple[Job, Role]:
+def _on_its_own(spec: JobSpec, job: Job) -> JobSpec:
+    """An instance of a workflow's job with what only its workflow has said: its parameters, and its group."""
+    if spec.passed:
+        workflow = job.ad.get(classads.DAGMAN_ID)
+        raise Conflict(f"Job {job.job_id} is passed outputs of other jobs; clone workflow {workflow}, or rerun it.")
+    told = {VARIABLE + name: value for name, value in parameters(job.ad).items()}
+    tasks = spec.tasks
+    if told:
+        tasks = tuple(task.model_copy(update={"env": {**task.env, **told}}) for task in tasks)
+    return spec.model_copy(update={"tasks": tasks, "group": spec.group or job.owner.group or None})
+
+
+def _keep_plan(spec: JobSpec, uid: str, services: Services) -> None:
+    text = plan_text(whole(spec, uid, services.sandboxes), uid, services.site)
+    services.sandboxes.replace(uid, plan.FILE_NAME, text)
+
+
+def _queued(job_id: JobId, act: Act, word: str, caller: Identity, services: Services) -> tuple[Job, Role]:
     """A job in the queue, and as what the caller acts on it. Another user's is not there for them."""
     found = look_at(services.queue.find(Selection(ids=(job_id,))), services)
     role = may(caller, act, found[0].owner) if found else None
@@ -116,7 +164,7 @@ def _queued(job_id: int, act: Act, word: str, caller: Identity, services: Servic
         raise NotFound(f"There is no job {job_id} in the queue.")
     job = found[0]
     if role is not Role.OWNER:
-        audit.record(word, caller, job=job_id, user=job.owner.user, role=role)
+        audit.record(word, caller, job=job_id.shown, user=job.owner.user, role=role)
     return job, role
 
 

@@ -2,20 +2,62 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
-from flask import Flask, request
+from flask import Flask, Response, g, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 
-from prominence.core import errors, logs
-from prominence.restapi import legacy
+from prominence.core import errors, logs, tracing
+from prominence.restapi import audit, legacy
+from prominence.restapi.meter import Meter
 from prominence.restapi.operations import BASE_PATH, label
-from prominence.restapi.routes import acts, commands, data, description, health, jobs, kv, objects, resources, tokens
+from prominence.restapi.routes import (
+    accounting,
+    acts,
+    arrays,
+    budgets,
+    commands,
+    data,
+    description,
+    explanations,
+    health,
+    jobs,
+    kv,
+    objects,
+    pool,
+    resources,
+    staging,
+    tokens,
+    workflows,
+)
 from prominence.restapi.services import Services
 from prominence.restapi.statuses import status_of
 
 log = logs.get(__name__)
+
+_LOOKS = ("GET", "HEAD", "OPTIONS")
+"""Methods that change nothing."""
+
+_NOUNS = (
+    jobs,
+    explanations,
+    acts,
+    arrays,
+    workflows,
+    commands,
+    data,
+    staging,
+    objects,
+    kv,
+    resources,
+    pool,
+    accounting,
+    budgets,
+    tokens,
+    health,
+)
 
 
 def create_app(services: Services, max_body: int) -> Flask:
@@ -29,13 +71,36 @@ def create_app(services: Services, max_body: int) -> Flask:
     # What is almost an address is answered as what it means, or by an error in JSON, never by a page that redirects.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    nouns = [noun.blueprint(services) for noun in (jobs, acts, commands, data, objects, kv, resources, tokens, health)]
+    nouns = [noun.blueprint(services) for noun in _NOUNS]
     for noun in (*nouns, description.blueprint(nouns)):
         app.register_blueprint(noun, url_prefix=BASE_PATH)
     app.register_error_handler(errors.ProminenceError, _ours)
     app.register_error_handler(HTTPException, _of_http)
     app.register_error_handler(Exception, _mistake)
+    _follow(app, services.meter)
     return app
+
+
+def _follow(app: Flask, meter: Meter) -> None:
+    """Count each request, give each the id by which it is found in logs, and write down who has changed something."""
+
+    @app.before_request
+    def begin() -> None:
+        g.began = time.perf_counter()
+        tracing.begin(tracing.accepted(request.headers.get(tracing.HEADER)))
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        address = request.url_rule.rule.removeprefix(BASE_PATH) if request.url_rule else ""
+        meter.answered(request.method, address, response.status_code, time.perf_counter() - g.began)
+        response.headers[tracing.HEADER] = tracing.current()
+        if request.method not in _LOOKS and response.status_code < 400 and "caller" in g:
+            audit.changed(label(request.method, address), g.caller, request.view_args or {})
+        return response
+
+    @app.teardown_request
+    def forget(_: BaseException | None) -> None:
+        tracing.begin("")
 
 
 def _ours(error: errors.ProminenceError) -> ResponseReturnValue:

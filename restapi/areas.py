@@ -3,6 +3,7 @@
     data.tgz            alice's own        uploads/alice/data.tgz
     physics/data.tgz    of group physics   groups/physics/data.tgz
     out.txt             of a job           scratch/UID/out.txt
+    a checkpoint        of a job           checkpoints/UID/NAME
 
 A name with "/" in it is a group's: its first part is the whole name of a group that the caller is in. Users and groups
 have folders of their own, so that a group may be called like a user.
@@ -33,6 +34,7 @@ SCHEMA: dict[str, Any] = {
 """Of an object's name, as far as a schema can tell it: lengths are in bytes, and it is in Unicode's composed form."""
 
 SCRATCH = "scratch"
+CHECKPOINTS = "checkpoints"
 
 _PLAIN = "@+,= "
 _LONGEST_OWNER = 180
@@ -108,6 +110,11 @@ def output(uid: str, name: str) -> str:
 def outputs(uid: str) -> str:
     """The folder of a job's outputs."""
     return f"{SCRATCH}/{uid}"
+
+
+def checkpoint(uid: str, name: str) -> str:
+    """What the store calls a checkpoint of a job."""
+    return f"{CHECKPOINTS}/{uid}/{name}"
 
 
 def check(name: str, path: str = "") -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from email.utils import format_datetime
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from prominence.core import logs
-from prominence.core.validation import WHOLE, Spelling, Strict, parse
+from prominence.core.files import Sha256
+from prominence.core.validation import WHOLE, Strict, parse
 from prominence.restapi import areas, space
 from prominence.restapi.areas import Area
 from prominence.restapi.identity import Identity
@@ -19,13 +20,6 @@ log = logs.get(__name__)
 
 UPLOAD_S = 600
 """For so long an address to upload to is good: to begin, not to end by."""
-
-Sha256 = Annotated[
-    str,
-    BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
-    Spelling("[0-9a-f]{64}", "must be a SHA-256 checksum: 64 hexadecimal digits"),
-]
-
 
 Size = Annotated[int, Field(ge=0, lt=10**18), WHOLE]
 """Bytes of an object; signed addresses have room for 18 digits."""

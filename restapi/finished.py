@@ -1,4 +1,4 @@
-"""A job that has left the queue, with all that is kept of it. Pure."""
+"""A job, or a workflow, that has left the queue, with all that is kept of it. Pure."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from prominence.core import classads, document
+from prominence.core import document
 from prominence.core.job import JobSpec
+from prominence.core.jobid import JobId
 from prominence.core.report import ExecutionReport
 from prominence.core.states import Status
 from prominence.core.view import JobAd, JobView, view
+from prominence.core.workflow_view import is_workflow, workflow_view
 
 
 @dataclass(frozen=True)
@@ -53,19 +55,40 @@ class Finished:
     report: ExecutionReport | None = None
 
     @property
-    def job_id(self) -> int:
+    def job_id(self) -> JobId:
         """Its number."""
-        return int(self.ad[classads.CLUSTER_ID])
+        return JobId.of(self.ad)
 
     @property
     def view(self) -> JobView:
         """What to say of it."""
-        return view(self.ad, self.report or self.outcome, None)
+        return workflow_view(self.ad) if is_workflow(self.ad) else view(self.ad, self.report or self.outcome, None)
 
     @property
     def status(self) -> Status:
         """Its last word."""
         return self.view.status
+
+
+@dataclass(frozen=True)
+class LastJob:
+    """The newest job of a workflow's run for one of its instances, which has left the queue.
+
+    uid: that of the instance, which it has in all runs.
+    """
+
+    workflow: int
+    uid: str
+    job_id: int
+    status: Status
+
+
+@dataclass(frozen=True)
+class Left:
+    """What has left the queue of an array. ad: of one of its members; statuses: how many members ended how."""
+
+    ad: JobAd
+    statuses: Mapping[Status, int]
 
 
 def finished(ad: JobAd, labels: Mapping[str, str], spec: JobSpec | None, report: ExecutionReport | None) -> Finished:

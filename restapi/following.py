@@ -10,11 +10,12 @@ from functools import lru_cache
 from typing import Any
 
 from prominence.core.errors import NotFound
+from prominence.core.jobid import JobId
 from prominence.core.states import ENDED
-from prominence.restapi import query
+from prominence.restapi import plans, query
 from prominence.restapi.identity import Account, Act, Identity, may
 from prominence.restapi.paging import Page
-from prominence.restapi.parameters import DescribeParameters
+from prominence.restapi.parameters.jobs import DescribeParameters
 from prominence.restapi.ports import Unusable
 from prominence.restapi.presentation import version
 from prominence.restapi.selection import Selection
@@ -47,13 +48,13 @@ class Follower:
         self._services = services
         self._watcher = Watcher(
             look=lambda job_ids: looks(job_ids, services),
-            pulse=lambda: (services.queue.pulse(), query.explanations(services)),
+            pulse=lambda: (services.queue.pulse(), plans.explanations(services)),
             most=services.most_waiting,
         )
         # Whose a job is, and where its files are, never changes.
         self._place_of = lru_cache(maxsize=_PLACES)(self._find_place)
 
-    def describe(self, job_id: int, asked: DescribeParameters, seen: str, caller: Identity) -> Described:
+    def describe(self, job_id: JobId, asked: DescribeParameters, seen: str, caller: Identity) -> Described:
         """The job: at once where it is not as the caller has seen it, else when it changes, has written more, or the
         time is over. seen: the version that the caller knows; "" for none.
         """
@@ -115,5 +116,6 @@ def looks(job_ids: Collection[int], services: Services) -> dict[int, Seen]:
     gone = tuple(sorted(set(job_ids) - {job.job_id for job in jobs}))
     if gone:
         left = services.archive.find(Selection(ids=gone), None, Page())
-        jobs += [query.of_finished(one, services) for one in left]
+        specs = query.specs_of(services)
+        jobs += [query.of_finished(one, specs) for one in left]
     return {job.job_id: Seen(version(job), job.view.status in ENDED) for job in jobs}

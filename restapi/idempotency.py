@@ -9,23 +9,27 @@ queues the job, everybody looks once more whether the record is still theirs.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from prominence.core import classads, logs
 from prominence.core.errors import Conflict, ProminenceError, Rejected, Unavailable
+from prominence.core.job import ArraySpec
 from prominence.core.keyvalue.port import ABSENT, Lease
 from prominence.core.validation import Document
+from prominence.core.workflow import WorkflowSpec
+from prominence.restapi import submission, workflow_submission
 from prominence.restapi.identity import Identity
 from prominence.restapi.paging import Page
-from prominence.restapi.selection import Selection
+from prominence.restapi.selection import Kind, Selection
 from prominence.restapi.services import Services
 from prominence.restapi.submission import Claim, PerhapsQueued
-from prominence.restapi.submission import submit as submit_job
 
 log = logs.get(__name__)
 
@@ -59,19 +63,50 @@ class Record(Document):
     job: int | None = None
 
 
+def read_key(key: str | None) -> str | None:
+    """As the header has it, if there is one. Raises Rejected."""
+    if key is not None and not _KEY.fullmatch(key):
+        raise Rejected.because("must be 1 to 255 characters of printable ASCII without spaces", HEADER)
+    return key
+
+
 def submit(body: Any, content: bytes, key: str | None, caller: Identity, services: Services) -> int:
     """Submit the job that `body` describes, or find the one that was made by an equal request with this key; its id.
 
     content: the body as it came. Raises Rejected, Conflict for another request with this key, Unavailable while the
     first one is still being worked on.
     """
+    return _once(
+        lambda claim: submission.submit(body, caller, services, claim), Kind.JOB, content, key, caller, services
+    )
+
+
+def submit_array(array: ArraySpec, content: bytes, key: str | None, caller: Identity, services: Services) -> int:
+    """The same of an array."""
+    act = partial(submission.submit_array, array, caller, services)
+    return _once(act, Kind.MEMBER, content, key, caller, services)
+
+
+def submit_workflow(spec: WorkflowSpec, content: bytes, key: str | None, caller: Identity, services: Services) -> int:
+    """The same of a workflow."""
+    act = partial(workflow_submission.submit, spec, caller, services)
+    return _once(act, Kind.WORKFLOW, content, key, caller, services)
+
+
+def _once(
+    act: Callable[[Claim | None], int],
+    kind: Kind,
+    content: bytes,
+    key: str | None,
+    caller: Identity,
+    services: Services,
+) -> int:
     if key is None:
-        return submit_job(body, caller, services)
-    if not _KEY.fullmatch(key):
-        raise Rejected.because("must be 1 to 255 characters of printable ASCII without spaces", HEADER)
+        return act(None)
+    read_key(key)
     place = f"{_RECORDS}/{quote(caller.user, safe='')}/{hashlib.sha256(key.encode()).hexdigest()}"
-    request = _Request(place, hashlib.sha256(content).hexdigest(), services)
-    return request.job() or request.submit(lambda claim: submit_job(body, caller, services, claim))
+    request = _Request(place, hashlib.sha256(content).hexdigest(), kind, services)
+    return request.job() or request.submit(act)
 
 
 @dataclass
@@ -80,6 +115,7 @@ class _Request:
 
     place: str
     digest: str
+    kind: Kind
     services: Services
     record: Record | None = None
     revision: int = ABSENT
@@ -98,7 +134,7 @@ class _Request:
         if job is not None:
             self._write(self.record.model_copy(update={"job": job}))
         elif self._now() < self.record.until:
-            raise Unavailable("The same request is being worked on.", RETRY_AFTER_S)
+            raise Unavailable("The same request is being worked on.", self._patience_s())
         return job
 
     def submit(self, act: Callable[[Claim], int]) -> int:
@@ -121,6 +157,12 @@ class _Request:
         self._write(mine.model_copy(update={"job": job}))
         return job
 
+    def _patience_s(self) -> int:
+        """As long again as it has taken, and no longer than it may take: whoever works on it may have been killed."""
+        assert self.record is not None
+        left = self.record.until - self._now()
+        return max(RETRY_AFTER_S, math.ceil(min(left, CLAIM_S - left)))
+
     def _check(self) -> None:
         entry = self.services.store.get(self.place)
         late = self.record is None or self._now() > self.record.until - MARGIN_S
@@ -133,13 +175,13 @@ class _Request:
             self.record, self.revision = Record.model_validate_json(entry.value), entry.revision
 
     def _queued(self, uid: str) -> int | None:
-        """The job of this uid, in the queue or gone from it."""
-        only = Selection(uid=uid)
+        """The job, the array or the workflow of this uid, in the queue or gone from it."""
+        only = Selection(uid=submission.first_uid(uid, self.kind is Kind.MEMBER), kinds=(self.kind,))
         found = self.services.queue.find(only)
         if found:
             return int(found[0][classads.CLUSTER_ID])
         left = self.services.archive.find(only, None, Page(limit=1))
-        return left[0].job_id if left else None
+        return left[0].job_id.cluster if left else None
 
     def _put(self, record: Record) -> None:
         self.lease = self.lease or self.services.store.lease(self.services.remember_s)

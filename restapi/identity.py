@@ -64,7 +64,7 @@ class Identity:
     groups whose jobs they look after. service: not a person, but a program with a token of its own.
 
     token: by which the token is known here, never the token itself. login: it was made elsewhere. expires: a Unix
-    epoch, where it is known. These three do not make another caller.
+    epoch, where it is known. email: a verified address, "" where none is told. These do not make another caller.
     """
 
     user: str
@@ -76,6 +76,7 @@ class Identity:
     token: str = field(default="", compare=False)
     login: bool = field(default=True, compare=False)
     expires: float | None = field(default=None, compare=False)
+    email: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,13 @@ def may(caller: Identity, act: Act, owner: Account) -> Role | None:
 def looks_after_others(caller: Identity) -> bool:
     """Whether there may be others whose jobs the caller sees."""
     return operates(caller) or (Scope.OPERATE in caller.scopes and bool(caller.manages))
+
+
+def oversees(caller: Identity) -> frozenset[str] | None:
+    """The groups whose users' jobs the caller sees as `may` has it, without being their user; None: everybody's."""
+    if not looks_after_others(caller):
+        return frozenset()
+    return None if operates(caller) else caller.manages - {""}
 
 
 def operates(caller: Identity) -> bool:

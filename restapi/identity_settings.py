@@ -42,6 +42,12 @@ class RoleSettings(Settings):
         default_factory=dict, description="By group: users who may list, hold and remove the jobs charged to it."
     )
 
+    health_for_all: bool = Field(
+        default=False,
+        description="Whether every user may ask how the parts of the service are (`prominence doctor`), not operators "
+        "alone: for a pool of one person.",
+    )
+
     def appointments(self) -> Appointments:
         """For those who find out who calls."""
         managers = {group: frozenset(users) for group, users in self.managers.items()}

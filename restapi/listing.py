@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from prominence.core.errors import Forbidden, Rejected
 from prominence.core.states import ENDED, JobStatus, Status
 from prominence.restapi import legacy, presentation
 from prominence.restapi.identity import Identity, looks_after_others
 from prominence.restapi.paging import Key, Order, Page, Place, read_cursor, read_order
-from prominence.restapi.parameters import MOST, ListParameters
-from prominence.restapi.selection import Event, Selection, Span
+from prominence.restapi.parameters.jobs import ListParameters
+from prominence.restapi.parameters.lists import FilterParameters, MembersParameters, PageParameters
+from prominence.restapi.parameters.words.numbers import MOST
+from prominence.restapi.parameters.workflows import ListWorkflowsParameters
+from prominence.restapi.selection import Event, Kind, Selection, Span
 
 USUAL = 20
 """How many finished jobs are listed when nobody says."""
@@ -55,32 +58,55 @@ class Listing:
 def read(parameters: Mapping[str, list[str]], caller: Identity) -> Listing:
     """What is asked for. Raises Rejected with every mistake, Forbidden; what is unknown is ignored."""
     said = ListParameters.read(parameters)
+    return _listing(said, _selection(said, caller), is_named=_which(said)[0] is not None)
+
+
+def read_workflows(parameters: Mapping[str, list[str]], caller: Identity) -> Listing:
+    """The same of workflows."""
+    said = ListWorkflowsParameters.read(parameters)
+    selection = replace(_filtered(said, caller), ids=said.id, kinds=(Kind.WORKFLOW,))
+    return _listing(said, selection, is_named=said.id is not None)
+
+
+def read_members(parameters: Mapping[str, list[str]], array: int, user: str) -> Listing:
+    """The same of the members of this user's array."""
+    said = MembersParameters.read(parameters)
+    return _listing(said, Selection(user=user, array=array, statuses=_states(said)), is_named=False)
+
+
+def _listing(said: PageParameters, selection: Selection, is_named: bool) -> Listing:
     page = _page(said)
-    queue, finished = _where(said, page)
+    queue, finished = _where(said, is_named, page)
+    fields = said.fields if isinstance(said, MembersParameters) else None
     return Listing(
-        selection=_selection(said, caller),
+        selection=selection,
         queue=queue,
         finished=finished,
         shown=_shown(said.status),
         page=page,
-        detail=said.detail or bool(said.fields and said.fields & presentation.DETAILS),
-        fields=said.fields,
+        detail=said.detail or bool(fields and fields & presentation.DETAILS),
+        fields=fields,
     )
+
+
+def _states(said: PageParameters) -> tuple[JobStatus, ...] | None:
+    return tuple(sorted({state for word in said.status for state in _QUEUED_AS[word]})) if said.status else None
 
 
 def _selection(said: ListParameters, caller: Identity) -> Selection:
     ids, workflow = _which(said)
-    states = {state for word in said.status or () for state in _QUEUED_AS[word]}
+    return replace(_filtered(said, caller), ids=ids, workflow=workflow)
+
+
+def _filtered(said: FilterParameters, caller: Identity) -> Selection:
     user, groups = _whose(said, caller)
     return Selection(
         user=user,
         groups=groups,
-        ids=ids,
-        statuses=tuple(sorted(states)) if said.status else None,
+        statuses=_states(said),
         name=said.name,
         labels=said.constraint,
         spans=tuple(_spans(said)),
-        workflow=workflow,
     )
 
 
@@ -91,7 +117,7 @@ def _which(said: ListParameters) -> tuple[tuple[int, ...] | None, int | None]:
     return said.id, said.workflow if isinstance(said.workflow, int) else None
 
 
-def _whose(said: ListParameters, caller: Identity) -> tuple[str | None, tuple[str, ...] | None]:
+def _whose(said: FilterParameters, caller: Identity) -> tuple[str | None, tuple[str, ...] | None]:
     """The user and the groups whose jobs are meant: one's own, if nothing else was asked for and is allowed."""
     groups = (said.group,) if said.group is not None else None
     if not said.everyone and said.user in (None, caller.user):
@@ -104,7 +130,7 @@ def _whose(said: ListParameters, caller: Identity) -> tuple[str | None, tuple[st
     return user, tuple(sorted(caller.manages.intersection(groups) if groups else caller.manages))
 
 
-def _spans(said: ListParameters) -> list[Span]:
+def _spans(said: FilterParameters) -> list[Span]:
     spans = (
         Span(Event.CREATED, said.created_after, said.created_before),
         Span(Event.STARTED, said.started_after, said.started_before),
@@ -113,7 +139,7 @@ def _spans(said: ListParameters) -> list[Span]:
     return [span for span in spans if (span.since, span.until) != (None, None)]
 
 
-def _page(said: ListParameters) -> Page:
+def _page(said: PageParameters) -> Page:
     """Old clients know nothing of pages: without any of their parameters all that is found is one, by id."""
     after: Place | None = None
     if said.cursor is not None:
@@ -131,16 +157,16 @@ def _page(said: ListParameters) -> Page:
     return Page(order, said.limit or USUAL_PAGE, after)
 
 
-def _where(said: ListParameters, page: Page) -> tuple[bool, int | None]:
-    """From the queue or not, and how many of those that have left it."""
+def _where(said: PageParameters, is_named: bool, page: Page) -> tuple[bool, int | None]:
+    """From the queue or not, and how many of those that have left it. is_named: jobs are asked for by their ids."""
     if said.completed:
         return False, _finished(said, page)
-    if said.all or _which(said)[0] is not None or ENDED.intersection(said.status or ()):
+    if said.all or is_named or ENDED.intersection(said.status or ()):
         return True, None if page.limit is not None else MOST
     return True, 0
 
 
-def _finished(said: ListParameters, page: Page) -> int | None:
+def _finished(said: PageParameters, page: Page) -> int | None:
     if page.limit is not None:
         return None
     return USUAL if said.num is None else said.num

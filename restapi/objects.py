@@ -55,10 +55,14 @@ class Terms:
 
 @dataclass(frozen=True)
 class Put:
-    """An address for one PUT with the content as its body. headers: must be sent with it."""
+    """An address for one PUT with the content as its body. headers: must be sent with it.
+
+    tells_checksum: whether the answer tells the SHA-256 of what has arrived, in the header Repr-Digest (RFC 9530).
+    """
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    tells_checksum: bool = False
 
 
 @dataclass(frozen=True)

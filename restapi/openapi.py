@@ -11,11 +11,16 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from prominence.core import errors
-from prominence.restapi.answers import Error, JobId, TokenMade
+from prominence.restapi.answers.arrays import ArrayMade
+from prominence.restapi.answers.general import Error
+from prominence.restapi.answers.jobs import JobMade
+from prominence.restapi.answers.tokens import TokenMade
+from prominence.restapi.answers.workflows import WorkflowMade
 from prominence.restapi.identity import Scope
 from prominence.restapi.objects import TooLarge
 from prominence.restapi.operations import BASE_PATH, JSON, VERSION, Access, Answer, Content, Operation
-from prominence.restapi.parameters import GAPS, REPEATED, Parameters
+from prominence.restapi.parameters.gaps import GAPS
+from prominence.restapi.parameters.model import REPEATED, Parameters
 from prominence.restapi.statuses import status_of
 
 Schemas = Mapping[Any, Any]
@@ -74,7 +79,7 @@ _SECURITY_SCHEMES = {
 }
 
 
-_GAP_OF: Mapping[Any, str] = {JobId: "job", TokenMade: "id"}
+_GAP_OF: Mapping[Any, str] = {JobMade: "job", ArrayMade: "array", WorkflowMade: "workflow", TokenMade: "id"}
 """Into which gap of an address the id of such an answer goes."""
 
 

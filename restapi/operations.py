@@ -14,7 +14,7 @@ from typing import Any
 
 from prominence.core.errors import ProminenceError
 from prominence.restapi.identity import Scope
-from prominence.restapi.parameters import Parameters
+from prominence.restapi.parameters.model import Parameters
 
 BASE_PATH = "/prominence/v1"
 VERSION = "1"
@@ -23,6 +23,7 @@ VERSION = "1"
 JSON = "application/json"
 TEXT = "text/plain"
 HTML = "text/html"
+CSV = "text/csv"
 BYTES = "application/octet-stream"
 
 

@@ -7,18 +7,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from prominence.core import logs
-from prominence.core.errors import Forbidden, NotFound
+from prominence.core import classads, logs
+from prominence.core.errors import Forbidden, NotFound, Rejected
+from prominence.core.jobid import JobId
+from prominence.core.plan import output_beside
+from prominence.core.report import of_node
 from prominence.core.states import ENDED, Status
 from prominence.restapi import legacy
 from prominence.restapi.identity import Act, Identity, may
-from prominence.restapi.parameters import OutputParameters
+from prominence.restapi.parameters.output import OutputParameters, PieceParameters
 from prominence.restapi.ports import Unusable
+from prominence.restapi.presentation import Job
 from prominence.restapi.query import find
 from prominence.restapi.services import Services
 from prominence.restapi.text import unfinished
 
 log = logs.get(__name__)
+
 
 _PIECE = 256 * 1024
 
@@ -48,8 +53,9 @@ class Output:
             self.file.close()
 
 
-def output(job_id: int, name: str, asked: OutputParameters, caller: Identity, services: Services) -> Output:
-    """What the job has written to this stream. Raises NotFound; Forbidden for another user's job.
+def output(job_id: JobId, name: str, asked: OutputParameters, caller: Identity, services: Services) -> Output:
+    """What the job has written to this stream. Raises NotFound; Forbidden for another user's job; Rejected for a node
+    that it does not have.
 
     Of a job that may write more, a character that is only half there is left for the next time. Less than was
     asked for is there when another attempt began anew: whoever follows is told to begin again, too.
@@ -59,8 +65,16 @@ def output(job_id: int, name: str, asked: OutputParameters, caller: Identity, se
         raise NotFound(f"There is no job {job_id}.")
     if may(caller, Act.READ, job.owner) is None:
         raise Forbidden(f"Job {job_id} is not yours.")
+    nodes = int(job.ad.get(classads.NODE_COUNT, 1))
+    if asked.node >= nodes:
+        raise Rejected.because(f"must be less than {nodes}, the number of the job's nodes", "node")
+    return read_output(job, of_node(name, asked.node), asked, services)
+
+
+def read_output(job: Job, name: str, asked: PieceParameters, services: Services) -> Output:
+    """The same of a job that the caller may read."""
     status = job.view.status
-    file = _open(job.uid, job_id, name, services)
+    file = _open(job.uid, job.job_id, name if asked.task is None else output_beside(name, asked.task), services)
     if file is None:
         return Output(status, end=0)
     size = file.seek(0, os.SEEK_END)
@@ -72,11 +86,11 @@ def output(job_id: int, name: str, asked: OutputParameters, caller: Identity, se
     return Output(status, end, end - offset, file)
 
 
-def _open(uid: str, job_id: int, name: str, services: Services) -> BinaryIO | None:
+def _open(uid: str, job_id: JobId, name: str, services: Services) -> BinaryIO | None:
     try:
         file = services.sandboxes.open(uid, name)
     except Unusable as error:
-        log.warning("a job's output cannot be read", job=job_id, stream=name, error=str(error))
+        log.warning("a job's output cannot be read", job=job_id.shown, stream=name, error=str(error))
         raise NotFound(f"Job {job_id} has no {name} that can be read.") from error
     if file is None and not services.sandboxes.exists(uid):
         raise NotFound(f"The output of job {job_id} is no longer kept.")

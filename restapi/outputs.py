@@ -21,7 +21,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Outputs:
-    """In the order in which they were asked for."""
+    """In the order in which they were asked for: of each pattern all that match, by name."""
 
     files: tuple[Output, ...] = ()
     directories: tuple[Output, ...] = ()
@@ -34,9 +34,12 @@ def outputs(spec: JobSpec, folder: str, stored: Sequence[Stored], address: Calla
     def output(name: str, file: str | None) -> Output:
         return Output(name) if file is None else Output(name, address(kept[file].name), kept[file].size)
 
-    found = ((pattern, next((name for name in kept if matches(name, pattern)), None)) for pattern in spec.outputFiles)
+    files: dict[str, Output] = {}
+    for pattern in spec.outputFiles:
+        found = sorted(name for name in kept if matches(name, pattern))
+        files.update({name: output(name, name) for name in found} if found else {pattern: output(pattern, None)})
     return Outputs(
-        files=tuple(output(name or pattern, name) for pattern, name in found),
+        files=tuple(files.values()),
         directories=tuple(output(path, file if (file := f"{path}.tgz") in kept else None) for path in spec.outputDirs),
     )
 

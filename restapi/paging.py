@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from prominence.core import classads
 from prominence.core.errors import Rejected
+from prominence.core.jobid import JobId
 from prominence.core.view import JobAd, ended_at
 
 Item = TypeVar("Item")
@@ -35,11 +36,12 @@ class Key(StrEnum):
     NAME = "name"
 
 
+_OF_AN_ID = (classads.CLUSTER_ID, classads.ARRAY_INDEX)
 _ATTRIBUTES = {
-    Key.ID: (classads.CLUSTER_ID,),
-    Key.CREATED: (classads.CLUSTER_ID, classads.SUBMITTED_AT),
-    Key.ENDED: (classads.CLUSTER_ID, classads.FINISHED_AT, classads.ENTERED_STATUS_AT),
-    Key.NAME: (classads.CLUSTER_ID, classads.JOB_NAME),
+    Key.ID: _OF_AN_ID,
+    Key.CREATED: (*_OF_AN_ID, classads.SUBMITTED_AT),
+    Key.ENDED: (*_OF_AN_ID, classads.FINISHED_AT, classads.ENTERED_STATUS_AT),
+    Key.NAME: (*_OF_AN_ID, classads.JOB_NAME),
 }
 
 
@@ -60,7 +62,7 @@ class Order:
 
     def place(self, ad: JobAd) -> Place:
         """Where the job stands."""
-        job_id = int(ad[classads.CLUSTER_ID])
+        job_id = JobId.of(ad)
         match self.key:
             case Key.ID:
                 return job_id, job_id

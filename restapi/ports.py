@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from email.message import EmailMessage
+from types import MappingProxyType
 from typing import IO, BinaryIO, Protocol
 
 from prominence.core.errors import ProminenceError, Unauthenticated
 from prominence.core.states import Status
 from prominence.core.view import JobAd
-from prominence.restapi.finished import Attempt, Finished
+from prominence.restapi.finished import Attempt, Finished, LastJob, Left
 from prominence.restapi.identity import Identity
 from prominence.restapi.objects import Form, Put, Reach, Stored, Terms
 from prominence.restapi.paging import Page
@@ -17,16 +19,23 @@ from prominence.restapi.resources import Slot
 from prominence.restapi.selection import Selection
 from prominence.restapi.signing import Act, Permission
 from prominence.restapi.translate.submit import SubmitDescription
+from prominence.restapi.usage import By, Period, Sum, Whose
 
 
 class JobQueue(Protocol):
     """The access point's queue. Every verb raises Unavailable when it is silent."""
 
-    def submit(self, description: SubmitDescription) -> int:
-        """Queue a job; its id. After Unavailable it may be there all the same: look for it by its uid."""
+    def submit(self, description: SubmitDescription, count: int = 1) -> int:
+        """Queue a job, or an array of so many, all of it or nothing; its id.
+
+        After Unavailable it may be there all the same: look for it by its uid.
+        """
 
     def find(self, selection: Selection, page: Page | None = None) -> list[JobAd]:
         """Jobs in the queue that belong on this page, or all of them in no order."""
+
+    def one(self, selection: Selection) -> JobAd | None:
+        """A job in the queue, whichever of them; None when there is none."""
 
     def count(self, selection: Selection, most: int) -> int:
         """How many jobs there are in the queue; it need not count further than `most`."""
@@ -48,6 +57,16 @@ class JobQueue(Protocol):
 
     def silent(self) -> tuple[str, ...]:
         """The daemons that do not answer; never raises."""
+
+
+class WorkerTokens(Protocol):
+    """Tokens by which machines of a user's join the pool, for that user's jobs alone. Verbs raise Unavailable."""
+
+    def mint(self, owner: str) -> tuple[str, int]:
+        """A new token for machines of this owner's (`classads.owner`), and the seconds that it is good for."""
+
+    def revoke(self, owner: str) -> None:
+        """No token that was minted for this owner is accepted any more."""
 
 
 class Machines(Protocol):
@@ -74,8 +93,40 @@ class Archive(Protocol):
         With `detail` all that is kept of each.
         """
 
+    def left(self, uids: Collection[str]) -> list[Finished]:
+        """Those of these jobs and workflows that have left the queue, with all that is kept of each; at once."""
+
     def attempts(self, job_id: int) -> tuple[Attempt, ...]:
         """The attempts of a job, whether it is still in the queue or not."""
+
+    def last_jobs(self, workflows: Collection[int]) -> list[LastJob]:
+        """Of each of these workflows the newest job of each instance of which one has left the queue."""
+
+    def arrays(self, selection: Selection, most: int, without: Collection[int] = ()) -> Mapping[int, Left]:
+        """What has left the queue of arrays, by their ids, of the `most` newest of which something has.
+
+        selection: of its fields user and array matter alone. without: ids of members that are not counted.
+        """
+
+
+class UsageStore(Protocol):
+    """What jobs have used that have left the queue. Every verb raises Unavailable when it cannot be told.
+
+    A job that is booked twice counts once. It is booked as soon as an `Archive` has it, and an attempt when it ends.
+    """
+
+    def by_user(self, period: Period, user: str, groups: Collection[str] | None) -> Mapping[str, Sum]:
+        """What users have used in the period: this one all of it, others what is charged to these groups. Of the sums
+        jobs, core_ms and cpu_ms are told.
+
+        groups: None for all that everybody has used. Who has used nothing is not there.
+        """
+
+    def by_group(self, period: Period, groups: Collection[str] | None) -> Mapping[str, Sum]:
+        """What is charged to these groups, None: to any group there is. Those to which nothing is are not there."""
+
+    def grouped(self, by: Sequence[By], period: Period, whose: Whose) -> Mapping[tuple[str, ...], Sum]:
+        """What they have used in the period, told apart so; one name for each of `by`."""
 
 
 class Unusable(ProminenceError):
@@ -87,11 +138,17 @@ LARGEST_READ = 2 * 1024 * 1024
 
 
 class Sandboxes(Protocol):
-    """A directory for each job, by the job's uid. HTCondor writes into it what a worker sends: no file is trusted."""
+    """A directory for each job, each array and each workflow, by its uid.
 
-    def make(self, uid: str, files: Mapping[str, str]) -> str:
+    HTCondor writes into it what a worker sends: no file is trusted.
+    """
+
+    def make(
+        self, uid: str, files: Mapping[str, str], within: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+    ) -> str:
         """Make the directory with these text files in it, whole or not at all; its path. Raises Unavailable.
 
+        within: directories in it, by name, each with its files; see `members`.
         Raises NoRoom when the disk is full, or so nearly full that what is left is kept for the jobs there are.
         """
 
@@ -108,10 +165,16 @@ class Sandboxes(Protocol):
         """Remove it with all it holds. What is not there is fine."""
 
     def last_changes(self) -> Mapping[str, datetime]:
-        """When something was last put into each, or taken out, by uid. Raises Unavailable."""
+        """When something was last put into each, or taken out, by uid. Raises Unavailable.
+
+        The directory of an array is one with those of its members.
+        """
 
     def exists(self, uid: str) -> bool:
         """Whether the job has one (still)."""
+
+    def directory(self, uid: str) -> str:
+        """Its path, as `make` told it."""
 
     def read(self, uid: str, name: str) -> bytes | None:
         """What a small file holds; None when there is none. Raises Unusable."""
@@ -187,8 +250,32 @@ class ServedObjects(Protocol):
     def tidy(self, before: datetime) -> None:
         """Take away what is left of uploads that broke off before this moment. Raises Unavailable."""
 
-    def receive(self, allowed: Permission, announced: int | None, content: IO[bytes]) -> None:
-        """Take an object in. announced: its size, where the sender says so. Raises TooLarge, Rejected, Unavailable.
+    def receive(self, allowed: Permission, announced: int | None, content: IO[bytes]) -> str:
+        """Take an object in; its SHA-256 in hexadecimal digits. announced: its size, where the sender says so.
+
+        Raises TooLarge, Rejected, Unavailable.
 
         `content` may raise what it likes when its sender is gone; then there is nothing.
         """
+
+
+class Deferred(ProminenceError):
+    """The mail server does not take this message now; later it may."""
+
+
+class Undeliverable(ProminenceError):
+    """The mail server will never take this message."""
+
+
+class Mailer(Protocol):
+    """Who brings messages to people."""
+
+    def send(self, message: EmailMessage) -> None:
+        """Hand it over; afterwards it is the mail server's to deliver.
+
+        Raises Deferred and Undeliverable, which say nothing of other messages. Unavailable: no message can be sent
+        now; this one may have been all the same.
+        """
+
+    def close(self) -> None:
+        """No more messages for now."""

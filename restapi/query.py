@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any
 
-from prominence.core import classads, logs
-from prominence.core.errors import Rejected, Unavailable
+from prominence.core import classads, nodes
+from prominence.core.instances import instance
 from prominence.core.job import JobSpec
-from prominence.core.published import read_plan
-from prominence.core.scaling import Explanation, ScalingPlan
+from prominence.core.jobid import JobId
+from prominence.core.scaling import Explanation
 from prominence.core.states import JobStatus
+from prominence.core.verdict import has_others
 from prominence.core.view import JobAd, view
-from prominence.restapi import audit, summary, waiting
+from prominence.restapi import audit, plans, summary, waiting
 from prominence.restapi.files import report_of, spec_of
 from prominence.restapi.finished import Finished
 from prominence.restapi.identity import Act, Identity, Role, may
 from prominence.restapi.kept import with_outputs
 from prominence.restapi.listing import Listing
+from prominence.restapi.members import shared
 from prominence.restapi.paging import Key, Order, Page, cursor
-from prominence.restapi.presentation import Job, present
-from prominence.restapi.selection import Selection
+from prominence.restapi.presentation import Job, parameters, present
+from prominence.restapi.selection import ANY_KIND, Selection
 from prominence.restapi.services import Services
 from prominence.restapi.summary import Summary
 
-log = logs.get(__name__)
-
-PLAN_IS_GOOD_FOR = timedelta(minutes=5)
-"""An older plan says nothing any more: the scaler has stopped."""
-
 _OVER = frozenset({JobStatus.COMPLETED, JobStatus.REMOVED})
 """The executor has ended; a report of an earlier attempt does not outlive the next one's start."""
+
+
+Specs = Callable[[JobAd], JobSpec | None]
+"""A job's description by its ad, where it can be read."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,8 @@ def list_jobs(listing: Listing, caller: Identity, services: Services) -> Listed:
     queued = services.queue.find(listing.selection, asked) if listing.queue else []
     jobs = look_at(queued, services, listing.detail)
     # Asked in this order, a job that leaves the queue meanwhile is seen twice rather than not at all.
-    left = [of_finished(one, services, listing.detail) for one in _left(listing, wider, services)]
+    specs = specs_of(services)
+    left = [of_finished(one, specs, listing.detail) for one in _left(listing, wider, services)]
     known = {job.job_id: job for job in (*jobs, *left) if listing.shown is None or job.view.status in listing.shown}
     found = wider.of(known.values(), lambda job: page.order.place(job.ad))
     shown = found if page.limit is None else found[: page.limit]
@@ -67,7 +68,7 @@ def tell(job: Job | None, caller: Identity, services: Services) -> list[dict[str
     if job is None or (role := may(caller, Act.SEE, job.owner)) is None:
         return []
     if role is not Role.OWNER:
-        audit.record("describe job", caller, job=job.job_id, user=job.owner.user, role=role)
+        audit.record("describe job", caller, job=job.job_id.shown, user=job.owner.user, role=role)
     job = with_outputs(job, services)
     full = replace(job, attempts=services.archive.attempts(job.job_id), discreet=role is not Role.OWNER)
     return [present(full, detail=True)]
@@ -80,13 +81,51 @@ def find(job_id: int, services: Services, detail: bool = False) -> Job | None:
     if queued:
         return look_at(queued, services, detail)[0]
     left = services.archive.find(only, None, Page(limit=1), detail)
-    return of_finished(left[0], services, detail) if left else None
+    return of_finished(left[0], specs_of(services), detail) if left else None
+
+
+def find_by_uid(uid: str, services: Services) -> Job | None:
+    """The newest job of this uid, in the queue or not: a workflow's jobs may have been submitted again."""
+    only = Selection(uid=uid)
+    queued = services.queue.find(only)
+    if queued:
+        return look_at([max(queued, key=JobId.of)], services)[0]
+    left = services.archive.find(only, None, Page(Order(Key.ID, descending=True), limit=1))
+    return of_finished(left[0], specs_of(services)) if left else None
+
+
+def specs_of(services: Services) -> Specs:
+    """The descriptions of many jobs. What many have in common is read once, however many of them are looked at."""
+    known: dict[str, JobSpec | None] = {}
+
+    def spec(ad: JobAd) -> JobSpec | None:
+        uid, values = str(ad[classads.JOB_UID]), parameters(ad)
+        place = shared(uid)
+        if place not in known:
+            known[place] = spec_of(uid, services.sandboxes)
+        found = known[place]
+        return found if found is None or not values else instance(found, values)
+
+    return spec
 
 
 def look_at(ads: Sequence[JobAd], services: Services, detail: bool = False) -> list[Job]:
     """Jobs in the queue, with what their files and the scaler say. Without `detail` files are read only in need."""
+    others = _others(ads, services)
+    ads = [nodes.as_one(ad, others[JobId.of(ad)]) if JobId.of(ad) in others else ad for ad in ads]
     explanations = _explanations([ad for ad in ads if ad[classads.JOB_STATUS] == JobStatus.IDLE], services)
-    return [_queued(ad, explanations.get(int(ad[classads.CLUSTER_ID])), services, detail) for ad in ads]
+    specs = specs_of(services)
+    return [_queued(ad, explanations.get(JobId.of(ad)), services, specs, detail) for ad in ads]
+
+
+def _others(ads: Sequence[JobAd], services: Services) -> Mapping[JobId, list[JobAd]]:
+    """Of jobs of several nodes those that are not the first."""
+    jobs = tuple(JobId.of(ad) for ad in ads if has_others(ad))
+    found: dict[JobId, list[JobAd]] = {job: [] for job in jobs}
+    for ad in services.queue.find(Selection(ids=jobs, with_nodes=True)) if jobs else ():
+        if ad.get(classads.NODE):
+            found[JobId(JobId.of(ad).cluster)].append(ad)
+    return found
 
 
 def _left(listing: Listing, wider: Page, services: Services) -> list[Finished]:
@@ -97,25 +136,28 @@ def _left(listing: Listing, wider: Page, services: Services) -> list[Finished]:
     return services.archive.find(listing.selection, listing.shown, page, listing.detail)
 
 
-def _queued(ad: JobAd, explanation: Explanation | None, services: Services, detail: bool) -> Job:
+def _queued(ad: JobAd, explanation: Explanation | None, services: Services, specs: Specs, detail: bool) -> Job:
     uid = str(ad[classads.JOB_UID])
     over = _OVER | {JobStatus.HELD} if detail else _OVER
     told = report_of(uid, services.sandboxes) if ad[classads.JOB_STATUS] in over else None
-    spec = spec_of(uid, services.sandboxes) if detail or classads.SUMMARY not in ad else None
+    spec = specs(ad) if detail or classads.SUMMARY not in ad else None
     return Job(ad, view(ad, told, explanation), _summary(ad, spec), spec)
 
 
-def of_finished(job: Finished, services: Services, detail: bool = False) -> Job:
+def of_finished(job: Finished, specs: Specs, detail: bool = False) -> Job:
     """A job that has left the queue."""
     spec = job.spec
     if spec is None and (detail or classads.SUMMARY not in job.ad):
-        spec = spec_of(str(job.ad[classads.JOB_UID]), services.sandboxes)
+        spec = specs(job.ad)
     return Job(job.ad, job.view, _summary(job.ad, spec), spec)
 
 
 def _summary(ad: JobAd, spec: JobSpec | None) -> Summary:
     text = ad.get(classads.SUMMARY)
-    return (summary.read(text) if isinstance(text, str) else None) or (summary.summary(spec) if spec else Summary())
+    found = summary.read(text) if isinstance(text, str) else None
+    if found is not None:
+        return summary.with_values(found, parameters(ad))
+    return summary.summary(spec) if spec else Summary()
 
 
 def _shown(job: Job, listing: Listing, caller: Identity) -> dict[str, Any]:
@@ -123,29 +165,12 @@ def _shown(job: Job, listing: Listing, caller: Identity) -> dict[str, Any]:
     return present(replace(job, discreet=others), listing.detail, listing.fields)
 
 
-def explanations(services: Services) -> tuple[Explanation, ...]:
-    """Why jobs wait, as the scaler says."""
-    plan = _plan(services)
-    return plan.explanations if plan is not None else ()
-
-
 def _explanations(idle: Sequence[JobAd], services: Services) -> dict[int, Explanation]:
-    plan = _plan(services) if idle else None
+    plan = plans.latest(services).plan if idle else None
     if plan is None:
         return {}
     if waiting.need_all(idle, plan):
         users = {str(ad[classads.IDENTITY]) for ad in idle}
-        idle = services.queue.find(Selection(user=users.pop() if len(users) == 1 else None, statuses=(JobStatus.IDLE,)))
+        user = users.pop() if len(users) == 1 else None
+        idle = services.queue.find(Selection(user=user, statuses=(JobStatus.IDLE,), kinds=ANY_KIND))
     return waiting.explained(idle, plan)
-
-
-def _plan(services: Services) -> ScalingPlan | None:
-    """The scaler's latest, if it can be had: jobs without explanations are better than none."""
-    try:
-        plan = read_plan(services.store)
-    except (Unavailable, Rejected) as error:
-        log.warning("the scaler's plan cannot be read", error=str(error))
-        return None
-    if plan is None or services.clock() - plan.made_at > PLAN_IS_GOOD_FOR:
-        return None
-    return plan

@@ -30,6 +30,14 @@ class Recent(Generic[V]):
                 return None
             return found[1]
 
+    def find(self, key: str, look: Callable[[], V]) -> V:
+        """What was put; else what is found now, which is put. Raises what `look` does."""
+        found = self.get(key)
+        if found is None:
+            found = look()
+            self.put(key, found)
+        return found
+
     def put(self, key: str, value: V, seconds: float | None = None) -> None:
         """Remember it; `seconds` for another time than usual."""
         with self._lock:

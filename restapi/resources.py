@@ -65,7 +65,13 @@ def existing(slots: Iterable[Slot], caller: Identity) -> list[dict[str, Any]]:
             workers.setdefault(slot.machine, []).append(slot)
     found = [(_sum(slot.free for slot in one), _sum(slot.capacity for slot in one), one[0]) for one in workers.values()]
     found.sort(key=lambda one: (-one[0].cpus, -one[0].memory_mib, one[2].site, one[2].machine))
-    return [asdict(Worker(_amount(capacity), _amount(free), first.site)) for free, capacity, first in found]
+    return [asdict(Worker(amount(capacity), amount(free), first.site)) for free, capacity, first in found]
+
+
+def amount(size: Size) -> Amount:
+    """As it is told, in GB."""
+    disk = units.disk_gb(units.kib(size.disk_mib))
+    return Amount(size.cpus, units.memory_gb(size.memory_mib), disk, size.gpus)
 
 
 def _takes(slot: Slot, caller: Identity) -> bool:
@@ -93,8 +99,3 @@ def _of_a_job(account: Account) -> Mapping[str, str]:
 
 def _sum(sizes: Iterable[Size]) -> Size:
     return reduce(add, sizes)
-
-
-def _amount(size: Size) -> Amount:
-    disk = units.disk_gb(units.kib(size.disk_mib))
-    return Amount(size.cpus, units.memory_gb(size.memory_mib), disk, size.gpus)

@@ -7,11 +7,15 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from prominence.core.job import MOST_MEMBERS
 from prominence.core.keyvalue.port import LARGEST_VALUE
 from prominence.core.settings import Settings
+from prominence.core.workflow import MOST_INSTANCES
+from prominence.restapi.accounting_settings import AccountingSettings
 from prominence.restapi.data_settings import DataSettings
 from prominence.restapi.identity_settings import OidcSettings, RoleSettings, TokenSettings
 from prominence.restapi.kv import KvLimits
+from prominence.restapi.mail_settings import MailSettings
 from prominence.restapi.translate.site import Site
 
 
@@ -46,11 +50,49 @@ class JobSettings(Settings):
     pull_limit_s: int = Field(
         default=3600, ge=1, description="How long fetching a job's images may take. Its walltime does not begin before."
     )
+    patience_s: int = Field(
+        default=600,
+        ge=1,
+        description="How long a job's worker waits in all, for each file or image, for a server that does not answer.",
+    )
     overhead_s: int = Field(
         default=3600, ge=60, description="What else, as files that travel with it, may add to a job's walltime."
     )
     max_queued: int = Field(
         default=50_000, ge=0, description="Jobs that one user may have in the queue; 0: any number."
+    )
+    max_array: int = Field(
+        default=10_000,
+        ge=1,
+        le=MOST_MEMBERS,
+        description="Jobs that one array may have; HTCondor's own limit is MAX_JOBS_PER_SUBMISSION.",
+    )
+    farewell_s: int = Field(
+        default=60,
+        ge=0,
+        description="Seconds in which the outputs of a job are still kept that is deleted, put on hold or must leave "
+        "its worker, after grace_s. HTCondor allows for that by MachineMaxVacateTime of the worker.",
+    )
+    live_s: int = Field(
+        default=30,
+        ge=0,
+        description="Seconds between two looks at what a running task uses, for `describe`; 0: nobody looks. HTCondor "
+        "passes it on with its own updates: STARTER_UPDATE_INTERVAL, SHADOW_QUEUE_UPDATE_INTERVAL.",
+    )
+    max_workflow: int = Field(
+        default=20_000, ge=1, le=MOST_INSTANCES, description="Jobs that one workflow may have, all instances counted."
+    )
+    max_idle: int = Field(
+        default=1000, ge=1, description="Jobs of one workflow that wait in the queue at once; the others come later."
+    )
+    max_workflows: int = Field(
+        default=100,
+        ge=1,
+        description="Workflows that one user may have in the queue that have not ended. How many DAGMans run for all "
+        "users at once is said by HTCondor's START_SCHEDULER_UNIVERSE.",
+    )
+    dagman_file: AbsolutePath = Field(
+        default=Path("/usr/bin/condor_dagman"), description="HTCondor's program that runs workflows."
     )
     default_group: Literal["first", "none", "ask"] = Field(
         default="first",
@@ -74,8 +116,11 @@ class JobSettings(Settings):
             max_attempts=self.max_attempts,
             job_lease_s=self.lease_s,
             grace_s=self.grace_s,
+            farewell_s=self.farewell_s,
             pull_limit_s=self.pull_limit_s,
+            patience_s=self.patience_s,
             overhead_s=self.overhead_s,
+            live_s=self.live_s or None,
             default_group=self.default_group,
             api=api,
             default_cpus=self.default_cpus,
@@ -85,6 +130,11 @@ class JobSettings(Settings):
             max_memory=self.max_memory,
             max_disk=self.max_disk,
             max_walltime=self.max_walltime,
+            max_array=self.max_array,
+            max_workflow=self.max_workflow,
+            max_idle=self.max_idle,
+            max_workflows=self.max_workflows,
+            dagman=str(self.dagman_file),
         )
 
 
@@ -105,7 +155,8 @@ class ArchiveSettings(Settings):
 
     file: Path = Field(
         default=Path("/var/lib/prominence/archive/jobs.db"),
-        description="Where finished jobs are kept. It is made anew from HTCondor's files when it is not there.",
+        description="Where finished jobs are kept. It is made anew from HTCondor's files when it is not there. What "
+        "they have used is kept beside it, in usage.db, which is worth a backup.",
     )
     history_file: Path = Field(
         default=Path("/var/lib/condor/spool/history"), description="HTCondor's HISTORY, of its schedd."
@@ -113,6 +164,29 @@ class ArchiveSettings(Settings):
     events_file: Path = Field(
         default=Path("/var/lib/condor/spool/events"), description="HTCondor's EVENT_LOG, in JSON and UTC."
     )
+    epochs_file: Path = Field(
+        default=Path("/var/lib/condor/spool/epochs/runs"),
+        description="HTCondor's JOB_EPOCH_HISTORY, in a directory of its own.",
+    )
+
+    @property
+    def usage_file(self) -> Path:
+        """Where it is kept what jobs have used."""
+        return self.file.with_name("usage.db")
+
+
+class ImcSettings(Settings):
+    """Who makes tokens for workers of users."""
+
+    url: str = Field(description="Where imc's API is.")
+    token_file: Path = Field(description="File with the token that imc knows the API by (its owners_token_file).")
+
+
+class MetricsSettings(Settings):
+    """Figures for Prometheus, at /metrics. Whoever reaches the address may read them: they name groups, and no user."""
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int | None = Field(default=9704, ge=1, le=65535, description="Port to listen on. None: nobody is told.")
 
 
 class RestApiSettings(Settings):
@@ -147,6 +221,9 @@ class RestApiSettings(Settings):
         "threads. More are answered at once.",
     )
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings, description="What is kept of finished jobs.")
+    accounting: AccountingSettings = Field(
+        default_factory=AccountingSettings, description="What usage is worth, and budgets of groups."
+    )
     max_body: int = Field(default=4 * 1024 * 1024, ge=1024, description="Bytes that a request may bring.")
     log_file: Path | None = Field(default=None, description="Where the log goes; absent: to stderr.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="What to log.")
@@ -167,3 +244,16 @@ class RestApiSettings(Settings):
     roles: RoleSettings = Field(default_factory=RoleSettings, description="Who is more than a user.")
     tokens: TokenSettings = Field(default_factory=TokenSettings, description="Tokens that users make, and logins.")
     kv: KvSettings = Field(default_factory=KvSettings, description="How much users may keep as keys and values.")
+    imc: ImcSettings | None = Field(
+        default=None, description="imc, where users may have workers of their own; absent: they may not."
+    )
+    metrics: MetricsSettings = Field(default=MetricsSettings(), description="Where Prometheus reads figures.")
+    mail: MailSettings | None = Field(
+        default=None, description="A mail server to tell users by that their jobs have ended; absent: nobody is told."
+    )
+
+    @model_validator(mode="after")
+    def _alerts_can_be_sent(self) -> Self:
+        if self.mail is None and any(one.alert for one in self.accounting.budgets):
+            raise ValueError("budgets name whom to tell (accounting.budgets, alert), and there is no mail server: mail")
+        return self

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from prominence.core import images
 from prominence.core.job import JobSpec
+from prominence.core.substitution import substitute
 
 LONGEST = 16 * 1024
 """Characters. Of a job with a longer summary a list reads the description itself."""
@@ -25,8 +27,19 @@ class Summary:
 
 def summary(spec: JobSpec) -> Summary:
     """Of this job."""
-    tasks = (task.model_dump(include=_OF_A_TASK, exclude_defaults=True) for task in spec.tasks)
-    return Summary(spec.labels, tuple(tasks))
+    dumped = (task.model_dump(include=_OF_A_TASK, exclude_defaults=True) for task in spec.tasks)
+    return Summary(spec.labels, tuple({**task, "image": images.shown(task["image"])} for task in dumped))
+
+
+def with_values(found: Summary, values: Mapping[str, str]) -> Summary:
+    """That of the instance of a workflow's job that has these values."""
+    if not values:
+        return found
+    tasks = (
+        {key: substitute(text, values) if isinstance(text, str) else text for key, text in task.items()}
+        for task in found.tasks
+    )
+    return Summary(found.labels, tuple(tasks))
 
 
 def write(found: Summary) -> str | None:

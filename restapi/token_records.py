@@ -11,6 +11,8 @@ import hashlib
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from pydantic import Field
+
 from prominence.core.keyvalue.port import ABSENT, KeyValue
 from prominence.core.validation import Document
 from prominence.restapi.identity import Scope
@@ -20,7 +22,7 @@ _ENDED = "/prominence/tokens/ended"
 
 
 class TokenRecord(Document):
-    """A token that was made here. made_at, expires: Unix epochs. made_by: who asked for it."""
+    """A token that was made here. made_at, expires: Unix epochs. made_by: who asked for it; email: whom to write to."""
 
     id: str
     user: str
@@ -30,6 +32,7 @@ class TokenRecord(Document):
     made_at: int
     expires: int
     made_by: str
+    email: str = Field(default="", repr=False)
 
 
 @dataclass(frozen=True)

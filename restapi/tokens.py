@@ -7,10 +7,12 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, WithJsonSchema
 
+from prominence.core import classads
 from prominence.core.errors import Forbidden, NotFound, QuotaReached, Rejected
 from prominence.core.validation import WHOLE, Spelling, Strict, parse
 from prominence.restapi import audit, token_records
 from prominence.restapi.identity import SERVICE, Identity, Scope, operates
+from prominence.restapi.ports import WorkerTokens
 from prominence.restapi.services import Services
 from prominence.restapi.token_records import TokenRecord
 
@@ -80,6 +82,7 @@ def create(body: Any, caller: Identity, services: Services) -> dict[str, Any]:
         made_at=now,
         expires=now + wanted.days * _DAY_S,
         made_by=caller.user,
+        email=caller.email if wanted.service is None else "",
     )
     token_records.keep(services.store, record)
     audit.record("token.create", caller, of=user, id=record.id, scopes=list(record.scopes), expires=record.expires)
@@ -106,6 +109,31 @@ def revoke(token_id: str, caller: Identity, services: Services) -> None:
     audit.record("token.revoke", caller, of=record.user, id=record.id)
 
 
+def for_workers(caller: Identity, services: Services) -> dict[str, Any]:
+    """A token by which machines of the caller's join the pool; they get the caller's jobs and no others.
+
+    Raises Forbidden where nobody's may; Unavailable.
+    """
+    owner = classads.owner(caller.user)
+    now = int(services.clock().timestamp())
+    token, lifetime_s = _worker_tokens(services).mint(owner)
+    audit.record("worker-token.create", caller, of=caller.user, owner=owner, expires=now + lifetime_s)
+    return {"token": token, "owner": owner, "expires": now + lifetime_s}
+
+
+def shut_out_workers(caller: Identity, services: Services) -> None:
+    """Make all tokens for the caller's workers good for nothing. Raises Forbidden; Unavailable."""
+    owner = classads.owner(caller.user)
+    _worker_tokens(services).revoke(owner)
+    audit.record("worker-token.revoke", caller, of=caller.user, owner=owner)
+
+
+def _worker_tokens(services: Services) -> WorkerTokens:
+    if services.worker_tokens is None:
+        raise Forbidden("This service takes no workers of users: its pool makes its own.")
+    return services.worker_tokens
+
+
 def log_out(caller: Identity, services: Services) -> None:
     """Make the token that came with the request good for nothing."""
     if not caller.login:
@@ -122,7 +150,7 @@ def log_out(caller: Identity, services: Services) -> None:
 
 def shown(record: TokenRecord) -> dict[str, Any]:
     """A record as JSON."""
-    return {**record.model_dump(mode="json", exclude={"user", "made_at", "made_by"}), "user": record.user,
+    return {**record.model_dump(mode="json", exclude={"user", "made_at", "made_by", "email"}), "user": record.user,
             "madeAt": record.made_at, "madeBy": record.made_by}  # fmt: skip
 
 

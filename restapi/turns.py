@@ -10,14 +10,13 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 
 from prominence.core.errors import TooMany
 from prominence.restapi.bucket import Bucket
-from prominence.restapi.recent import Recent
+from prominence.restapi.tally import Tally
 
 COUNT_IS_GOOD_FOR_S = 30
-FULL_IS_GOOD_FOR_S = 2
 _MOST_USERS = 10_000
 
 
@@ -48,45 +47,25 @@ class Requests:
             return self._buckets[user]
 
 
-@dataclass
-class _Count:
-    """Jobs that were counted, and those that were submitted here since."""
-
-    jobs: int
-
-
 class Queued:
     """most: jobs that a user may have in the queue; 0 for any number. count: how many of a user there are."""
 
     def __init__(self, most: int, count: Callable[[str, int], int], now: Callable[[], float]) -> None:
-        self._most, self._count_now = most, count
-        self._known: Recent[_Count] = Recent(COUNT_IS_GOOD_FOR_S, _MOST_USERS, now)
-        self._full: Recent[int] = Recent(FULL_IS_GOOD_FOR_S, _MOST_USERS, now)
-        self._lock = threading.Lock()
+        self._most, self._count = most, count
+        self._known: Tally[int] = Tally(COUNT_IS_GOOD_FOR_S, _MOST_USERS, now)
 
     def take(self, user: str, jobs: int = 1) -> None:
         """So many jobs more of this user. Raises TooMany, Unavailable."""
         if not self._most:
             return
-        full = self._full.get(user)
+        full = self._known.full(user)
+        if full is None:
+            full = self._known.take(user, partial(self._with, jobs), partial(self._count, user, self._most))
         if full is not None:
-            raise self._refusal(full)
-        known = self._known.get(user) or self._count(user)
-        if known.jobs + jobs > self._most:
-            known = self._count(user)
-        with self._lock:
-            if known.jobs + jobs <= self._most:
-                known.jobs += jobs
-                return
-        self._full.put(user, known.jobs)
-        raise self._refusal(known.jobs)
+            raise TooMany(
+                f"You have {full} jobs in the queue, and may have {self._most}; wait until some have ended, or delete "
+                "some."
+            )
 
-    def _refusal(self, jobs: int) -> TooMany:
-        return TooMany(
-            f"You have {jobs} jobs in the queue, and may have {self._most}; wait until some have ended, or delete some."
-        )
-
-    def _count(self, user: str) -> _Count:
-        found = _Count(self._count_now(user, self._most))
-        self._known.put(user, found)
-        return found
+    def _with(self, jobs: int, there: int) -> int | None:
+        return there + jobs if there + jobs <= self._most else None

@@ -1,33 +1,61 @@
-"""Which of the scaler's explanations belongs to which idle job. Pure.
+"""Which of the scaler's explanations belongs to which idle job, and how many like it come before it. Pure.
 
-The scaler explains demands: so many jobs of one size, user and group wait for this, so many for that. The jobs of a
-demand are alike; the one that was submitted first is nearest to its start.
+The scaler explains demands: so many jobs of one size, placement, user and group wait for this, so many for that. The
+jobs of a demand are alike; of them the one with the highest priority, and then the one that was submitted first, is
+nearest to its start.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from prominence.core import classads, units
+from prominence.core.jobid import JobId
 from prominence.core.machines import Size
+from prominence.core.placement import Placement, of_texts
 from prominence.core.scaling import Explanation, ScalingPlan
+from prominence.core.verdict import number
 from prominence.core.view import JobAd
 
-Demand = tuple[Size, str, str]
+Demand = tuple[Size, Placement, str, str, int]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Of a job among those that are like it. place: counted from 1; of: how many there are.
+
+    explanation: None where the scaler has not looked at jobs like it yet.
+    """
+
+    explanation: Explanation | None
+    place: int
+    of: int
+
+
+def standings(idle: Iterable[JobAd], plan: ScalingPlan) -> dict[int, Standing]:
+    """By job id, for all idle jobs of a user. A job that the plan does not know yet is the last of its kind."""
+    explanations = _by_demand(plan)
+    alike: dict[tuple[Demand, str], list[JobAd]] = defaultdict(list)
+    for ad in idle:
+        alike[_kind_of(ad, explanations)].append(ad)
+    found: dict[int, Standing] = {}
+    for (demand, requires), ads in alike.items():
+        *_, nodes = demand
+        told = [one for one in explanations.get(demand, ()) if not requires or requires in one.requirements]
+        for place, ad in enumerate(sorted(ads, key=_turn)):
+            # The scaler counts nodes.
+            explanation = _of_place(told, place * nodes) if told else None
+            found[JobId.of(ad)] = Standing(explanation, place + 1, len(ads))
+    return found
 
 
 def explained(idle: Iterable[JobAd], plan: ScalingPlan) -> dict[int, Explanation]:
-    """Explanations by job id, for all idle jobs of a user. A job that the plan does not know is the last."""
-    explanations = _by_demand(plan)
-    ranks: Counter[Demand] = Counter()
-    found = {}
-    for ad in sorted(idle, key=_job_id):
-        demand = _demand(ad)
-        if demand in explanations:
-            found[_job_id(ad)] = _of_place(explanations[demand], ranks[demand])
-        ranks[demand] += 1
-    return found
+    """Explanations by job id, for all idle jobs of a user of which the plan knows any like them."""
+    found = standings(idle, plan)
+    return {job: one.explanation for job, one in found.items() if one.explanation is not None}
 
 
 def need_all(idle: Iterable[JobAd], plan: ScalingPlan) -> bool:
@@ -36,11 +64,23 @@ def need_all(idle: Iterable[JobAd], plan: ScalingPlan) -> bool:
     return any(len(explanations.get(_demand(ad), ())) > 1 for ad in idle)
 
 
+def jobs(explanations: Iterable[Explanation]) -> int:
+    """How many they are about. Of a job of several nodes some may have another reason than the rest."""
+    nodes: Counter[Demand] = Counter()
+    for one in explanations:
+        nodes[_kind(one)] += one.jobs
+    return sum(math.ceil(count / kind[-1]) for kind, count in nodes.items())
+
+
+def _kind(one: Explanation) -> Demand:
+    return one.size, one.placement, one.user, one.group, one.nodes
+
+
 def _by_demand(plan: ScalingPlan) -> dict[Demand, list[Explanation]]:
     """In the plan's order: the reason of those that start soonest comes first."""
     found = defaultdict(list)
     for one in plan.explanations:
-        found[one.size, one.user, one.group].append(one)
+        found[_kind(one)].append(one)
     return found
 
 
@@ -60,8 +100,19 @@ def _demand(ad: JobAd) -> Demand:
         disk_mib=units.mib_needed(int(ad.get(classads.REQUEST_DISK, 0))),
         gpus=int(ad.get(classads.REQUEST_GPUS, 0)),
     )
-    return size, str(ad.get(classads.ACCOUNTING_USER, "")), str(ad.get(classads.ACCOUNTING_GROUP, ""))
+    user, group = str(ad.get(classads.ACCOUNTING_USER, "")), str(ad.get(classads.ACCOUNTING_GROUP, ""))
+    nodes = max(1, number(ad, classads.NODE_COUNT) or 1)
+    return size, of_texts(ad.get(name) for name in classads.PLACEMENT), user, group, nodes
 
 
-def _job_id(ad: JobAd) -> int:
-    return int(ad[classads.CLUSTER_ID])
+def _kind_of(ad: JobAd, explanations: Mapping[Demand, Sequence[Explanation]]) -> tuple[Demand, str]:
+    """What jobs that are alike have in common; with the digest of what they require, where that makes a difference."""
+    demand = _demand(ad)
+    told = {digest for one in explanations.get(demand, ()) for digest in one.requirements}
+    requires = str(ad.get(classads.REQUIRES, ""))
+    return demand, requires if requires in told else ""
+
+
+def _turn(ad: JobAd) -> tuple[int, int, int]:
+    job_id = JobId.of(ad)
+    return -(number(ad, classads.PRIORITY) or 0), job_id.cluster, job_id.index or 0

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from prominence.core.errors import Conflict, Rejected
 from prominence.core.keyvalue.port import ABSENT, Entry, KeyValue
 from prominence.core.published import PLAN_KEY, SNAPSHOT_KEY, packed_plan, packed_snapshot, unpacked
 from prominence.core.scaling import ScalingPlan
 from prominence.core.snapshot import PoolSnapshot
+
+
+class Published(NamedTuple):
+    """revision: of this writing, a number that was never used before and never will be again. sha256: see `Packed`."""
+
+    revision: int
+    sha256: str
 
 
 class Board:
@@ -32,9 +41,10 @@ class Board:
         except Rejected:
             return None
 
-    def publish_snapshot(self, snapshot: PoolSnapshot) -> int:
-        """The revision of this writing: a number that was never used before and never will be again."""
-        return self._write(SNAPSHOT_KEY, packed_snapshot(snapshot))
+    def publish_snapshot(self, snapshot: PoolSnapshot) -> Published:
+        """What the next leader goes on from."""
+        packed = packed_snapshot(snapshot)
+        return Published(self._write(SNAPSHOT_KEY, packed.value), packed.sha256)
 
     def publish_plan(self, plan: ScalingPlan) -> None:
         """To be done before the plan is carried out: the intent is known before its effects are seen."""

@@ -6,21 +6,28 @@ on new ones. Every round starts from the full picture; what is unknown is not em
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import gc
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from prominence.core import units
-from prominence.core.machines import Flavour, Size
-from prominence.core.scaling import Act, Action, ScalingPlan
+from prominence.core.machines import Size
+from prominence.core.scaling import Act, Action, Cause, ScalingPlan
 from prominence.core.snapshot import PoolSnapshot
 from prominence.scaler import explain, packing, removal, wording
 from prominence.scaler.catalogue import Catalogue, catalogue_of
 from prominence.scaler.explain import Given
+from prominence.scaler.giving import give
+from prominence.scaler.groups import where_they_may, within_limits
+from prominence.scaler.idling import Stays
 from prominence.scaler.limits import Limits
+from prominence.scaler.ordering import Order, Shop, orders
 from prominence.scaler.packing import Waiting
 from prominence.scaler.policy import Policy
 from prominence.scaler.pool import Pool, Room, Stage, survey
+from prominence.scaler.together import together
 
 
 def decide(snapshot: PoolSnapshot, policy: Policy, now: datetime, names: Iterator[str]) -> ScalingPlan:
@@ -28,47 +35,60 @@ def decide(snapshot: PoolSnapshot, policy: Policy, now: datetime, names: Iterato
 
     The same snapshot gives the same plan, in whatever order its parts are listed.
     """
+    collects = gc.isenabled()
+    # A plan may be 100,000 objects, none of them garbage before it is done, and each search reads all of the snapshot.
+    gc.disable()
+    try:
+        return _decided(snapshot, policy, now, names)
+    finally:
+        if collects:
+            gc.enable()
+
+
+def _decided(snapshot: PoolSnapshot, policy: Policy, now: datetime, names: Iterator[str]) -> ScalingPlan:
     doubts = _doubts(snapshot, policy, now)
     if doubts:
-        return ScalingPlan(made_at=now, explanations=explain.not_looked_at(snapshot.demand or ()), notes=doubts)
+        return ScalingPlan(made_at=now, explanations=explain.not_looked_at(snapshot.demand or (), doubts), notes=doubts)
     catalogue = catalogue_of(snapshot, policy, now)
-    pool = survey(snapshot, catalogue)
+    pool = survey(snapshot, catalogue, policy.failed_jobs_max)
     if snapshot.demand is None:
         note = f"the queue is unknown, nothing is ordered or drained: {snapshot.unknown.get('demand', 'no reason')}"
         return ScalingPlan(made_at=now, actions=tuple(removal.drained(pool, ())), notes=(note, *pool.notes))
     return _plan(snapshot, policy, now, names, catalogue, pool)
 
 
-@dataclass(frozen=True)
-class _Order:
-    """A new worker, and the jobs that it is for."""
-
-    worker: str
-    flavour: Flavour
-    shares: Waiting
-
-    @property
-    def given(self) -> Given:
-        return Given(Room(self.worker, Stage.REQUESTED, self.flavour.size, self.flavour.name), self.shares)
-
-
 def _plan(
     snapshot: PoolSnapshot, policy: Policy, now: datetime, names: Iterator[str], catalogue: Catalogue, pool: Pool
 ) -> ScalingPlan:
-    scale = _scale(snapshot, catalogue)
-    given, left = _give(pool.rooms, packing.queue(snapshot.demand or (), scale))
-    budget = min(policy.creations_per_round, policy.max_workers - pool.existing)
-    orders, left, catalogue = _order(left, catalogue, scale, budget, names)
-    limits = Limits(pool, catalogue, policy, ordered=len(orders))
+    shop = Shop(catalogue, _scale(snapshot, catalogue), policy.small_cpus)
+    most = policy.max_workers - pool.existing
+    queued, beyond = within_limits(
+        packing.queue(snapshot.demand or (), shop.scale), snapshot.group_cpus, policy.group_limits
+    )
+    queued = where_they_may(queued, snapshot.clouds or ())
+    bound, nowhere = together(queued, pool.rooms, catalogue)
+    served, in_part = _whole(bound, pool, shop, most, min(policy.creations_per_round, most))
+    given, ordered, left, shop = served
+    withheld = (*in_part, *nowhere)
+    machines = sum(order.machines for order in ordered)
+    new = [_New(order, [next(names) for _ in range(order.machines)]) for order in ordered]
     used = frozenset(one.room.worker for one in given)
+    kept_ready, catalogue = _standing(pool, used, machines, shop.catalogue, policy, names)
+    limits = Limits(pool, catalogue, policy, ordered=machines + len(kept_ready))
+    failing = tuple(removal.failing(pool))
+    bad = frozenset(action.worker for action in failing)
+    idle = tuple(removal.idle(pool, used | bad, policy, Stays(policy, snapshot), now))
+    leaving = bad | {action.worker for action in idle}
     actions = (
         *_undrains(pool, given),
-        *(_creation(order) for order in orders),
-        *removal.idle(pool, used, policy, now),
-        *removal.in_the_way(limits, used, left, scale, now),
+        *(creation for one in new for creation in one.creations(catalogue)),
+        *kept_ready,
+        *failing,
+        *idle,
+        *removal.in_the_way(limits, used, (*left, *withheld), shop.scale, leaving),
         *removal.drained(pool, used),
     )
-    explained = explain.explanations((*given, *(order.given for order in orders)), left, limits)
+    explained = explain.explanations((*given, *(one.given for one in new)), left, withheld, beyond, limits)
     return ScalingPlan(made_at=now, actions=actions, explanations=explained, notes=pool.notes)
 
 
@@ -94,30 +114,112 @@ def _scale(snapshot: PoolSnapshot, catalogue: Catalogue) -> Size:
     return packing.scale_of((*(flavour.size for flavour in catalogue.flavours), *totals))
 
 
-def _give(rooms: Iterable[Room], waiting: Waiting) -> tuple[list[Given], Waiting]:
-    """Room that is there or coming, to the jobs that fit."""
-    given = []
-    for room in rooms:
-        taken = packing.fill(room.free, waiting)
-        if any(taken):
-            given.append(Given(room, packing.shares(waiting, taken)))
-            waiting = packing.without(waiting, taken)
-    return given, waiting
+class _Served(NamedTuple):
+    """Who gets which room that is there, what is ordered for others, who gets none, and what may be ordered still."""
+
+    given: list[Given]
+    ordered: list[Order]
+    left: Waiting
+    shop: Shop
 
 
-def _order(
-    waiting: Waiting, catalogue: Catalogue, scale: Size, budget: int, names: Iterator[str]
-) -> tuple[list[_Order], Waiting, Catalogue]:
-    """New workers for jobs without room, `budget` at most."""
-    orders: list[_Order] = []
-    while len(orders) < budget:
-        machine = packing.best_machine(waiting, catalogue.open(), scale)
-        if machine is None:
+def _served(waiting: Waiting, pool: Pool, shop: Shop, budget: int) -> _Served:
+    given, left = give(pool.rooms, waiting)
+    return _Served(given, *orders(left, shop, budget))
+
+
+def _whole(waiting: Waiting, pool: Pool, shop: Shop, most: int, budget: int) -> tuple[_Served, Waiting]:
+    """What is done for the jobs, without those that get nothing: of several nodes, which would not all get room.
+
+    most: how many machines all of them may have in the end; budget: how many in this round.
+    """
+    if all(one.nodes == 1 for one, _ in waiting):
+        return _served(waiting, pool, shop, budget), ()
+    all_of_it, in_the_end = waiting, None
+    for _ in all_of_it:
+        served = _served(waiting, pool, shop, most)
+        in_part = packing.in_part(waiting, served.left)
+        if not any(in_part):
+            in_the_end = served
             break
-        orders.append(_Order(next(names), machine.flavour, packing.shares(waiting, machine.taken)))
-        waiting = packing.without(waiting, machine.taken)
-        catalogue = catalogue.without(machine.flavour)
-    return orders, waiting, catalogue
+        without_room = dict(served.left)
+        useless = tuple(
+            part + without_room.get(wanted, 0) if part else 0
+            for (wanted, _), part in zip(waiting, in_part, strict=True)
+        )
+        waiting = packing.without(waiting, useless)
+    kept = dict(waiting)
+    withheld = tuple((one, jobs - kept.get(one, 0)) for one, jobs in all_of_it if jobs > kept.get(one, 0))
+    served = in_the_end if in_the_end and budget == most else _served(waiting, pool, shop, budget)
+    return served, withheld
+
+
+@dataclass(frozen=True)
+class _New:
+    """Workers that are alike and what each of them is for."""
+
+    order: Order
+    workers: Sequence[str]
+
+    @property
+    def given(self) -> Given:
+        flavour = self.order.flavour
+        room = Room(self.workers[0], Stage.REQUESTED, flavour.size, flavour.place, flavour.name)
+        return Given(room, self.order.shares, others=tuple(self.workers[1:]))
+
+    def creations(self, catalogue: Catalogue) -> Iterator[Action]:
+        flavour, shares = self.order.flavour, self.order.shares
+        reason = f"no worker has room for {wording.whose(shares)}"
+        size, within, groups = packing.total(shares), packing.area(shares), packing.groups(shares)
+        flavours = catalogue.of_kinds(packing.kinds(shares))
+        first = Action(
+            act=Act.CREATE,
+            worker=self.workers[0],
+            reason=reason,
+            cause=Cause.JOBS,
+            size=size,
+            cloud=flavour.cloud,
+            flavour=flavour.name,
+            within=within,
+            flavours=flavours,
+            groups=groups,
+        )
+        yield first
+        yield from (first.model_copy(update={"worker": worker}) for worker in self.workers[1:])
+
+
+def _standing(
+    pool: Pool, used: Collection[str], ordered: int, catalogue: Catalogue, policy: Policy, names: Iterator[str]
+) -> tuple[tuple[Action, ...], Catalogue]:
+    """New workers that no job waits for, because the policy wants some to be there."""
+    if not policy.min_workers and not policy.warm_workers:
+        return (), catalogue
+    ready = sum(1 for member in pool.members if member.record and member.is_ready and member.name not in used)
+    few, cold = policy.min_workers - pool.staying - ordered, policy.warm_workers - ready
+    most = min(policy.creations_per_round, policy.max_workers - pool.existing) - ordered
+    orders: list[Action] = []
+    for _ in range(min(max(few, cold), most)):
+        flavour = catalogue.standing(policy.standing_flavour)
+        if flavour is None:
+            break
+        catalogue = catalogue.without(flavour)
+        cause, reason = (
+            (Cause.MIN_WORKERS, f"workers that are there at least: {policy.min_workers}")
+            if len(orders) < few
+            else (Cause.WARM_WORKERS, f"workers that are kept ready: {policy.warm_workers}")
+        )
+        orders.append(
+            Action(
+                act=Act.CREATE,
+                worker=next(names),
+                reason=reason,
+                cause=cause,
+                size=flavour.size,
+                cloud=flavour.cloud,
+                flavour=flavour.name,
+            )
+        )
+    return tuple(orders), catalogue
 
 
 def _undrains(pool: Pool, given: Iterable[Given]) -> Iterator[Action]:
@@ -125,15 +227,4 @@ def _undrains(pool: Pool, given: Iterable[Given]) -> Iterator[Action]:
     for one in given:
         worker = workers[one.room.worker]
         if worker and one.room.stage is Stage.LEAVING:
-            yield removal.action(Act.UNDRAIN, worker, f"it has room for {wording.whose(one.shares)}")
-
-
-def _creation(order: _Order) -> Action:
-    return Action(
-        act=Act.CREATE,
-        worker=order.worker,
-        reason=f"no worker has room for {wording.whose(order.shares)}",
-        size=packing.total(order.shares),
-        cloud=order.flavour.cloud,
-        flavour=order.flavour.name,
-    )
+            yield removal.action(Act.UNDRAIN, worker, Cause.JOBS, f"it has room for {wording.whose(one.shares)}")

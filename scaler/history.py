@@ -22,7 +22,7 @@ class PlanHistory:
 
     def record(self, plan: ScalingPlan, fence: int) -> None:
         """Append the plan if it is news. fence: of the leader that made it. Raises OSError."""
-        silent = plan.model_copy(update={"made_at": None})
+        silent = plan.model_copy(update={"made_at": None, "inputs": None})
         if silent == self._last and not plan.actions:
             return
         line = json.dumps({"fence": fence, **plan.model_dump(mode="json")}) + "\n"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from prominence.core.machines import Flavour
-from prominence.scaler.catalogue import Catalogue
+from prominence.core.machines import Flavour, Worker
+from prominence.scaler.catalogue import Catalogue, cloud_of, kind_of, wanted_kind
 from prominence.scaler.policy import Policy
 from prominence.scaler.pool import Pool
 
@@ -27,7 +27,12 @@ class Limits:
     def held_up(self) -> tuple[Flavour, ...]:
         """Flavours that could be ordered if only there were fewer workers."""
         return tuple(
-            flavour
-            for flavour in self.catalogue.not_refused()
-            if self.is_full or self.catalogue.slots[flavour.cloud] == 0
+            flavour for flavour in self.catalogue.not_refused() if self.is_full or self.catalogue.room_for(flavour) <= 0
         )
+
+    def is_freed_by(self, worker: Worker, flavour: Flavour) -> bool:
+        """Whether there may be one more of this flavour when that worker is gone."""
+        cloud, kind = cloud_of(worker), wanted_kind(worker)
+        of_cloud = self.catalogue.slots[flavour.cloud] > 0 or cloud == flavour.cloud
+        left = self.catalogue.flavour_slots.get(kind_of(flavour), 1)
+        return of_cloud and (left > 0 or kind == kind_of(flavour))

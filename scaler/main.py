@@ -8,8 +8,7 @@ import signal
 import socket
 import sys
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,21 +16,28 @@ from pydantic import SecretStr
 
 from prominence.core import logs
 from prominence.core import settings as settings_
-from prominence.core.errors import Conflict, ProminenceError, Rejected, Unavailable
+from prominence.core.errors import ProminenceError, Rejected, Unavailable
 from prominence.core.keyvalue.election import Election
 from prominence.core.keyvalue.etcd import EtcdKeyValue
+from prominence.core.published import packed_snapshot
 from prominence.core.scaling import LEADER_KEY, ScalingPlan
 from prominence.core.snapshot import PoolSnapshot
+from prominence.scaler import loop
+from prominence.scaler.adapters.classads import evaluate
+from prominence.scaler.adapters.events import EventLog
 from prominence.scaler.adapters.htcondor import HTCondorPool
 from prominence.scaler.adapters.imc import ImcProvisioner
+from prominence.scaler.adapters.prometheus import Metrics
 from prominence.scaler.board import Board
 from prominence.scaler.decide import decide
 from prominence.scaler.history import PlanHistory
+from prominence.scaler.matching import Matcher
+from prominence.scaler.ports import Meter
 from prominence.scaler.round import Rounds, World, look, names
 from prominence.scaler.settings import ScalerSettings
+from prominence.scaler.telling import told
 
 COMPONENT = "scaler"
-LONGEST_PAUSE_S = 10
 
 log = logs.get(__name__)
 
@@ -45,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(settings_.shown(settings, COMPONENT, options.config))
             return 0
         logs.configure(COMPONENT, settings.log_file, settings.log_level)
-        world, store = _world(settings), EtcdKeyValue(settings.etcd_endpoints)
+        metrics = Metrics(_now)
+        world, store = _world(settings, metrics), EtcdKeyValue(settings.etcd_endpoints)
     except Rejected as error:
         for mistake in error.mistakes:
             print(f"prominence-scaler: {mistake}", file=sys.stderr)
@@ -62,7 +69,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     history = PlanHistory(settings.plans_file) if settings.plans_file else None
     rounds = Rounds(world, settings.policy, election, Board(store), history, stop.is_set)
     try:
-        return _once(rounds) if options.once else _loop(rounds.run, stop, settings.interval_s)
+        if options.once:
+            return _once(rounds)
+        metrics.serve(settings.metrics)
+        loop.run(rounds.run, stop, settings.pace, world.events.heard if world.events else None)
+        return 0
     finally:
         election.resign()
 
@@ -76,7 +87,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _world(settings: ScalerSettings) -> World:
+def _world(settings: ScalerSettings, meter: Meter) -> World:
     try:
         token = SecretStr(settings.imc.token_file.read_text("ascii").strip())
     except (OSError, UnicodeDecodeError) as error:
@@ -84,8 +95,15 @@ def _world(settings: ScalerSettings) -> World:
     return World(
         source=HTCondorPool(settings.htcondor.collector, settings.htcondor.schedd),
         provisioner=ImcProvisioner(settings.imc.url, token, settings.imc.timeout_s),
-        clock=lambda: datetime.now(UTC),
+        clock=_now,
+        meter=meter,
+        matcher=Matcher(evaluate),
+        events=EventLog(settings.htcondor.events_file) if settings.htcondor.events_file else None,
     )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _dry_run(settings: ScalerSettings, world: World, board: Board) -> int:
@@ -95,7 +113,9 @@ def _dry_run(settings: ScalerSettings, world: World, board: Board) -> int:
         previous = board.snapshot()
     except Unavailable as error:
         log.warning("etcd does not answer, so all workers seem to be idle since now", error=str(error))
-    _print(decide(look(world, settings.policy, previous), settings.policy, world.clock(), names(0)))
+    snapshot = look(world, settings.policy, previous)
+    plan = decide(snapshot, settings.policy, world.clock(), names(0))
+    _print(told(plan, snapshot, packed_snapshot(snapshot).sha256, settings.policy, None))
     return 0
 
 
@@ -114,33 +134,6 @@ def _once(rounds: Rounds) -> int:
 
 def _print(plan: ScalingPlan) -> None:
     print(plan.model_dump_json(indent=2))
-
-
-def _loop(one_round: Callable[[], object], stop: threading.Event, interval_s: float) -> int:
-    """Until told to stop. Failures in a row make the pauses longer; one that lasts is logged once."""
-    failures = 0
-    while not stop.is_set():
-        began = time.monotonic()
-        try:
-            one_round()
-        except (Unavailable, Conflict) as error:
-            failures += 1
-            if failures == 1:
-                log.warning("this round was not finished, the next is tried soon", error=str(error))
-        except Exception as error:  # the loop must outlive every mistake
-            failures += 1
-            log.exception("a round failed by a mistake of ours", error=repr(error))
-        else:
-            if failures:
-                log.info("rounds are finished again", failures=failures)
-            failures = 0
-        stop.wait(max(0.0, _pause_s(interval_s, failures) - (time.monotonic() - began)))
-    log.info("stopped")
-    return 0
-
-
-def _pause_s(interval_s: float, failures: int) -> float:
-    return max(interval_s, min(interval_s * 2.0 ** min(failures - 1, 20), LONGEST_PAUSE_S))
 
 
 if __name__ == "__main__":

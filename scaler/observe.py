@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import TypeVar
 
 from prominence.core.errors import ProminenceError
 from prominence.core.machines import Flavour, Size, Worker
-from prominence.core.snapshot import ExecutePoint, PoolSnapshot, SeenFlavour
+from prominence.core.snapshot import PARTS, ExecutePoint, PoolSnapshot, SeenFlavour
+from prominence.scaler import idling, starts
+from prominence.scaler.matching import Matcher
 from prominence.scaler.ports import PoolSource, Provisioner
 
 T = TypeVar("T")
@@ -18,12 +21,20 @@ _REMEMBERED = timedelta(hours=1)
 
 
 def observe(
-    source: PoolSource, provisioner: Provisioner, previous: PoolSnapshot | None, now: datetime, grace: timedelta
+    source: PoolSource,
+    provisioner: Provisioner,
+    previous: PoolSnapshot | None,
+    now: datetime,
+    grace: timedelta,
+    failures: Mapping[str, int] = MappingProxyType({}),
+    matcher: Matcher | None = None,
 ) -> PoolSnapshot:
     """The snapshot of this moment. previous: the last one in which the execute points were known.
 
+    matcher: None: all machines are alike to jobs but for room and place.
+
     grace: how long after its start the collector may not have heard of every execute point; those seen before then
-    stay in the picture as they were.
+    stay in the picture as they were. failures: by worker, of those that have been heard of (QueueEvents).
 
     The collector is asked before the queue: a job that started in between is then seen nowhere for one round. The
     other way round it would be seen twice, idle and with its slot taken, and a machine would be ordered for it.
@@ -40,32 +51,64 @@ def observe(
     started = known("collector_started_at", source.collector_started_at)
     points = known("execute_points", source.execute_points)
     if points is not None:
-        points = _with_idle_times(points, previous, now)
+        points = _remembered(points, previous, now, failures)
         is_new = started is not None and now - started < grace
         if is_new and previous and now - previous.taken_at < grace:
             points += _not_heard_yet(points, previous)
-    demand = known("demand", source.demand)
+    queue = known("demand", lambda: (source.demand(), source.group_cpus()))
     workers = known("workers", provisioner.workers)
+    if points is not None:
+        # Their ads may linger, and so may our memory of them while the collector is new.
+        over = {worker.name for worker in workers or () if worker.phase.is_over}
+        points = tuple(point for point in points if point.name not in over)
     clouds = known("clouds", provisioner.clouds)
+    demand = None if queue is None else tuple(queue[0])
+    flavour_kinds: dict[str, int] = {}
+    if matcher and demand and points is not None:
+        names = matcher.attributes(demand)
+        ads = known("execute_points", lambda: source.ads(names) if points else {})
+        if ads is None:
+            points = None
+        else:
+            flavours = [flavour for cloud in clouds or () for flavour in cloud.flavours]
+            demand, points, flavour_kinds = matcher.match(demand, points, ads, flavours, workers or (), now)
+    read_now = {part: now for part in PARTS if part not in unknown}
     return PoolSnapshot(
         taken_at=now,
-        demand=None if demand is None else tuple(demand),
+        demand=demand,
+        group_cpus={} if queue is None else dict(queue[1]),
         execute_points=points,
         workers=None if workers is None else tuple(workers),
         clouds=None if clouds is None else tuple(clouds),
         collector_started_at=started,
+        flavour_kinds=flavour_kinds,
         seen_flavours=_seen_flavours(points or (), workers or (), previous, now),
+        seen_starts=starts.seen(workers or (), previous),
+        seen_idle=idling.seen(points or (), workers or (), previous, now),
+        read_at={**(previous.read_at if previous else {}), **read_now},
         unknown=unknown,
     )
 
 
-def _with_idle_times(
-    points: Iterable[ExecutePoint], previous: PoolSnapshot | None, now: datetime
+def _remembered(
+    points: Iterable[ExecutePoint], previous: PoolSnapshot | None, now: datetime, failures: Mapping[str, int]
 ) -> tuple[ExecutePoint, ...]:
-    before = {point.name: point.idle_since for point in (previous and previous.execute_points) or ()}
+    """With what one look does not tell: since when they are idle, and how many jobs they have failed."""
+    before = {point.name: point for point in (previous and previous.execute_points) or ()}
+
+    def since(point: ExecutePoint) -> datetime | None:
+        if point.claimed_slots:
+            return None
+        known = before[point.name].idle_since if point.name in before else None
+        # A moment that has not come yet is of before the clock was put back: the machine would stay for as long.
+        return min(known or now, now)
+
+    def failed(point: ExecutePoint) -> int:
+        known = before[point.name].failed_jobs if point.name in before else 0
+        return failures.get(point.name, known)
+
     return tuple(
-        point.model_copy(update={"idle_since": None if point.claimed_slots else before.get(point.name) or now})
-        for point in points
+        point.model_copy(update={"idle_since": since(point), "failed_jobs": failed(point)}) for point in points
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from prominence.core import logs
+from prominence.core import logs, tracing
 from prominence.core.errors import Unavailable
 from prominence.core.keyvalue.election import Election
 from prominence.core.scaling import ScalingPlan
@@ -15,9 +16,11 @@ from prominence.scaler.act import Result, act
 from prominence.scaler.board import Board
 from prominence.scaler.decide import decide
 from prominence.scaler.history import PlanHistory
+from prominence.scaler.matching import Matcher
 from prominence.scaler.observe import observe
 from prominence.scaler.policy import Policy
-from prominence.scaler.ports import PoolSource, Provisioner
+from prominence.scaler.ports import Meter, PoolSource, Provisioner, QueueEvents, RoundReport
+from prominence.scaler.telling import told
 
 log = logs.get(__name__)
 
@@ -29,6 +32,10 @@ class World:
     source: PoolSource
     provisioner: Provisioner
     clock: Callable[[], datetime]
+    meter: Meter
+    events: QueueEvents | None = None
+    matcher: Matcher | None = None
+    stopwatch: Callable[[], float] = time.perf_counter
 
 
 class Rounds:
@@ -51,6 +58,7 @@ class Rounds:
         self._is_stopping = is_stopping
         self._fence: int | None = None
         self._previous: PoolSnapshot | None = None
+        self._last: ScalingPlan | None = None
         self._unknown: dict[str, str] = {}
 
     def run(self) -> ScalingPlan | None:
@@ -59,17 +67,28 @@ class Rounds:
         Raises Unavailable when the store does not answer, and Conflict when another leader has written to it. Both
         end the round before anything is done.
         """
+        with self._world.meter.round(), tracing.during(tracing.accepted(None)):
+            return self._run()
+
+    def _run(self) -> ScalingPlan | None:
         fence = self._lead()
+        self._world.meter.leads(fence is not None)
         if fence is None:
             return None
         snapshot = look(self._world, self._policy, self._previous)
         self._remember(snapshot)
-        revision = self._board.publish_snapshot(snapshot)
-        plan = decide(snapshot, self._policy, self._world.clock(), names(revision))
+        published = self._board.publish_snapshot(snapshot)
+        began = self._world.stopwatch()
+        plan = decide(snapshot, self._policy, self._world.clock(), names(published.revision))
+        decide_s = self._world.stopwatch() - began
+        plan = told(plan, snapshot, published.sha256, self._policy, self._last)
+        plan = self._last = plan.model_copy(update={"request": tracing.current() if plan.actions else ""})
+        self._world.meter.decided(RoundReport(snapshot, plan, decide_s))
         self._board.publish_plan(plan)
         self._record(plan, fence)
         for result in act(plan, self._world.provisioner, fence, lambda: self._still_leads(fence)):
             _report(result)
+            self._world.meter.acted(result.action, result.error)
         return plan
 
     def _lead(self) -> int | None:
@@ -110,7 +129,9 @@ class Rounds:
 
 def look(world: World, policy: Policy, previous: PoolSnapshot | None) -> PoolSnapshot:
     """The snapshot of now."""
-    return observe(world.source, world.provisioner, previous, world.clock(), policy.collector_grace)
+    failures = world.events.failures() if world.events else {}
+    now, grace = world.clock(), policy.collector_grace
+    return observe(world.source, world.provisioner, previous, now, grace, failures, world.matcher)
 
 
 def names(revision: int) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from prominence.core.settings import Settings
+from prominence.scaler.loop import Pace
 from prominence.scaler.policy import Policy
 
 
@@ -24,6 +25,17 @@ class HTCondorSettings(Settings):
 
     collector: str = Field(default="", description="host[:port]; empty: as HTCondor's own configuration says.")
     schedd: str = Field(default="", description="Name of the schedd; empty: the one on this machine.")
+    events_file: Path | None = Field(
+        default=None,
+        description="HTCondor's EVENT_LOG, in JSON: a job that becomes idle is seen at once. None: at the next round.",
+    )
+
+
+class MetricsSettings(Settings):
+    """Figures for Prometheus, at /metrics. Whoever reaches the address may read them: they name no user and no job."""
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int | None = Field(default=9702, ge=1, le=65535, description="Port to listen on. None: nobody is told.")
 
 
 class ScalerSettings(Settings):
@@ -35,13 +47,24 @@ class ScalerSettings(Settings):
     )
     imc: ImcSettings = Field(description="Where workers are ordered.")
     htcondor: HTCondorSettings = Field(default=HTCondorSettings(), description="Which queue and collector to look at.")
+    metrics: MetricsSettings = Field(default=MetricsSettings(), description="Where Prometheus reads figures.")
     interval_s: float = Field(default=5, gt=0, description="From the beginning of a round to that of the next.")
+    least_interval_s: float = Field(
+        default=0.5, gt=0, description="The same, when jobs become idle all the time (htcondor.events_file)."
+    )
+    settle_s: float = Field(
+        default=0.2, ge=0, description="From the first job that becomes idle to the round, for others to come with it."
+    )
     leader_ttl_s: int = Field(default=15, ge=2, description="A leader that is not heard of for so long is replaced.")
     plans_file: Path | None = Field(
         default=None, description="Plans are kept here as JSON lines, by size. None: they are not kept."
     )
     log_file: Path | None = Field(default=None, description="None: the log goes to stderr.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="What to log.")
+
+    @property
+    def pace(self) -> Pace:
+        return Pace(self.interval_s, self.least_interval_s, self.settle_s)
 
     @model_validator(mode="after")
     def _lease_outlasts_a_round(self) -> ScalerSettings:

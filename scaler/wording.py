@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from prominence.core import units
 from prominence.core.machines import Flavour, Size
-from prominence.core.snapshot import Demand
+from prominence.core.placement import Area, Place
+from prominence.scaler.packing import Wanted
+
+_MOST_NAMES = 10
+"""That are told in one sentence."""
 
 
 def size(of: Size) -> str:
@@ -33,6 +37,47 @@ def nearest(wanted: Size, flavours: Iterable[Flavour]) -> str:
         if asked > there
     ]
     return f"the nearest is {flavour.name} with {size(flavour.size)}; the job asks for {' and '.join(lacking)}"
+
+
+def unmet(parts: Sequence[str]) -> str:
+    """Of what a job requires the parts that no machine has."""
+    return f"no machine here has what the job requires: {' and '.join(parts) or 'all of it together'}"
+
+
+def where(area: Area) -> str:
+    """ "on cloud one or two, in region north" """
+    parts = [f"on cloud {_or(area.sites)}"] if area.sites else []
+    return ", ".join([*parts, *([f"in region {_or(area.regions)}"] if area.regions else [])])
+
+
+def missing(area: Area, places: Iterable[Place]) -> str:
+    """Which of the names that a job must have is nobody's, and whose there are."""
+    places = tuple(places)
+    right = [place for place in places if not area.sites or place.cloud in area.sites]
+    if not right:
+        return f"there is no cloud named {_or(area.sites)}{_only(place.cloud for place in places)}"
+    if not area.regions:
+        return f"cloud {_or(area.sites)} offers no machine"
+    of = f"cloud {_or(area.sites)}" if area.sites else "any cloud"
+    return f"there is no region named {_or(area.regions)} of {of}{_only(place.region for place in right)}"
+
+
+def closed(clouds: Sequence[str], group: str) -> str:
+    """That no cloud is left for a job, as these are for other groups."""
+    whose = f"group {group}" if group else "jobs of no group"
+    return f"cloud {_or(clouds)} is not open to {whose}"
+
+
+def _or(names: Sequence[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _only(names: Iterable[str]) -> str:
+    """ ", only north, south" """
+    there = sorted({name for name in names if name})
+    more = ", ..." if len(there) > _MOST_NAMES else ""
+    return f", only {', '.join(there[:_MOST_NAMES])}{more}" if there else ""
 
 
 def _lack(wanted: Size, there: Size) -> tuple[int, float]:
@@ -62,9 +107,9 @@ def _disk(of: Size) -> str:
     return f"{units.disk_gb(units.kib(of.disk_mib)):g} GB disk"
 
 
-def whose(shares: Iterable[tuple[Demand, int]]) -> str:
+def whose(shares: Iterable[tuple[Wanted, int]]) -> str:
     """ "3 waiting jobs of alice and bob" """
-    shares = [(demand, count) for demand, count in shares if count]
-    users = sorted({demand.user or "somebody" for demand, _ in shares})
+    shares = [(wanted, count) for wanted, count in shares if count]
+    users = sorted({wanted.demand.user or "somebody" for wanted, _ in shares})
     named = " and ".join(users) if len(users) < 3 else f"{len(users)} users"
     return f"{jobs(sum(count for _, count in shares))} of {named}"

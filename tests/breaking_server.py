@@ -36,6 +36,14 @@ class Breaking(http.server.BaseHTTPRequestHandler):
         self.wfile.write(CONTENT[begin : begin + 1_100_000])
         self.close_connection = True
 
+    def do_PUT(self) -> None:
+        """Take it, and tell the checksum of something else."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(201)
+        self.send_header("Repr-Digest", f"sha-256=:{'A' * 43}=:")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
     def log_message(self, format: str, *args: object) -> None:
         pass
 

@@ -26,7 +26,7 @@ NOWHERE = Path("/nowhere")
 """Where commands run."""
 
 
-def a_described_job(job_id: int = 12, status: str = "running", **changes: Any) -> dict[str, Any]:
+def a_described_job(job_id: int | str = 12, status: str = "running", **changes: Any) -> dict[str, Any]:
     """A job as the API describes it."""
     job = {
         "id": job_id,
@@ -37,6 +37,16 @@ def a_described_job(job_id: int = 12, status: str = "running", **changes: Any) -
         "events": {"createTime": NOON - 90},
     }
     return job | changes
+
+
+AN_ARRAY = {
+    "id": 17,
+    "name": "fit",
+    "count": 20,
+    "labels": {"app": "x"},
+    "statuses": {"running": 1, "completed": 19},
+    "events": {"createTime": NOON},
+}
 
 
 @dataclass(frozen=True)
@@ -52,10 +62,12 @@ class Turn:
 
 @dataclass
 class FakeApi(BaseAdapter):
-    """The API. turns: of the one job that is asked for; the last stays. chunk: the most that one read gives. waits: it
-    can wait for news, and there are some at once."""
+    """The API. turns: of the one job that is asked for; the last stays. arrays: the one array, each time that it is
+    asked for; the last stays. chunk: the most that one read gives. waits: it can wait for news, and there are some at
+    once."""
 
     turns: Sequence[Turn] = ()
+    arrays: Sequence[Mapping[str, Any]] = ()
     listed: Sequence[Any] = ()
     chunk: int = 1_000_000
     waits: bool = False
@@ -66,6 +78,7 @@ class FakeApi(BaseAdapter):
     def __post_init__(self) -> None:
         super().__init__()
         self._turn = -1
+        self._arrays = deque(self.arrays or [AN_ARRAY])
         self._written = {"stdout": b"", "stderr": b""}
 
     @property
@@ -91,11 +104,21 @@ class FakeApi(BaseAdapter):
                 offset = int(dict(parse_qsl(parts.query))["offset"])
                 written = self._written[stream][: offset + self.chunk]
                 return answer(request, 200, written[offset:], {"X-Prominence-Offset": str(len(written))})
+            case "POST", ["arrays"]:
+                return answer(request, 201, {"id": 17, "count": 20})
+            case "GET", ["arrays"]:
+                return answer(request, 200, [AN_ARRAY])
+            case "GET", ["arrays", "17"]:
+                return answer(request, 200, self._arrays.popleft() if len(self._arrays) > 1 else self._arrays[0])
+            case "GET", ["arrays", "17", "jobs"]:
+                return answer(request, 200, self.listed)
+            case "DELETE" | "PUT", ["arrays", "17", *_]:
+                return answer(request, 200, {})
             case "PUT", ["jobs", "12", "clone"]:
                 return answer(request, 201, {"id": 13})
-            case "DELETE" | "PATCH", ["jobs", "12"]:
+            case "DELETE" | "PATCH", ["jobs", "12" | "17.3" | "..%2Farrays%2F17"]:
                 return answer(request, 200, {})
-            case "PUT", ["jobs", "12", _]:
+            case "PUT", ["jobs", "12" | "17.3", _]:
                 return answer(request, 200, {})
         return answer(request, 400, {"error": "No such job."})
 

@@ -22,7 +22,7 @@ import docker
 import hostile_attempts
 from docker.models.containers import Container
 from real_executor import PYTHON, Registry, trust
-from real_parts import BUSYBOX, RealPool, ensure_tiny_image, new_pool, until
+from real_parts import BUSYBOX, RealPool, ensure_tiny_image, gateway, new_pool, until
 
 ATTACK = "/usr/bin/python3 /attempts.py"
 IDENTITY = "/usr/bin/id"
@@ -164,7 +164,7 @@ def _targets(scene: Scene, world: World) -> dict[str, Any]:
         "imc": _addresses(pool, "imc"),
         "workers": _addresses(pool, "worker"),
         "neighbours": [*_addresses(pool, "task"), *_addresses(pool, "worker")],
-        "machine": [_machine(pool.engine), _gateway(pool.engine, f"prominence-{pool.name}")],
+        "machine": [_machine(pool.engine), gateway(pool.engine, f"prominence-{pool.name}")],
         "api_port": int(pool.url.split(":")[2].split("/")[0]),
         "state": str(pool.state),
         "pids": sorted({int(pid) for pid in (*processes, *outside)}),
@@ -181,11 +181,7 @@ def _addresses(pool: RealPool, role: str) -> list[str]:
 
 def _machine(engine: docker.DockerClient) -> str:
     """An address of this machine that containers have a way to, outside of any pool's network."""
-    return _gateway(engine, "bridge")
-
-
-def _gateway(engine: docker.DockerClient, network: str) -> str:
-    return str(engine.networks.get(network).attrs["IPAM"]["Config"][0]["Gateway"])
+    return gateway(engine)
 
 
 @contextmanager

@@ -105,14 +105,21 @@ class PretendWorld:
         self.deadlines = Deadlines(**deadlines)
         self.threads = threads or Inline()
         self.boots = True
+        self.joining = JOINING
         self.woken = 0
         self.records = Records(self.store)
+        self.reconciler = self.new_reconciler()
+
+    def open_the_other_cloud(self) -> None:
+        """Which has a dear flavour, and room."""
+        dear = a_flavour(cloud="other", name="dear", size=a_size(8, 16000, 20000), price=9.0)
+        self.other = MemoryCloud("other", [dear], 4)
         self.reconciler = self.new_reconciler()
 
     def new_reconciler(self, clouds: Any = None, pool: Any = None, records: Any = None) -> Reconciler:
         """As a process has it that has just started."""
         known = clouds or {"docker": self.cloud, "other": self.other}
-        acts = Acts(records or self.records, known, pool or self.pool, JOINING, lambda: self.now)
+        acts = Acts(records or self.records, known, pool or self.pool, self.joining, lambda: self.now)
         return Reconciler(acts, self.deadlines, self.threads, self._wake)
 
     def ask(self, name: str = "worker-1", **changes: Any) -> Record:
@@ -147,9 +154,9 @@ class PretendWorld:
 
     def boot(self) -> None:
         """Startds on running machines show their tokens to the collector."""
-        for name, machine in self.cloud.machines.items():
+        for name, machine in [*self.cloud.machines.items(), *self.other.machines.items()]:
             if machine.node.state is NodeState.RUNNING:
-                self.pool.join(name, next(file.text for file in machine.files if file.path == TOKEN))
+                self.pool.join(name, next((file.text for file in machine.files if file.path == TOKEN), ""))
 
 
 def at(seconds: float) -> datetime:

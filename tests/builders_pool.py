@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +20,25 @@ class FakeEngine:
         self.removed: list[str] = []
         self.networks = _Networks()
         self.containers = _Containers(self)
-        self.api = SimpleNamespace(api_version="1.41")
+        self.api = _Api(self)
+
+
+class _Api:
+    api_version = "1.41"
+
+    def __init__(self, engine: FakeEngine) -> None:
+        self._engine = engine
+        self.labels_of_images: dict[str, list[str]] = {}
+        self.names_of_images: list[str] = []
+
+    def images(self, filters: dict[str, Any], all: bool = False) -> list[dict[str, Any]]:
+        if "reference" in filters:
+            return [{"RepoTags": ["any:1", *fnmatch.filter(self.names_of_images, filters["reference"])]}]
+        wanted = set(filters["label"])
+        return [{"Id": image} for image, labels in self.labels_of_images.items() if wanted <= set(labels)]
+
+    def remove_image(self, image: str, force: bool = False) -> None:
+        self._engine.removed.append(image)
 
 
 class _Network:

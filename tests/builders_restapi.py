@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from prominence.core import classads, document, report
+from prominence.core.jobid import JobId
 from prominence.core.keyvalue.memory import MemoryKeyValue
 from prominence.core.machines import Size
 from prominence.core.published import PLAN_KEY, packed_plan
@@ -29,14 +31,22 @@ from prominence.restapi.adapters.memory import (
     MemoryMachines,
     MemoryQueue,
     MemorySandboxes,
+    MemoryWorkerTokens,
 )
+from prominence.restapi.adapters.memory_health import memory_vitals
 from prominence.restapi.adapters.memory_objects import MemoryObjects
+from prominence.restapi.adapters.memory_usage import MemoryUsage
 from prominence.restapi.app import create_app
 from prominence.restapi.identity import Identity
+from prominence.restapi.members import is_member, uid_of
 from prominence.restapi.operations import BASE_PATH
+from prominence.restapi.orders import Desk
 from prominence.restapi.resources import Slot
+from prominence.restapi.selection import Kind, Selection
 from prominence.restapi.services import Services
+from prominence.restapi.translate import dag
 from prominence.restapi.translate.site import Site
+from prominence.restapi.translate.submit import SubmitDescription
 
 ALICE = Identity("alice", ("physics", "chemistry"))
 BOB = Identity("bob")
@@ -95,19 +105,61 @@ class Api:
         assert isinstance(job_id, int)
         return job_id
 
+    def submit_array(self, count: int, **changes: Any) -> int:
+        """An array of jobs of one task; its id."""
+        job = {"tasks": [a_task()], "resources": {"cpus": 1, "memory": 1, "disk": 10}, **changes}
+        answer = self.call("POST", "/arrays", json={"count": count, "job": job})
+        assert answer.status_code == 201, answer.text
+        assert answer.json is not None
+        assert answer.json["count"] == count
+        return int(answer.json["id"])
+
+    def a_step(self, name: str, **changes: Any) -> dict[str, Any]:
+        """A job of a workflow, of one task."""
+        return {"name": name, "tasks": [a_task()], "resources": {"cpus": 1, "memory": 1, "disk": 10}, **changes}
+
+    def submit_workflow(self, **fields: Any) -> int:
+        """A workflow; its id."""
+        answer = self.call("POST", "/workflows", json=fields)
+        assert answer.status_code == 201, answer.text
+        assert answer.json is not None
+        return int(answer.json["id"])
+
+    def start_step(self, workflow: int, place: int = 0, index: int = 0) -> int:
+        """What DAGMan does: submit an instance of the job of this number, from the files that it was given; its id."""
+        [ad] = self.queue.find(Selection(ids=(workflow,), kinds=(Kind.WORKFLOW,)))
+        uid = str(ad[classads.JOB_UID])
+        node = dag.node_name(place, index)
+        lines = self.sandboxes.files[uid][dag.DAG_FILE].decode().splitlines()
+        [given] = [line for line in lines if line.startswith(f"VARS {node} ")]
+        text = self.sandboxes.files[uid_of(uid, place)][dag.SUBMIT_FILE].decode()
+        for name, value in re.findall(r' (\w+)="([^"]*)"', given):
+            text = text.replace(f"$({name})", value)
+        commands = dict(line.split(" = ", 1) for line in text.splitlines() if " = " in line)
+        job_id = self.queue.submit(SubmitDescription(commands))
+        self.queue.change(job_id, JobStatus.IDLE, **{classads.DAGMAN_ID: workflow})
+        return job_id
+
+    def write_of_step(self, job_id: int, name: str, content: bytes) -> None:
+        """What HTCondor does when a worker sends a file of a workflow's job."""
+        [ad] = self.queue.find(Selection(ids=(job_id,)))
+        self.sandboxes.files[str(ad[classads.JOB_UID])][name] = content
+
     def describe(self, job_id: int) -> dict[str, Any]:
         """The job in detail."""
-        [job] = self.get(f"/jobs/{job_id}")
+        [job] = self.get(f"/jobs/{JobId(job_id)}")
         assert isinstance(job, dict)
         return job
 
     def uid(self, job_id: int) -> str:
         """By which the job's files are found."""
-        return str(self.sandboxes_of_jobs()[job_id])
+        one = JobId(job_id)
+        whole = self.sandboxes_of_jobs()[one.cluster]
+        return whole if one.index is None else uid_of(whole, one.index)
 
     def sandboxes_of_jobs(self) -> dict[int, str]:
         """Sandboxes are made in the order of ids here."""
-        return dict(enumerate(self.sandboxes.files, start=1))
+        return dict(enumerate((uid for uid in self.sandboxes.files if not is_member(uid)), start=1))
 
     def write(self, job_id: int, name: str, content: bytes) -> None:
         """What HTCondor does when a worker sends a file."""
@@ -169,8 +221,12 @@ def an_api(max_body: int = 1024 * 1024, **changes: Any) -> Api:
     archive = MemoryArchive(changes.get("queue", queue), changes.get("sandboxes", sandboxes))
     usual = Services(
         *(queue, archive, sandboxes, MemoryIdentities(TOKENS), store, SITE, clock.now, next_uid, objects, tokens),
+        usage=MemoryUsage(changes.get("queue", queue)),
         machines=machines,
+        vitals=memory_vitals(),
+        desk=Desk(sandboxes, most=100),
         sign=lambda record: f"token-{record.id}",
+        worker_tokens=MemoryWorkerTokens(),
     )
     services = replace(usual, **changes)
     return Api(queue, archive, sandboxes, store, create_app(services, max_body), clock, objects, machines, services)

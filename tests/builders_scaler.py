@@ -15,6 +15,7 @@ from prominence.core.snapshot import ExecutePoint, PoolSnapshot
 from prominence.scaler.act import act
 from prominence.scaler.adapters.memory import PretendPool
 from prominence.scaler.decide import decide
+from prominence.scaler.matching import Matcher
 from prominence.scaler.observe import observe
 from prominence.scaler.policy import Policy
 
@@ -74,15 +75,21 @@ def a_pretend_pool(*flavours: Flavour, limit: int = 10, **changes: Any) -> Prete
 class Scaling:
     """Rounds on a pretend pool, as the scaler's process does them."""
 
-    def __init__(self, pool: PretendPool, policy: Policy = POLICY) -> None:
+    def __init__(self, pool: PretendPool, policy: Policy = POLICY, matcher: Matcher | None = None) -> None:
         self.pool = pool
         self.policy = policy
+        self.matcher = matcher
         self.plans: list[ScalingPlan] = []
         self._previous: PoolSnapshot | None = None
 
     def round(self, by: timedelta = timedelta(seconds=5)) -> ScalingPlan:
         """Observe, decide, act; then time passes."""
-        snapshot = observe(self.pool, self.pool, self._previous, self.pool.now, self.policy.collector_grace)
+        return self.round_and_look(by)[0]
+
+    def round_and_look(self, by: timedelta = timedelta(seconds=5)) -> tuple[ScalingPlan, PoolSnapshot]:
+        """The same, with what was seen."""
+        grace = self.policy.collector_grace
+        snapshot = observe(self.pool, self.pool, self._previous, self.pool.now, grace, matcher=self.matcher)
         if snapshot.execute_points is not None:
             self._previous = snapshot
         plan = decide(snapshot, self.policy, self.pool.now, some_names(f"w-{len(self.plans)}"))
@@ -90,7 +97,7 @@ class Scaling:
             assert result.error is None, result
         self.pool.advance(by)
         self.plans.append(plan)
-        return plan
+        return plan, snapshot
 
     def rounds(self, count: int, by: timedelta = timedelta(seconds=5)) -> list[ScalingPlan]:
         """So many of them."""

@@ -11,13 +11,14 @@ import tarfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import docker
 import requests
 import served_objects as server
+from patience import PATIENCE
 
 from prominence.restapi.adapters.local_objects import LocalObjects
 
@@ -67,23 +68,35 @@ class RadosGateway:
         self._engine = engine
 
     @contextmanager
-    def running(self) -> Iterator[S3Account]:
-        """Up, until the end of the block."""
+    def running(self, address: str = "127.0.0.1") -> Iterator[S3Account]:
+        """Up on this address of the machine's, until the end of the block."""
         if not self._engine.images.list(name=IMAGE):
             self._engine.images.build(fileobj=_context(), custom_context=True, tag=IMAGE, rm=True)
+        with ExitStack() as stack:
+            for is_last in (False, False, True):
+                try:
+                    account = stack.enter_context(self._started(address))
+                    break
+                except AssertionError:  # once in many starts it hangs before it listens
+                    if is_last:
+                        raise
+            yield account
+
+    @contextmanager
+    def _started(self, address: str) -> Iterator[S3Account]:
         account = S3Account("", uuid.uuid4().hex, uuid.uuid4().hex)
         container = self._engine.containers.run(
             IMAGE,
             detach=True,
             environment={"ACCESS_KEY": account.access_key, "SECRET_KEY": account.secret_key},
-            ports={"7480/tcp": ("127.0.0.1", None)},
+            ports={"7480/tcp": (address, None)},
             labels={"prominence.test": "radosgw"},
         )
         try:
             container.reload()
             port = container.ports["7480/tcp"][0]["HostPort"]
-            account = S3Account(f"http://127.0.0.1:{port}", account.access_key, account.secret_key)
-            _wait_for(account.endpoint, lambda: container.logs(tail=20).decode())
+            account = S3Account(f"http://{address}:{port}", account.access_key, account.secret_key)
+            _wait_for(account.endpoint, lambda: container.logs(tail=20).decode(), 30)
             yield account
         finally:
             container.remove(force=True, v=True)
@@ -134,8 +147,8 @@ def _context() -> io.BytesIO:
     return archive
 
 
-def _wait_for(url: str, complaint: Callable[[], str]) -> None:
-    deadline = time.monotonic() + 60
+def _wait_for(url: str, complaint: Callable[[], str], timeout_s: float = 60) -> None:
+    deadline = time.monotonic() + timeout_s * PATIENCE
     while True:
         try:
             requests.get(url, timeout=5)

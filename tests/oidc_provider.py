@@ -5,11 +5,8 @@ from __future__ import annotations
 import base64
 import html
 import json
-import os
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import time
 from collections.abc import Mapping
@@ -23,6 +20,10 @@ import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
+from servers import Server, free_ports
+
+from prominence.cli.pool.site import cache
+from prominence.cli.turns import one_at_a_time
 
 VERSION = "9.13.3"
 AUDIENCE = "https://prominence.example.org"
@@ -35,8 +36,15 @@ ACCOUNTS = {
         "preferred_username": "Alice A",
         "groups": ["physics", "/vo/chemistry"],
         "edu_person_entitlements": ["urn:a", "urn:b"],
+        "email": "alice@example.org",
+        "email_verified": True,
     },
-    "bob@example.org": {"preferred_username": "bob", "edu_person_entitlements": ["urn:a"]},
+    "bob@example.org": {
+        "preferred_username": "bob",
+        "edu_person_entitlements": ["urn:a"],
+        "email": "bob@example.org",
+        "email_verified": False,
+    },
 }
 
 
@@ -63,18 +71,16 @@ class Key:
         return jwt.encode(dict(claims), self.private, algorithm="RS256", headers={"kid": self.key_id, **headers})
 
 
-class RealProvider:
+class RealProvider(Server):
     """The provider, on a port of its own. tokens: jwt or opaque."""
 
     def __init__(self, tokens: str = "jwt", lifetime_s: int = 600) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        super().__init__()
+        [port] = free_ports(1)
         self.issuer = f"http://127.0.0.1:{port}"
         self.keys = [Key("one")]
         self._settings = {"issuer": self.issuer, "port": port, "format": tokens, "accounts": ACCOUNTS}
         self._lifetime_s = lifetime_s
-        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         settings = {**self._settings, "keys": [key.jwk for key in self.keys], "lifetime": self._lifetime_s}
@@ -89,20 +95,6 @@ class RealProvider:
             except requests.ConnectionError:
                 time.sleep(0.05)
         raise TimeoutError("the identity provider does not start")
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def pause(self) -> None:
-        assert self._process is not None
-        os.kill(self._process.pid, signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        assert self._process is not None
-        os.kill(self._process.pid, signal.SIGCONT)
 
     def claims(self, **changes: Any) -> dict[str, Any]:
         """Of alice's token; with None left out."""
@@ -150,20 +142,12 @@ def _fill_in(browser: requests.Session, page: requests.Response, known: Mapping[
 
 def _installed() -> Path:
     """Where the provider's packages are; made once."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "prominence"
-    directory = cache / f"oidc-provider-{VERSION}"
-    if not (directory / "node_modules" / "oidc-provider").exists():
-        directory.mkdir(parents=True, exist_ok=True)
-        npm = [
-            "npm",
-            "install",
-            "--no-audit",
-            "--no-fund",
-            "--silent",
-            "--prefix",
-            directory,
-            f"oidc-provider@{VERSION}",
-        ]
-        subprocess.run(npm, check=True, cwd=directory)
-    shutil.copy(PROGRAM, directory)
+    directory = cache() / f"oidc-provider-{VERSION}"
+    npm = ["npm", "install", "--no-audit", "--no-fund", "--silent", "--prefix", directory, f"oidc-provider@{VERSION}"]
+    with one_at_a_time(cache() / "oidc-provider.lock"):
+        if not (directory / "node_modules" / "oidc-provider").exists():
+            directory.mkdir(exist_ok=True)
+            subprocess.run(npm, check=True, cwd=directory)
+        if not (copy := directory / PROGRAM.name).exists() or copy.read_bytes() != PROGRAM.read_bytes():
+            shutil.copy(PROGRAM, copy)
     return directory

@@ -11,10 +11,11 @@ from typing import Any
 import docker
 import htcondor2
 import pytest
+from patience import PATIENCE
 
 from prominence.core.machines import Size
 
-WITHIN_S = 60
+WITHIN_S = 60 * PATIENCE
 SLEEP_S = 600
 MACHINE = "condor-contract"
 

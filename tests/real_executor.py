@@ -17,8 +17,8 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -27,9 +27,19 @@ from typing import Any
 import docker
 from builders_executor import a_plan, a_planned_task
 from docker.models.containers import Container
+from patience import PATIENCE
+from real_parts import RealPool, gateway
 
+from prominence.cli.pool.recipes import ensure_images, forget_pulled
 from prominence.core import document
-from prominence.core.plan import ExecutionPlan
+from prominence.core.plan import (
+    CREDENTIALS_FILE,
+    STORAGE_FILE,
+    Credentials,
+    ExecutionPlan,
+    RegistryCredential,
+    StorageSecret,
+)
 from prominence.core.reasons import explain
 from prominence.core.report import ExecutionReport
 from prominence.executor import package
@@ -54,7 +64,7 @@ def processes_with(marker: str) -> list[int]:
 
 def until(look: Any, timeout_s: float = 20) -> Any:
     """What `look` gives once it gives something true."""
-    give_up_at = time.monotonic() + timeout_s
+    give_up_at = time.monotonic() + PATIENCE * timeout_s
     while not (found := look()):
         assert time.monotonic() < give_up_at, "it never came"
         time.sleep(0.02)
@@ -73,10 +83,18 @@ def open_directory() -> Iterator[Path]:
 
 
 class Registry:
-    """A registry on an address of this machine: `tiny:1`, which holds busybox; `locked`, which needs a password."""
+    """A registry on an address of this machine: `tiny:1`, which holds busybox; `locked`, which nobody gets.
 
-    def __init__(self, address: str = "127.0.0.1", mark: str = "") -> None:
+    With a password, all of it is for `USER` alone.
+    """
+
+    USER = "robot"
+
+    def __init__(self, address: str = "127.0.0.1", mark: str = "", password: str = "") -> None:
         """mark: something of its own in the image's layer, so that no engine has seen it before."""
+        self.authorization = (
+            f"Basic {base64.b64encode(f'{self.USER}:{password}'.encode()).decode()}" if password else ""
+        )
         layer = self.layer(mark)
         config = {
             "architecture": "amd64",
@@ -85,7 +103,16 @@ class Registry:
             "rootfs": {"type": "layers", "diff_ids": [_digest(layer)]},
         }
         self.requests: list[str] = []
+        self.asked = threading.Event()
+        self._released = threading.Event()
+        self._released.set()
         self.blobs: dict[str, bytes] = {}
+        self.breaks = 0
+        """How many of the next large blobs break off in the middle."""
+        self.claims = ""
+        """The digest that it tells of every manifest, if not the right one, and under which it has one."""
+        self.away = False
+        """Whether it is there, but cannot do anything for anybody."""
         kind = "application/vnd.docker.container.image.v1+json"
         layer_kind = "application/vnd.docker.image.rootfs.diff.tar.gzip"
         self.manifest = json.dumps(
@@ -101,15 +128,32 @@ class Registry:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def close(self) -> None:
+        self.release()
         self._server.shutdown()
         self._server.server_close()
 
+    def hold(self) -> None:
+        """Let no blob come before `release`. asked: whether one was wanted since."""
+        self.asked.clear()
+        self._released.clear()
+
+    def release(self) -> None:
+        """Send what is and will be asked for."""
+        self._released.set()
+
+    @property
+    def digest(self) -> str:
+        """Of the image `tiny:1`."""
+        return _digest(self.manifest)
+
     def layer(self, mark: str) -> bytes:
         """The image's only one, as a tar archive."""
-        return _busybox_layer(mark)
+        return busybox_layer(mark)
 
     def blob(self, digest: str) -> bytes:
         """What a blob holds, as it is sent."""
+        self.asked.set()
+        self._released.wait()
         return self.blobs[digest]
 
     def _blob(self, kind: str, content: bytes) -> dict[str, Any]:
@@ -125,25 +169,11 @@ class _Server(ThreadingHTTPServer):
 
 
 class HeldRegistry(Registry):
-    """A registry whose blobs do not come before `release`: a job that needs the image is being staged until then."""
+    """One that holds its blobs from the beginning: a job that needs the image is being staged until `release`."""
 
     def __init__(self, mark: str) -> None:
-        self.asked = threading.Event()
-        self._released = threading.Event()
         super().__init__(mark=mark)
-
-    def release(self) -> None:
-        """Send what is and will be asked for."""
-        self._released.set()
-
-    def close(self) -> None:
-        self.release()
-        super().close()
-
-    def blob(self, digest: str) -> bytes:
-        self.asked.set()
-        self._released.wait()
-        return super().blob(digest)
+        self.hold()
 
 
 class Proxy:
@@ -186,6 +216,32 @@ def trust(worker: Container, host: str) -> None:
     worker.put_archive("/", archive.getvalue())
 
 
+@contextmanager
+def trusted_registry(pool: RealPool, image: str) -> Iterator[Registry]:
+    """A registry that the only worker trusts."""
+    with only_worker(pool, image) as worker:
+        registry = Registry(gateway(pool.engine))
+        trust(worker, registry.host)
+        yield registry
+        registry.close()
+
+
+@contextmanager
+def only_worker(pool: RealPool, image: str) -> Iterator[Container]:
+    """A worker that stays meanwhile, since a job of this image runs on it, and has room for three small ones."""
+    large = {"cpus": 5, "memory": 1, "disk": 1}
+    keeper = pool.submit({"image": image, "cmd": "sleep 1200", "runtime": "docker"}, resources=large)
+    pool.wait_for(keeper, "running")
+    name = pool.describe(keeper)["execution"]["worker"]
+    until(lambda: len(pool.containers("worker")) == 1, 60)
+    (worker,) = (one for one in pool.containers("worker") if one.labels["prominence.worker"] == name)
+    yield worker
+    pool.request("DELETE", f"/jobs/{keeper}")
+    pool.finish(keeper)
+
+
+LARGE = 100_000
+"""Bytes that no manifest and no configuration has."""
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
 
@@ -204,21 +260,35 @@ def _handler(registry: Registry) -> type[BaseHTTPRequestHandler]:
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
-            self.send_header("Docker-Content-Digest", _digest(body))
+            self.send_header("Docker-Content-Digest", registry.claims or _digest(body))
+            if status == 401 and registry.authorization:
+                self.send_header("WWW-Authenticate", 'Basic realm="test"')
             self.end_headers()
-            if with_body:
+            if with_body and registry.breaks and len(body) > LARGE:
+                registry.breaks -= 1
+                self.wfile.write(body[: len(body) // 2])
+                self.close_connection = True
+            elif with_body:
                 self.wfile.write(body)
 
         def _content(self) -> tuple[int, str, bytes]:
             what = self.path.rpartition("/")[2]
             registry.requests.append(self.path)
+            if registry.away:
+                return 503, "text/plain", b"later"
+            if registry.authorization and self.headers.get("Authorization") != registry.authorization:
+                return 401, "application/json", _error("UNAUTHORIZED", "authentication required")
             if self.path == "/v2/":
                 return 200, "application/json", b"{}"
             if "/locked/" in self.path:
                 return 401, "application/json", _error("UNAUTHORIZED", "authentication required")
             if "/blobs/" in self.path and what in registry.blobs:
                 return 200, "application/octet-stream", registry.blob(what)
-            if self.path.startswith("/v2/tiny/manifests/") and what in ("1", _digest(registry.manifest)):
+            if self.path.startswith("/v2/tiny/manifests/") and what in (
+                "1",
+                _digest(registry.manifest),
+                registry.claims,
+            ):
                 return 200, MANIFEST, registry.manifest
             return 404, "application/json", _error("MANIFEST_UNKNOWN", "manifest unknown")
 
@@ -236,7 +306,8 @@ def _digest(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def _busybox_layer(mark: str) -> bytes:
+def busybox_layer(mark: str = "") -> bytes:
+    """An image's layer that holds busybox, and an app as Apptainer knows them, called greet."""
     applets = subprocess.run([BUSYBOX, "--list"], capture_output=True, text=True, check=True).stdout.split()
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
@@ -250,6 +321,11 @@ def _busybox_layer(mark: str) -> bytes:
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"
             if applet != "busybox":
                 tar.addfile(link)
+        for path, text in (("scif/runscript", "echo greetings"), ("bin/hello", 'echo hello "$@"')):
+            script = f"#!/bin/sh\n{text}\n".encode()
+            entry = tarfile.TarInfo(f"scif/apps/greet/{path}")
+            entry.mode, entry.size = 0o755, len(script)
+            tar.addfile(entry, io.BytesIO(script))
         if mark:
             tar.addfile(tarfile.TarInfo(f"etc/{mark}"))
     return archive.getvalue()
@@ -295,7 +371,7 @@ class BrokerProcess:
 
     def wait(self) -> int:
         assert self._process is not None
-        exit_code = self._process.wait(30)
+        exit_code = self._process.wait(30 * PATIENCE)
         self._process = None
         return exit_code
 
@@ -308,10 +384,18 @@ class BrokerProcess:
         finally:
             if self._process is not None:
                 self.stop()
+            # What it has pulled for jobs is the test's, under its own name.
+            with closing(docker.from_env()) as engine:
+                forget_pulled(engine, self.pool)
 
     def containers(self, engine: docker.DockerClient) -> list[Container]:
         label = [f"prominence.pool={self.pool}", "prominence.role=task"]
         return list(engine.containers.list(all=True, filters={"label": label}, ignore_removed=True))
+
+    def images(self, engine: docker.DockerClient) -> list[Any]:
+        """Those of its jobs' files, as the engine lists them."""
+        label = [f"prominence.pool={self.pool}", "prominence.role=image"]
+        return list(engine.api.images(all=True, filters={"label": label}))
 
     def sessions(self) -> list[Path]:
         return [path for path in self.tasks_dir.iterdir() if path.is_dir()]
@@ -336,10 +420,20 @@ class Attempt:
 class Job:
     """The executor at work on a plan, in a sandbox of its own."""
 
-    def __init__(self, bench: Bench, plan: ExecutionPlan) -> None:
+    def __init__(
+        self,
+        bench: Bench,
+        plan: ExecutionPlan,
+        credentials: Sequence[RegistryCredential | None] = (),
+        storage_secret: str | None = None,
+    ) -> None:
         self._bench = bench
         self.sandbox = bench.new_sandbox()
         (self.sandbox / "plan.json").write_text(document.dumps(plan))
+        if credentials:
+            (self.sandbox / CREDENTIALS_FILE).write_text(document.dumps(Credentials(tuple(credentials))))
+        if storage_secret is not None:
+            (self.sandbox / STORAGE_FILE).write_text(document.dumps(StorageSecret(storage_secret)))
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Job:
@@ -352,9 +446,13 @@ class Job:
         pid = until(lambda: (self.sandbox / "pid").exists() and (self.sandbox / "pid").read_text().strip())
         self._bench.signal(int(pid), number)
 
-    def finish(self, timeout_s: float = 60) -> Attempt:
+    def wait(self, timeout_s: float = 60) -> int:
+        """Until the executor has ended; what with, below 0 where it was by a signal."""
         assert self._process is not None
-        exit_code = self._process.wait(timeout_s)
+        return self._process.wait(timeout_s * PATIENCE)
+
+    def finish(self, timeout_s: float = 60) -> Attempt:
+        exit_code = self.wait(timeout_s)
         return Attempt(exit_code, self.stdout(), (self.sandbox / "stderr").read_text(), self.report())
 
     def stdout(self) -> str:
@@ -377,7 +475,7 @@ class Bench:
         self.directory = directory
         self.registry = registry
         self.disk_kib = 1024 * 1024
-        self._groups = groups
+        self.groups = groups
         self._environment = environment
         self.executor = directory / "executor.pyz"
         self.executor.write_bytes(package.build())
@@ -391,10 +489,17 @@ class Bench:
         words = ("sh", "-c", *command) if len(command) == 1 else command
         return a_planned_task(**{"image": self.image(), "runtimes": (self.runtime,), "command": words, **changes})
 
-    def job(self, *tasks: Any, **changes: Any) -> Job:
+    def job(
+        self,
+        *tasks: Any,
+        credentials: Sequence[RegistryCredential | None] = (),
+        storage_secret: str | None = None,
+        **changes: Any,
+    ) -> Job:
         """Tasks given as text are shell scripts."""
         planned = [self.task(task) if isinstance(task, str) else task for task in tasks]
-        return Job(self, a_plan(*planned, **{"memory_mib": 100, "grace_s": 1, **changes}))
+        plan = a_plan(*planned, **{"memory_mib": 100, "grace_s": 1, **changes})
+        return Job(self, plan, credentials, storage_secret)
 
     def run(self, *tasks: Any, **changes: Any) -> Attempt:
         return self.job(*tasks, **changes).start().finish()
@@ -423,7 +528,7 @@ class Bench:
             stderr=err,
             user=SLOT_UID,
             group=SLOT_UID,
-            extra_groups=self._groups,
+            extra_groups=self.groups,
         )
 
     def signal(self, pid: int, number: signal.Signals) -> None:
@@ -451,6 +556,83 @@ class WorkerBench(Bench):
     def signal(self, pid: int, number: signal.Signals) -> None:
         done = self._container.exec_run(["kill", f"-{int(number)}", str(pid)])
         assert done.exit_code == 0
+
+
+def a_sif(engine: docker.DockerClient, archive: bytes) -> bytes:
+    """What Apptainer builds, as an ordinary user, of what docker has saved."""
+    with open_directory() as directory:
+        (directory / "image.tar").write_bytes(archive)
+        os.chown(directory, SLOT_UID, SLOT_UID)
+        places = ("HOME", "TMPDIR", "APPTAINER_TMPDIR", "APPTAINER_CACHEDIR")
+        engine.containers.run(
+            ensure_images(engine, lambda line: None, None)["worker"],
+            ["apptainer", "build", "image.sif", "docker-archive:image.tar"],
+            user=f"{SLOT_UID}:{SLOT_UID}",
+            working_dir=str(directory),
+            environment={name: str(directory) for name in places},
+            cap_add=["SYS_ADMIN"],
+            security_opt=["seccomp=unconfined"],
+            volumes={str(directory): {"bind": str(directory), "mode": "rw"}},
+            network_mode="none",
+            remove=True,
+        )
+        return (directory / "image.sif").read_bytes()
+
+
+class WorkerBroker:
+    """A broker in a container of a worker's image, as its condor_master would start it, without a Docker engine."""
+
+    IMAGES = "/var/lib/prominence/images"
+
+    def __init__(self, container: Container, directory: Path, **settings: Any) -> None:
+        self.socket = directory / "broker.sock"
+        self.log = directory / "broker.log"
+        self._container = container
+        self._file = directory / "broker.pyz"
+        self._file.write_bytes(package.build("broker.main"))
+        self._config = directory / "broker.json"
+        self.settings = {
+            "pool": "test",
+            "worker": "worker-1",
+            "tasks_dir": str(directory / "tasks"),
+            "images_dir": self.IMAGES,
+            "listen": str(self.socket),
+            "log_file": str(self.log),
+            "sessions_per_uid": 1000,
+            **settings,
+        }
+
+    def start(self) -> None:
+        """It listens when this returns."""
+        self.socket.unlink(missing_ok=True)
+        self._config.write_text(json.dumps(self.settings))
+        environment = f"--env=PROMINENCE_BROKER_CONFIG={self._config}"
+        command = ["docker", "exec", "--detach", environment, str(self._container.id), PYTHON, "-I", "-S"]
+        subprocess.run([*command, str(self._file)], check=True)
+        until(self.socket.exists)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """End it, and wait for its end."""
+        for pid in processes_with(str(self._file)):
+            os.kill(pid, number)
+        until(lambda: not processes_with(str(self._file)))
+
+    def kept(self) -> list[str]:
+        """The images that are there."""
+        listed = self._container.exec_run(["ls", "-A", self.IMAGES]).output.decode().split()
+        return [name for name in listed if name != "builds"]
+
+    def building(self) -> list[int]:
+        """Processes of the accounts that make images."""
+        uids = range(20257, 20261)
+        found = []
+        for entry in Path("/proc").iterdir():
+            try:
+                if entry.name.isdigit() and entry.stat().st_uid in uids:
+                    found.append(int(entry.name))
+            except OSError:
+                continue
+        return found
 
 
 @contextmanager

@@ -1,8 +1,9 @@
-"""Real parts for tests: a personal pool of its own, a tiny image, the published client."""
+"""Real parts for tests: a personal pool of its own, a tiny image, the published client, Snakemake."""
 
 from __future__ import annotations
 
 import io
+import ipaddress
 import json
 import os
 import socket
@@ -10,53 +11,84 @@ import subprocess
 import sys
 import tarfile
 import time
+import tomllib
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from importlib.metadata import requires
 from pathlib import Path
 from typing import Any
 
 import docker
+import jwt
 import requests
+import tomli_w
 from docker.models.containers import Container
+from patience import PATIENCE
 
+from prominence.cli.pool.site import cache
+from prominence.cli.turns import one_at_a_time
 from prominence.core.keyvalue.etcd import EtcdKeyValue
 from prominence.imc.records import Record, Records
 
 BUSYBOX = Path("/bin/busybox")
 TINY_IMAGE = "prominence-test/busybox:1"
 PUBLISHED_CLIENT = "0.21.0"
+SNAKEMAKE = "9.27.1"
+MAIL_TO = "user@example.org"
+"""Of the user of the pool that tests share."""
 
 
 def ensure_tiny_image(engine: docker.DockerClient) -> str:
     """Debian's static busybox as an image of one layer, made on this machine."""
-    if not engine.images.list(name=TINY_IMAGE):
-        applets = subprocess.run([BUSYBOX, "--list"], capture_output=True, text=True, check=True).stdout.split()
-        archive = io.BytesIO()
-        with tarfile.open(fileobj=archive, mode="w") as tar:
-            tar.add(BUSYBOX, "bin/busybox")
-            for applet in applets:
-                link = tarfile.TarInfo(f"bin/{applet}")
-                link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-                if applet != "busybox":
-                    tar.addfile(link)
-        engine.api.import_image_from_data(
-            archive.getvalue(), repository=TINY_IMAGE.split(":")[0], tag=TINY_IMAGE.split(":")[1]
-        )
+    with one_at_a_time(cache() / "tiny-image.lock"):
+        if not engine.images.list(name=TINY_IMAGE):
+            _make_tiny_image(engine)
     return TINY_IMAGE
+
+
+def _make_tiny_image(engine: docker.DockerClient) -> None:
+    applets = subprocess.run([BUSYBOX, "--list"], capture_output=True, text=True, check=True).stdout.split()
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        tar.add(BUSYBOX, "bin/busybox")
+        for applet in applets:
+            link = tarfile.TarInfo(f"bin/{applet}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            if applet != "busybox":
+                tar.addfile(link)
+    engine.api.import_image_from_data(
+        archive.getvalue(), repository=TINY_IMAGE.split(":")[0], tag=TINY_IMAGE.split(":")[1]
+    )
 
 
 def published_client() -> Path:
     """The published client's command, in an environment of its own: it and ours must not share one."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "prominence"
-    environment = cache / f"published-client-{PUBLISHED_CLIENT}"
+    environment = cache() / f"published-client-{PUBLISHED_CLIENT}"
     command = environment / "bin" / "prominence"
-    if not command.exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
-        pip = [environment / "bin" / "python", "-m", "pip", "install", "--quiet"]
-        subprocess.run([*pip, f"prominence=={PUBLISHED_CLIENT}"], check=True)
+    with one_at_a_time(cache() / "published-client.lock"):
+        if not command.exists():
+            subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
+            pip = [environment / "bin" / "python", "-m", "pip", "install", "--quiet"]
+            subprocess.run([*pip, f"prominence=={PUBLISHED_CLIENT}"], check=True)
     return command
+
+
+def snakemake() -> Path:
+    """Snakemake's command, in an environment of its own that has what our client needs, too."""
+    environment = cache() / f"snakemake-{SNAKEMAKE}"
+    with one_at_a_time(cache() / "snakemake.lock"):
+        if not (environment / "complete").exists():
+            needs = [
+                one for one in requires("prominence-htc") or () if "extra ==" not in one or 'extra == "cli"' in one
+            ]
+            subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
+            pip = [environment / "bin" / "python", "-m", "pip", "install", "--quiet"]
+            words = [one.partition(";")[0].strip() for one in needs]
+            subprocess.run([*pip, f"snakemake=={SNAKEMAKE}", *words], check=True)
+            (environment / "complete").touch()
+    return environment / "bin" / "snakemake"
 
 
 @dataclass
@@ -119,20 +151,27 @@ class RealPool:
         assert answer.status_code == 201, answer.text
         return int(answer.json()["id"])
 
-    def describe(self, job: int) -> dict[str, Any]:
+    def submit_array(self, count: int, *tasks: dict[str, Any], **changes: Any) -> int:
+        """An array of so many jobs of these tasks; its id."""
+        job = {"tasks": list(tasks), "resources": {"cpus": 1, "memory": 0.2, "disk": 0.1}, **changes}
+        answer = self.request("POST", "/arrays", json={"count": count, "job": job})
+        assert answer.status_code == 201, answer.text
+        return int(answer.json()["id"])
+
+    def describe(self, job: int | str) -> dict[str, Any]:
         """The job as the API describes it."""
         found: list[dict[str, Any]] = self.request("GET", f"/jobs/{job}").json()
         return found[0]
 
-    def wait_for(self, job: int, *statuses: str, timeout_s: float = 120) -> dict[str, Any]:
+    def wait_for(self, job: int | str, *statuses: str, timeout_s: float = 120) -> dict[str, Any]:
         """The job once it has one of these statuses."""
         return until(lambda: self._has_status(job, statuses), timeout_s, lambda: f"job {job}: {self.describe(job)}")
 
-    def finish(self, job: int, timeout_s: float = 120) -> dict[str, Any]:
+    def finish(self, job: int | str, timeout_s: float = 120) -> dict[str, Any]:
         """The job once it has ended."""
         return self.wait_for(job, "completed", "failed", "deleted", "killed", timeout_s=timeout_s)
 
-    def output(self, job: int, stream: str = "stdout") -> str:
+    def output(self, job: int | str, stream: str = "stdout") -> str:
         """All that the job has printed."""
         return self.request("GET", f"/jobs/{job}/{stream}").content.decode()
 
@@ -146,6 +185,16 @@ class RealPool:
         code, output = run_inside(self.containers(role)[0], list(command), user)
         assert code == 0, (command, output)
         return output
+
+    def in_group(self, group: str) -> RealPool:
+        """The same pool with a token of its user as a member of this group alone."""
+        claims = jwt.decode(self.token, options={"verify_signature": False})
+        [secret] = [file for file in (self.state / "secrets").iterdir() if "api" in file.name]
+        return replace(self, token=jwt.encode({**claims, "groups": [group]}, secret.read_text(), algorithm="HS256"))
+
+    def all_history(self) -> list[dict[str, Any]]:
+        """The ClassAds of all jobs that have left the queue, from HTCondor itself."""
+        return list(json.loads(self.inside("access-point", "condor_history", "-json") or "[]"))
 
     def history(self, job: int) -> dict[str, Any]:
         """The finished job's ClassAd, from HTCondor itself."""
@@ -163,14 +212,31 @@ class RealPool:
         finally:
             store.close()
 
+    def offer(self, *flavours: dict[str, Any]) -> None:
+        """Have imc offer these kinds of machine and no others: as in its settings."""
+        told = self.state / "config" / "imc.toml"
+        document = tomllib.loads(told.read_text())
+        document["clouds"]["docker"]["flavours"] = list(flavours)
+        told.write_text(tomli_w.dumps(document))
+        self.containers("imc")[0].restart()
+
     def workers(self) -> dict[str, Record]:
         """imc's records, by name."""
         with self.store() as store:
             return Records(store).all().by_name
 
-    def _has_status(self, job: int, statuses: tuple[str, ...]) -> dict[str, Any] | None:
+    def _has_status(self, job: int | str, statuses: tuple[str, ...]) -> dict[str, Any] | None:
         described = self.describe(job)
         return described if described["status"] in statuses else None
+
+
+def gateway(engine: docker.DockerClient, network: str = "bridge") -> str:
+    """This machine's address on a network of the engine's.
+
+    Of its own bridge a new engine tells the subnet only, until it has been started again: its address is the first.
+    """
+    [config, *_] = engine.networks.get(network).attrs["IPAM"]["Config"]
+    return str(config.get("Gateway") or next(ipaddress.ip_network(config["Subnet"]).hosts()))
 
 
 def run_inside(container: Container, command: list[str], user: str = "") -> tuple[int, str]:
@@ -194,6 +260,7 @@ def run_inside(container: Container, command: list[str], user: str = "") -> tupl
 
 def until(look: Callable[[], Any], timeout_s: float, complaint: Callable[[], str] = lambda: "it never came") -> Any:
     """What `look` gives once it gives something true."""
+    timeout_s *= PATIENCE
     deadline = time.monotonic() + timeout_s
     while True:
         if found := look():

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
-from rich.progress import Progress as Bars
 
-from prominence.cli import render, transfers, view
+from prominence.cli import view
 from prominence.cli.commands import options
+from prominence.cli.commands.fetching import Bars, Line, bars, fetch, fetch_all, is_there
 from prominence.cli.errors import ClientError
 from prominence.cli.kept import Kept, kept
+from prominence.cli.kept_by_workflow import kept_by_workflow
+from prominence.cli.render.documents import as_json
+from prominence.cli.render.table import table
+from prominence.cli.render.text import clean
 from prominence.cli.surroundings import Surroundings
-from prominence.cli.transfers import Progress
+from prominence.cli.view import JobId
 
 
 @click.command()
@@ -39,35 +37,53 @@ def upload(
     if chosen is None or (file and filename):
         raise click.UsageError("The file to upload is needed, once: as FILE or with --filename.")
     called = name or chosen.name
-    with surroundings.client() as client, _bars() as bars:
-        client.data.upload(chosen, called, checksum or "", bars.bar(render.clean(called), chosen.stat().st_size))
-    click.echo(f"Uploaded {render.clean(called)}")
+    with surroundings.client() as client, bars() as shown:
+        client.data.upload(chosen, called, checksum or "", shown.bar(clean(called), chosen.stat().st_size))
+    click.echo(f"Uploaded {clean(called)}")
 
 
 @click.command()
-@options.job_ids(several=False)
+@options.job_or_workflow
 @click.option("--force", is_flag=True, help="Replace files that are there already.")
-@click.option("--dir", "directory", is_flag=True, help="Into a directory named by the job's id.")
+@click.option("--dir", "directory", is_flag=True, help="Into a directory named by the id.")
 @click.option("--concurrency", type=click.IntRange(1, 100), default=10, show_default=True, help="Files at once.")
 @click.pass_obj
-def download(surroundings: Surroundings, /, job_id: int, force: bool, directory: bool, concurrency: int) -> None:
-    """Download what a job has kept.
+def download(
+    surroundings: Surroundings, /, of: options.JobOrWorkflow, force: bool, directory: bool, concurrency: int
+) -> None:
+    """Download what a job, or all jobs of a workflow, have kept.
 
     A download that was broken off goes on where it was. Directories come as .tgz.
+
+    Of a workflow each job has a directory, and in it each instance; files that are there already are passed over.
     """
+    into = surroundings.directory / str(of.id) if directory else surroundings.directory
+    of_what = _of_workflow if of.is_workflow else _of_job
+    failed = False
+    with bars() as shown:
+        for lines in of_what(of.id, into, force, concurrency, surroundings, shown):
+            for line in lines:
+                click.echo(line.text, err=line.failed)
+                failed |= line.failed
+    raise click.exceptions.Exit(ClientError.exit_code if failed else 0)
+
+
+@click.command()
+@options.job_id
+@click.argument("path")
+@click.option(
+    "--file", default=Path("snapshot.tgz"), show_default=True, type=click.Path(path_type=Path), help="Where to."
+)
+@click.pass_obj
+def snapshot(surroundings: Surroundings, /, job_id: JobId, path: str, file: Path) -> None:
+    """Fetch a copy of PATH, a file or a directory in a running job's home."""
     with surroundings.client() as client:
-        job = client.job(job_id)
-    if not view.ended(job):
-        raise ClientError(f"Job {job_id} has not ended: it is {render.clean(view.status(job))}.")
-    into = surroundings.directory / str(job_id) if directory else surroundings.directory
-    wanted = list(kept(job, into))
-    if not wanted:
-        raise ClientError(f"Job {job_id} has kept nothing.")
-    with _bars() as bars, ThreadPoolExecutor(concurrency) as pool:
-        done = list(pool.map(lambda one: _fetch(one, force, surroundings, bars), wanted))
-    for line in done:
-        click.echo(line.text, err=line.failed)
-    raise click.exceptions.Exit(ClientError.exit_code if any(line.failed for line in done) else 0)
+        url = client.take_snapshot(job_id, path)
+    with bars() as shown:
+        one = Kept(str(file), url, surroundings.directory / file, None)
+        line = fetch(one, True, surroundings, shown.bar(clean(one.name), None))
+    click.echo(line.text, err=line.failed)
+    raise click.exceptions.Exit(ClientError.exit_code if line.failed else 0)
 
 
 @click.command()
@@ -80,13 +96,13 @@ def ls(surroundings: Surroundings, /, path: str, long: bool, output: str) -> Non
     with surroundings.client() as client:
         found = client.data.list(path)
     if output == "json":
-        click.echo(render.as_json(found))
+        click.echo(as_json(found))
     elif long:
-        rows = [[render.clean(str(one.get(key, ""))) for key in ("size", "lastModified", "name")] for one in found]
-        click.echo(render.table(("SIZE", "LAST MODIFIED", "NAME"), rows))
+        rows = [[clean(str(one.get(key, ""))) for key in ("size", "lastModified", "name")] for one in found]
+        click.echo(table(("SIZE", "LAST MODIFIED", "NAME"), rows))
     else:
         for one in found:
-            click.echo(render.clean(view.text(one, "name")))
+            click.echo(clean(view.text(one, "name")))
 
 
 @click.command()
@@ -109,56 +125,43 @@ def quota(surroundings: Surroundings, /, output: str) -> None:
     with surroundings.client() as client:
         told = client.data.quota()
     if output == "json":
-        click.echo(render.as_json(told))
+        click.echo(as_json(told))
         return
     spaces = [("yours", view.mapping(told, "user"))]
     spaces += [(name, view.mapping(view.mapping(told, "groups"), name)) for name in view.mapping(told, "groups")]
-    rows = [[render.clean(name), *(str(space.get(key, "")) for key in _SPACE)] for name, space in spaces]
-    click.echo(render.table(("", "UPLOADS", "OUTPUTS", "USED", "QUOTA"), rows))
+    rows = [[clean(name), *(str(space.get(key, "")) for key in _SPACE)] for name, space in spaces]
+    click.echo(table(("", "UPLOADS", "OUTPUTS", "USED", "QUOTA"), rows))
 
 
 _SPACE = ("uploads", "outputs", "used", "quota")
 
 
-@dataclass(frozen=True)
-class _Line:
-    text: str
-    failed: bool = False
+def _of_job(
+    job_id: JobId, into: Path, force: bool, at_once: int, surroundings: Surroundings, shown: Bars
+) -> Iterator[list[Line]]:
+    with surroundings.client() as client:
+        job = client.job(job_id)
+    if not view.ended(job):
+        raise ClientError(f"Job {job_id} has not ended: it is {clean(view.status(job))}.")
+    wanted = list(kept(job, into))
+    if not wanted:
+        raise ClientError(f"Job {job_id} has kept nothing.")
+    marked = [(one, shown.bar(clean(one.name), one.size)) for one in wanted]
+    yield list(fetch_all(marked, force, at_once, surroundings))
 
 
-def _fetch(wanted: Kept, force: bool, surroundings: Surroundings, bars: _Bars) -> _Line:
-    name = render.clean(wanted.name)
-    if wanted.file.exists() and not force:
-        return _Line(f"prominence: {name} is there already; --force replaces it.", failed=True)
-    try:
-        wanted.file.parent.mkdir(parents=True, exist_ok=True)
-        transfers.download(surroundings.web(wanted.url), wanted.url, wanted.file, bars.bar(name, wanted.size))
-    except ClientError as error:
-        return _Line(f"prominence: {name}: {render.clean(str(error))}", failed=True)
-    except OSError as error:
-        return _Line(f"prominence: {name}: {error.strerror or error}.", failed=True)
-    return _Line(f"Downloaded {name}")
-
-
-class _Bars:
-    """A bar for each file, where somebody watches; else nothing."""
-
-    def __init__(self, bars: Bars | None) -> None:
-        self._bars = bars
-
-    def bar(self, name: str, size: int | None) -> Progress:
-        bars = self._bars
-        if bars is None:
-            return lambda _: None
-        task = bars.add_task(name, total=size)
-        return lambda gone: bars.advance(task, gone)
-
-
-@contextmanager
-def _bars() -> Iterator[_Bars]:
-    if not sys.stderr.isatty():
-        yield _Bars(None)
-        return
-    columns = TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn()
-    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-        yield _Bars(bars)
+def _of_workflow(
+    workflow_id: JobId, into: Path, force: bool, at_once: int, surroundings: Surroundings, shown: Bars
+) -> Iterator[list[Line]]:
+    """Some at a time. There is one bar: of thousands nobody would see anything."""
+    bar = shown.bar(f"workflow {workflow_id}", None)
+    have = found = 0
+    with surroundings.client() as client:
+        for some in kept_by_workflow(client.workflows, int(workflow_id), into):
+            missing = [one for one in some if force or not is_there(one)]
+            found, have = found + len(some), have + len(some) - len(missing)
+            yield list(fetch_all([(one, bar) for one in missing], force, at_once, surroundings))
+    if not found:
+        raise ClientError(f"No job of workflow {workflow_id} has kept anything so far.")
+    if have:
+        yield [Line(f"{have} of {found} files were there already.")]

@@ -9,15 +9,24 @@ from typing import Any
 
 import click
 
-from prominence.cli import render
 from prominence.cli.commands import options
 from prominence.cli.commands.staying import pass_output_on
 from prominence.cli.listing import Wanted
 from prominence.cli.news import Stream
+from prominence.cli.render.description import description_of_job
+from prominence.cli.render.documents import document
+from prominence.cli.render.jobs import USUAL, WIDE, by_id
+from prominence.cli.render.table import table
 from prominence.cli.surroundings import Surroundings
+from prominence.cli.view import JobId
 
 _USUAL = 20
 """How many completed jobs are listed when nobody says."""
+
+_NOT_OF_MEMBERS = (
+    *("name", "constraints", "workflow", "group", "user", "everyone"),
+    *(f"{event}_{side}" for event in ("created", "started", "ended") for side in ("after", "before")),
+)
 
 
 @click.command("list")
@@ -28,6 +37,7 @@ _USUAL = 20
 @click.option("--status", help="Jobs with this status only: idle, running, ... Several with commas between them.")
 @click.option("--name", help="Jobs with this name only.")
 @click.option("--constraint", type=options.Pair(), multiple=True, help="Jobs with this label only. May be repeated.")
+@click.option("--array", type=click.IntRange(min=1), metavar="ID", help="The members of this array.")
 @click.option("--group", help="Jobs that are charged to this group.")
 @options.moments
 @click.option("--user", help="Jobs of this user, if you may see them.")
@@ -50,22 +60,24 @@ def list_jobs(surroundings: Surroundings, /, **said: Any) -> None:
     said.pop("kind")
     output, num = said.pop("output"), said.pop("num")
     wanted = Wanted(constraints=said.pop("constraint"), **said)
+    if wanted.array is not None and any(getattr(wanted, name) for name in _NOT_OF_MEMBERS):
+        raise click.UsageError("With --array go --completed, --all, --status, --sort, -n and -o only.")
     with surroundings.client() as client:
         newest = itertools.islice(client.iterate(wanted), num if num or not wanted.completed else _USUAL)
-        jobs = list(newest) if wanted.sort else render.by_id(newest)
+        jobs = list(newest) if wanted.sort else by_id(newest)
     if output in options.DOCUMENTS:
-        click.echo(render.document(jobs, output))
+        click.echo(document(jobs, output))
         return
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    columns, row = render.WIDE if output == "wide" else render.USUAL
-    click.echo(render.table(columns, [row(job, surroundings.today()) for job in jobs], width))
+    columns, row = WIDE if output == "wide" else USUAL
+    click.echo(table(columns, [row(job, surroundings.today()) for job in jobs], width))
 
 
 @click.command()
 @options.job_ids(several=False)
 @options.document
 @click.pass_obj
-def describe(surroundings: Surroundings, /, job_id: int, output: str) -> None:
+def describe(surroundings: Surroundings, /, job_id: JobId, output: str) -> None:
     """Tell all that is known of a job.
 
     Times are in UTC.
@@ -73,35 +85,44 @@ def describe(surroundings: Surroundings, /, job_id: int, output: str) -> None:
     with surroundings.client() as client:
         job = client.job(job_id)
     if output in options.DOCUMENTS:
-        click.echo(render.document(job, output))
+        click.echo(document(job, output))
     else:
-        click.echo(render.description(job, surroundings.today()))
+        click.echo(description_of_job(job, surroundings.today()))
+
+
+_NODE = click.option(
+    "-n", "--node", type=click.IntRange(min=0), default=0, help="Of which node of a job that has several; 0: the first."
+)
 
 
 @click.command()
 @options.job_ids(several=False)
 @click.option("-f", "-t", "--follow", "--tail", "follow", is_flag=True, help="Go on until the job has ended.")
+@_NODE
 @click.pass_obj
-def stdout(surroundings: Surroundings, /, job_id: int, follow: bool) -> None:
+def stdout(surroundings: Surroundings, /, job_id: JobId, follow: bool, node: int) -> None:
     """Print a job's standard output.
 
     Also while it runs: what there is of it.
     """
-    _print_output(surroundings, job_id, "stdout", follow)
+    _print_output(surroundings, job_id, "stdout", follow, node)
 
 
 @click.command()
 @options.job_ids(several=False)
 @click.option("-f", "-t", "--follow", "--tail", "follow", is_flag=True, help="Go on until the job has ended.")
+@_NODE
 @click.pass_obj
-def stderr(surroundings: Surroundings, /, job_id: int, follow: bool) -> None:
+def stderr(surroundings: Surroundings, /, job_id: JobId, follow: bool, node: int) -> None:
     """Print a job's standard error.
 
     It is printed on standard output, also while the job runs: what there is of it.
     """
-    _print_output(surroundings, job_id, "stderr", follow)
+    _print_output(surroundings, job_id, "stderr", follow, node)
 
 
-def _print_output(surroundings: Surroundings, job_id: int, stream: Stream, follow: bool) -> None:
+def _print_output(surroundings: Surroundings, job_id: JobId, stream: Stream, follow: bool, node: int) -> None:
+    if follow and node:
+        raise click.UsageError("Only the first node of a job can be followed.")
     with surroundings.client() as client:
-        pass_output_on(client, job_id, stream, surroundings.clock if follow else None)
+        pass_output_on(client, job_id, stream, surroundings.clock if follow else None, node)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from prominence.cli import render
 from prominence.cli.commands import options
+from prominence.cli.render.documents import as_json
+from prominence.cli.render.text import clean
 from prominence.cli.surroundings import Surroundings
 
 
@@ -27,10 +28,10 @@ def list_keys(surroundings: Surroundings, /, path: str, values: bool, output: st
     with surroundings.client() as client:
         found = client.kv.values(path) if values else dict.fromkeys(client.kv.list(path), "")
     if output == "json":
-        click.echo(render.as_json(found if values else list(found)))
+        click.echo(as_json(found if values else list(found)))
         return
     for key, value in found.items():
-        click.echo(f"{render.clean(key)}\t{render.clean(value)}" if values else render.clean(key))
+        click.echo(f"{clean(key)}\t{clean(value)}" if values else clean(key))
 
 
 @kv.command()

@@ -8,11 +8,12 @@ from functools import partial
 
 import click
 
-from prominence.cli import configuration, render
+from prominence.cli import configuration
 from prominence.cli.client import Client
 from prominence.cli.errors import ClientError, NotConfigured, TokenRefused
 from prominence.cli.identity_provider import Client as OidcClient
 from prominence.cli.identity_provider import IdentityProvider
+from prominence.cli.render.text import clean
 from prominence.cli.saved_login import API, PROVIDER, Files, with_end
 from prominence.cli.surroundings import Surroundings
 
@@ -38,7 +39,7 @@ def login(surroundings: Surroundings, /, oidc_url: str | None) -> None:
     about = {PROVIDER: address, **({API: service.rstrip("/")} if service else {})}
     with files.alone():
         files.write(files.token, with_end({**answer, **about}, surroundings.today()))
-    click.echo(f"Logged in{f' to {render.clean(service)}' if service else ''}.", err=True)
+    click.echo(f"Logged in{f' to {clean(service)}' if service else ''}.", err=True)
 
 
 @click.command()
@@ -51,7 +52,7 @@ def register(surroundings: Surroundings, /, oidc_url: str | None) -> None:
     """
     address = _provider_address(surroundings, oidc_url)
     if surroundings.oidc_client(address) is not None:
-        click.echo(f"Known to {render.clean(address)} already.", err=True)
+        click.echo(f"Known to {clean(address)} already.", err=True)
         return
     _register(surroundings.identity_provider(address), address, Files(surroundings.home))
 
@@ -87,7 +88,7 @@ def _try(where: str, act: Callable[[], object]) -> None:
     try:
         act()
     except ClientError as error:
-        click.echo(f"prominence: At {where} the login has not ended: {render.clean(str(error))}", err=True)
+        click.echo(f"prominence: At {where} the login has not ended: {clean(str(error))}", err=True)
 
 
 def _provider_address(surroundings: Surroundings, said: str | None) -> str:
@@ -102,9 +103,9 @@ def _provider_address(surroundings: Surroundings, said: str | None) -> str:
 def _register(provider: IdentityProvider, address: str, files: Files) -> OidcClient:
     answer = provider.register()
     files.write(files.client, {**answer, PROVIDER: address})
-    click.echo(f"This command is now known to {render.clean(address)}.", err=True)
+    click.echo(f"This command is now known to {clean(address)}.", err=True)
     return OidcClient(answer["client_id"], answer["client_secret"])
 
 
 def _show(address: str, code: str) -> None:
-    click.echo(f"Open {render.clean(address)} in a browser and enter the code {render.clean(code)}.", err=True)
+    click.echo(f"Open {clean(address)} in a browser and enter the code {clean(code)}.", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from prominence.cli import documents
+from prominence.cli.view import JobId
 
 if TYPE_CHECKING:
     PairType = click.ParamType[tuple[str, str]]
@@ -60,19 +62,24 @@ def as_json(command: Command, name: str = "--output") -> Command:
 
 
 DOCUMENTS = ("json", "yaml")
+CSV = "csv"
 
 
 def document(command: Command) -> Command:
     """-o table, wide, json, yaml."""
-    option = click.option(
-        "-o",
-        "--output",
-        type=click.Choice(["table", "wide", *DOCUMENTS]),
-        default="table",
-        show_default=True,
-        help="For people, in few or many columns, or the API's own documents.",
+    return _output(
+        command, ["table", "wide", *DOCUMENTS], "For people, in few or many columns, or the API's own documents."
     )
-    return option(command)
+
+
+def plain_document(command: Command) -> Command:
+    """-o table, json, yaml."""
+    return _output(command, ["table", *DOCUMENTS], "For people, or the API's own documents.")
+
+
+def table_document(command: Command) -> Command:
+    """-o table, csv, json, yaml."""
+    return _output(command, ["table", CSV, *DOCUMENTS], "For people, for spreadsheets, or the API's own documents.")
 
 
 def moments(command: Command) -> Command:
@@ -95,17 +102,71 @@ def waiting(command: Command) -> Command:
     return command
 
 
+def job_id(command: Command) -> Command:
+    """ID, before what else there is."""
+
+    def number(ctx: click.Context, param: click.Parameter, word: str) -> JobId:
+        return _job_id(word, ctx, param)
+
+    return click.argument("job_id", metavar="ID", callback=number)(command)
+
+
+def count(command: Command) -> Command:
+    """--count."""
+    option = click.option(
+        "--count", type=click.IntRange(min=1), help="Create so many of this job, as an array: see `prominence array`."
+    )
+    return option(command)
+
+
+def _output(command: Command, forms: list[str], help_text: str) -> Command:
+    option = click.option(
+        "-o", "--output", type=click.Choice(forms), default="table", show_default=True, help=help_text
+    )
+    return option(command)
+
+
+def _job_id(word: str, ctx: click.Context, param: click.Parameter) -> JobId:
+    """A number; of a member of an array, such as 17.3, the text."""
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", word, re.ASCII):
+        raise click.BadParameter(f"{word!r} is not the id of a job.", ctx, param)
+    return word if "." in word else int(word)
+
+
+@dataclass(frozen=True)
+class JobOrWorkflow:
+    """Which of them is meant."""
+
+    id: JobId
+    is_workflow: bool
+
+
+def job_or_workflow(command: Command) -> Command:
+    """ID of a job, before which the word `job` may stand, or `workflow ID`."""
+
+    def read(ctx: click.Context, param: click.Parameter, words: tuple[str, ...]) -> JobOrWorkflow:
+        is_workflow = words[:1] == ("workflow",)
+        ids = words[1:] if words[:1] in (("job",), ("workflow",)) else words
+        if len(ids) != 1:
+            what = "a workflow" if is_workflow else "a job"
+            raise click.UsageError(f"The id of {what} is needed." if not ids else "Only one id is possible here.", ctx)
+        found = _job_id(ids[0], ctx, param)
+        if is_workflow and not isinstance(found, int):
+            raise click.BadParameter(f"{ids[0]!r} is not the id of a workflow.", ctx, param)
+        return JobOrWorkflow(found, is_workflow)
+
+    return click.argument("of", nargs=-1, metavar="[job|workflow] ID", callback=read)(command)
+
+
 def job_ids(*, several: bool) -> Callable[[Command], Command]:
     """ID, or with `several` any number of them; the word `job` may stand before, as older clients had it."""
 
-    def numbers(ctx: click.Context, param: click.Parameter, words: tuple[str, ...]) -> list[int] | int:
+    def numbers(ctx: click.Context, param: click.Parameter, words: tuple[str, ...]) -> list[JobId] | JobId:
         ids = words[1:] if words[:1] == ("job",) else words
-        for word in ids:
-            if not (word.isascii() and word.isdigit()):
-                raise click.BadParameter(f"{word!r} is not the id of a job.", ctx, param)
+        found = [_job_id(word, ctx, param) for word in ids]
         if not ids or (len(ids) > 1 and not several):
             raise click.UsageError("The id of a job is needed." if not ids else "Only one id is possible here.", ctx)
-        return [int(word) for word in ids] if several else int(ids[0])
+        return found if several else found[0]
 
     name = "job_ids" if several else "job_id"
     return click.argument(name, nargs=-1, metavar="[job] ID..." if several else "[job] ID", callback=numbers)

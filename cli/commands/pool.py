@@ -11,11 +11,12 @@ from pathlib import Path
 import click
 
 from prominence.cli.pool.bring_up import Wishes, alone, bring_up
+from prominence.cli.pool.bundle import write_bundle
 from prominence.cli.pool.containers import remove_everything, remove_state
 from prominence.cli.pool.engine import engine
 from prominence.cli.pool.errors import PoolError
 from prominence.cli.pool.layout import DEFAULT_NAME, LOGS, NAME_PATTERN, Pool
-from prominence.cli.pool.recipes import present_images, remove_images
+from prominence.cli.pool.recipes import forget_pulled, present_images, remove_images
 from prominence.cli.pool.report import look_at
 from prominence.cli.pool.watch import worker_events
 
@@ -50,6 +51,8 @@ def pool() -> None:
 @click.option("--idle-time", type=click.IntRange(1), help="Seconds without a job until a worker goes [600].")
 @click.option("--max-workers", type=click.IntRange(0), help="Workers that may exist at once [4].")
 @click.option("--task-network", type=click.Choice(["none", "outbound"]), help="What jobs can reach [none].")
+@click.option("--mail-server", metavar="HOST[:PORT]", help="A mail server that tells you of jobs' ends [none].")
+@click.option("--mail-to", metavar="ADDRESS", help="Your email address: by it, and from it, you are told.")
 @click.option(
     "--ca-bundle",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -62,11 +65,18 @@ def up(
     idle_time: int | None,
     max_workers: int | None,
     task_network: str | None,
+    mail_server: str | None,
+    mail_to: str | None,
     ca_bundle: Path | None,
 ) -> None:
     """Start the pool, or bring it to these settings; wait until its API is well."""
     where = Pool.named(name)
-    wishes = Wishes(port, idle_time, max_workers, task_network, ca_bundle or _ca_bundle_of_the_environment())
+    wishes = Wishes(
+        *(port, idle_time, max_workers, task_network),
+        mail_server=mail_server,
+        mail_to=mail_to,
+        ca_bundle=ca_bundle or _ca_bundle_of_the_environment(),
+    )
     with engine() as docker:
         settings = bring_up(docker, where, wishes, say)
     say(f"The pool {name!r} is up: http://127.0.0.1:{settings.port}, state in {where.state}")
@@ -103,8 +113,19 @@ def down(name: str, images: bool, purge: bool) -> None:
         if purge:
             say(f"Deleting {where.state}")
             remove_state(docker, where, next(iter(present_images(docker)), None))
+            forget_pulled(docker, where.name)
         if images:
             remove_images(docker, say)
+
+
+@pool.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def bundle(file: Path) -> None:
+    """Write to FILE what a worker's image has of ours, for machines of clouds that install it; print its SHA-256."""
+    try:
+        click.echo(write_bundle(file))
+    except OSError as error:
+        raise PoolError(f"{file} cannot be written: {error.strerror}") from error
 
 
 @pool.command()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from prominence.cli import render
 from prominence.cli.commands import options
+from prominence.cli.render.documents import document
+from prominence.cli.render.resources import table_of_workers
 from prominence.cli.surroundings import Surroundings
 
 
@@ -20,6 +21,6 @@ def resources(surroundings: Surroundings, /, output: str) -> None:
     with surroundings.client() as client:
         found = client.resources()
     if output in options.DOCUMENTS:
-        click.echo(render.document({"existing": found}, output))
+        click.echo(document({"existing": found}, output))
     else:
-        click.echo(render.workers(found, wide=output == "wide"))
+        click.echo(table_of_workers(found, wide=output == "wide"))

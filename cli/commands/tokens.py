@@ -6,8 +6,10 @@ from typing import Any
 
 import click
 
-from prominence.cli import render
 from prominence.cli.commands import options
+from prominence.cli.render.documents import as_json
+from prominence.cli.render.table import table
+from prominence.cli.render.text import clean, utc
 from prominence.cli.surroundings import Surroundings
 
 _COLUMNS = ("id", "user", "name", "scopes", "expires")
@@ -21,7 +23,7 @@ def whoami(surroundings: Surroundings, /, output: str) -> None:
     with surroundings.client() as client:
         found = client.whoami()
     if output == "json":
-        click.echo(render.as_json(found))
+        click.echo(as_json(found))
         return
     for key in ("user", "groups", "roles", "manages", "scopes", "expires"):
         if found.get(key):
@@ -52,12 +54,12 @@ def create(surroundings: Surroundings, /, output: str, **wanted: Any) -> None:
     with surroundings.client() as client:
         record = client.tokens.create(**wanted)
     if output == "json":
-        click.echo(render.as_json(record))
+        click.echo(as_json(record))
         return
     click.echo(
         f"Token {_shown('id', record.get('id'))}, good until {_shown('expires', record.get('expires'))}:", err=True
     )
-    click.echo(render.clean(str(record.get("token", ""))))
+    click.echo(clean(str(record.get("token", ""))))
 
 
 @token.command("list")
@@ -69,10 +71,10 @@ def list_tokens(surroundings: Surroundings, /, everybody: bool, output: str) -> 
     with surroundings.client() as client:
         records = client.tokens.list(everybody)
     if output == "json":
-        click.echo(render.as_json(records))
+        click.echo(as_json(records))
     else:
         rows = [tuple(_shown(key, one.get(key)) for key in _COLUMNS) for one in records]
-        click.echo(render.table([key.upper() for key in _COLUMNS], rows))
+        click.echo(table([key.upper() for key in _COLUMNS], rows))
 
 
 @token.command()
@@ -83,10 +85,30 @@ def revoke(surroundings: Surroundings, /, token_ids: tuple[str, ...]) -> None:
     with surroundings.client() as client:
         for token_id in token_ids:
             client.tokens.revoke(token_id)
-            click.echo(f"Token {render.clean(token_id)} revoked")
+            click.echo(f"Token {clean(token_id)} revoked")
+
+
+@token.command()
+@click.option("--revoke", is_flag=True, help="Revoke all that you were given, and make none.")
+@options.as_json
+@click.pass_obj
+def worker(surroundings: Surroundings, /, revoke: bool, output: str) -> None:
+    """Make a token for workers of your own, which run your jobs alone, and print it. It is not shown again."""
+    with surroundings.client() as client:
+        if revoke:
+            client.tokens.revoke_of_workers()
+            click.echo("All tokens for your workers revoked")
+            return
+        made = client.tokens.for_workers()
+    if output == "json":
+        click.echo(as_json(made))
+        return
+    owner, expires = _shown("owner", made.get("owner")), _shown("expires", made.get("expires"))
+    click.echo(f"For workers whose names end with .{owner}, good until {expires}:", err=True)
+    click.echo(clean(str(made.get("token", ""))))
 
 
 def _shown(key: str, value: Any) -> str:
     if key == "expires" and isinstance(value, int):
-        return render.utc(value)
-    return render.clean(" ".join(map(str, value)) if isinstance(value, list) else str("" if value is None else value))
+        return utc(value)
+    return clean(" ".join(map(str, value)) if isinstance(value, list) else str("" if value is None else value))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import socket
@@ -35,6 +34,8 @@ from prominence.cli.pool.fence import ensure_fence, fence_complaint
 from prominence.cli.pool.layout import API_PATH, FIRST_PORT, LAYOUT, Pool, PoolSettings
 from prominence.cli.pool.recipes import ensure_images, proxies
 from prominence.cli.pool.secrets import ensure_secrets, local_user, user_token, write_environment, write_proxies
+from prominence.cli.pool.site import cache
+from prominence.cli.turns import one_at_a_time
 from prominence.core.errors import Rejected
 from prominence.core.validation import parse
 
@@ -53,6 +54,8 @@ class Wishes:
     idle_time: int | None = None
     max_workers: int | None = None
     task_network: str | None = None
+    mail_server: str | None = None
+    mail_to: str | None = None
     ca_bundle: Path | None = None
 
 
@@ -62,7 +65,8 @@ def bring_up(engine: docker.DockerClient, pool: Pool, wishes: Wishes, say: Say) 
     pool.state.mkdir(mode=0o755, parents=True, exist_ok=True)
     with alone(pool), readable_by_services():
         refuse_anothers(engine, pool)
-        settings = _settle(engine, pool, wishes)
+        with one_at_a_time(cache() / "ports.lock"):  # two pools that come up at once do not choose one port
+            settings = _settle(engine, pool, wishes)
         images = ensure_images(engine, say, wishes.ca_bundle)
         ensure_secrets(pool)
         write_proxies(pool, proxies(os.environ))
@@ -106,12 +110,13 @@ def _settle(engine: docker.DockerClient, pool: Pool, wishes: Wishes) -> PoolSett
     """Old settings with the new wishes over them, kept for the next time."""
     before = read_settings(pool)
     values = before.model_dump() if before else {}
-    for name in ("port", "idle_time", "max_workers", "task_network"):
+    for name in ("port", "idle_time", "max_workers", "task_network", "mail_server", "mail_to"):
         if (wish := getattr(wishes, name)) is not None:
             values[name] = wish
     is_running = any(c.status == "running" for c in containers(engine, pool, ACCESS_POINT))
     if "port" not in values:
-        values["port"] = next(port for port in range(FIRST_PORT, 65536) if _is_free(port))
+        kept = _ports_of_others(pool)
+        values["port"] = next(port for port in range(FIRST_PORT, 65536) if port not in kept and _is_free(port))
     elif not (is_running and before and before.port == values["port"]) and not _is_free(values["port"]):
         raise PoolError(
             f"Port {values['port']} on 127.0.0.1 is taken by another program. Stop that, or choose another: --port."
@@ -122,6 +127,15 @@ def _settle(engine: docker.DockerClient, pool: Pool, wishes: Wishes) -> PoolSett
         raise PoolError(str(error)) from error
     pool.settings_file.write_text(settings.model_dump_json(indent=1) + "\n")
     return settings
+
+
+def _ports_of_others(pool: Pool) -> set[int]:
+    """Which this user's other pools have, or will want again when they are brought up."""
+    kept = set()
+    for file in pool.settings_file.parent.parent.glob(f"*/{pool.settings_file.name}"):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # that pool's own `up` will say so
+            kept.add(int(json.loads(file.read_text())["port"]))
+    return kept
 
 
 def _is_free(port: int) -> bool:
@@ -140,12 +154,8 @@ def alone(pool: Pool) -> Iterator[None]:
     if not pool.state.exists():  # there never was an `up`, or all of it is gone
         yield
         return
-    descriptor = os.open(pool.state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with one_at_a_time(pool.state / "lock"):
         yield
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

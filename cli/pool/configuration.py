@@ -8,7 +8,7 @@ from typing import Any
 import tomli_w
 
 from prominence.cli.pool.layout import API_PATH, API_PORT, MIN_FREE_DISK_MIB, Pool, PoolSettings
-from prominence.cli.pool.secrets import PROXIES
+from prominence.cli.pool.secrets import PROXIES, local_user
 
 COLLECTOR = "ap"
 ETCD = "etcd:2379"
@@ -47,17 +47,30 @@ def _restapi(pool: Pool, settings: PoolSettings) -> dict[str, Any]:
         "sandboxes_dir": str(pool.state / "jobs"),
         "min_free_disk_mib": MIN_FREE_DISK_MIB,
         "token_key_file": f"{SECRETS}/api.key",
+        "roles": {"health_for_all": True},
         # Its one user may have all of it.
         "requests_per_s": 0,
         "etcd_endpoints": [ETCD],
         "log_file": str(pool.state / "log" / "restapi" / "restapi.log"),
         "data": {"directory": str(pool.state / "objects")},
+        "imc": {"url": f"http://{IMC_HOST}:{IMC_PORT}", "token_file": f"{SECRETS}/owners.token"},
         "archive": {
             "file": str(pool.state / "archive" / "jobs.db"),
             "history_file": str(pool.state / "condor" / "spool" / "history"),
             "events_file": str(pool.state / "condor" / "events" / "jobs"),
+            "epochs_file": str(pool.state / "condor" / "epochs" / "runs"),
         },
+        **_mail(settings),
     }
+
+
+def _mail(settings: PoolSettings) -> dict[str, Any]:
+    """From its user to its user, by a server that wants no login."""
+    if settings.mail_server is None or settings.mail_to is None:
+        return {}
+    host, _, port = settings.mail_server.partition(":")
+    mail: dict[str, Any] = {"host": host, "port": int(port or 25), "security": "none", "interval_s": 2.0}
+    return {"mail": {**mail, "sender": settings.mail_to, "addresses": {local_user(): settings.mail_to}}}
 
 
 def _scaler(pool: Pool, settings: PoolSettings) -> dict[str, Any]:
@@ -67,7 +80,9 @@ def _scaler(pool: Pool, settings: PoolSettings) -> dict[str, Any]:
         "interval_s": 1.0,
         "plans_file": str(log / "plans.jsonl"),
         "log_file": str(log / "scaler.log"),
-        "policy": {"idle_time_s": settings.idle_time, "max_workers": settings.max_workers},
+        "htcondor": {"events_file": str(pool.state / "condor" / "events" / "jobs")},
+        # What this pool's machines cost is made up: they are kept for as long as --idle-time says.
+        "policy": {"idle_time_s": settings.idle_time, "idle_boots": 0, "max_workers": settings.max_workers},
         "imc": {"url": f"http://{IMC_HOST}:{IMC_PORT}", "token_file": f"{SECRETS}/imc.token"},
     }
 
@@ -76,7 +91,10 @@ def _imc(pool: Pool, settings: PoolSettings, images: dict[str, str], socket: str
     return {
         "host": IMC_HOST,
         "port": IMC_PORT,
+        # For Prometheus beside the other services.
+        "metrics": {"host": IMC_HOST},
         "token_file": f"{SECRETS}/imc.token",
+        "owners_token_file": f"{SECRETS}/owners.token",
         "etcd_endpoints": [ETCD],
         "interval_s": 1.0,
         "log_file": str(pool.state / "log" / "imc" / "imc.log"),
@@ -89,12 +107,15 @@ def _imc(pool: Pool, settings: PoolSettings, images: dict[str, str], socket: str
             "proxies_file": str(pool.secrets / PROXIES),
             "task_network": settings.task_network,
         },
-        "docker": {
-            "socket": socket,
-            "image": images["worker"],
-            "network": pool.network,
-            "state_dir": str(pool.state),
-            "limit": settings.max_workers,
-            "flavours": FLAVOURS,
+        "clouds": {
+            "docker": {
+                "type": "docker",
+                "socket": socket,
+                "image": images["worker"],
+                "network": pool.network,
+                "state_dir": str(pool.state),
+                "limit": settings.max_workers,
+                "flavours": FLAVOURS,
+            },
         },
     }

@@ -15,7 +15,16 @@ from docker.models.networks import Network
 from docker.types import EndpointConfig, LogConfig
 
 from prominence.cli.pool.errors import PoolError
-from prominence.cli.pool.layout import API_PORT, DIGEST_LABEL, POOL_LABEL, ROLE_LABEL, STATE_LABEL, Pool, PoolSettings
+from prominence.cli.pool.layout import (
+    API_PORT,
+    DIGEST_LABEL,
+    POOL_LABEL,
+    PRIVATE_IMAGES,
+    ROLE_LABEL,
+    STATE_LABEL,
+    Pool,
+    PoolSettings,
+)
 
 Say = Callable[[str], None]
 
@@ -69,7 +78,7 @@ def ensure_access_point(
         hostname="ap",
         alias="ap",
         control_alias="etcd",
-        mounts=["condor", "etcd", "jobs", "log", "objects"],
+        mounts=["archive", "condor", "etcd", "jobs", "log", "objects"],
         readable=["config", "secrets"],
         ports={f"{API_PORT}/tcp": ("127.0.0.1", settings.port)},
     )
@@ -177,9 +186,22 @@ def remove_everything(engine: docker.DockerClient, pool: Pool, say: Say) -> None
         for container in containers(engine, pool, role):
             say(f"Removing {container.name}")
             stop_and_remove(container, at_once=role in (TASK, WORKER))
+    _remove_images_of_jobs(engine, pool)
     for network in _networks(engine, pool):
         say(f"Removing network {network.name}")
         network.remove()
+
+
+def _remove_images_of_jobs(engine: docker.DockerClient, pool: Pool) -> None:
+    """What jobs brought as files, or fetched for themselves: the workers that would have removed it are gone."""
+    brought = engine.api.images(all=True, filters={"label": [f"{POOL_LABEL}={pool.name}", f"{ROLE_LABEL}=image"]})
+    for image in brought:
+        with contextlib.suppress(APIError):  # gone, or another's that only says that it is ours
+            engine.api.remove_image(image["Id"], force=True)
+    fetched = engine.api.images(filters={"reference": f"{PRIVATE_IMAGES}*:{pool.name}.*"})
+    for name in (name for image in fetched for name in image["RepoTags"] or () if name.startswith(PRIVATE_IMAGES)):
+        with contextlib.suppress(APIError):
+            engine.api.remove_image(name)
 
 
 def stop_and_remove(container: Container, at_once: bool = False) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from prominence.cli.pool.errors import PoolError
+from prominence.core.notifications import EmailAddress
 from prominence.core.validation import Strict
 
 LAYOUT = 1
@@ -20,6 +21,9 @@ ROLE_LABEL = "prominence.role"
 WORKER_LABEL = "prominence.worker"
 DIGEST_LABEL = "prominence.digest"
 STATE_LABEL = "prominence.state"
+
+PRIVATE_IMAGES = "localhost/prominence-private/"
+"""What the names of images begin with that a worker keeps for one job; their tags are POOL.WORKER."""
 
 DEFAULT_NAME = "default"
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,30}$"
@@ -43,7 +47,19 @@ class PoolSettings(Strict):
     port: int = Field(ge=1, le=65535, description="Port of the API on 127.0.0.1.")
     idle_time: int = Field(default=600, ge=1, description="Seconds without a job after which a worker is deleted.")
     max_workers: int = Field(default=4, ge=0, description="Workers that may exist at once.")
+    mail_server: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9.-]+(?::[0-9]{1,5})?$",
+        description="HOST[:PORT] of a mail server that tells its user of jobs' ends.",
+    )
+    mail_to: EmailAddress | None = Field(default=None, description="The email address of the pool's user.")
     task_network: str = Field(default="none", pattern="^(none|outbound)$", description="Network of jobs' containers.")
+
+    @model_validator(mode="after")
+    def _mail_goes_somewhere(self) -> PoolSettings:
+        if (self.mail_server is None) != (self.mail_to is None):
+            raise ValueError("--mail-server and --mail-to belong together")
+        return self
 
 
 @dataclass(frozen=True)
@@ -118,6 +134,9 @@ LOGS = {
     "etcd": ("etcd/etcd.log",),
     "restapi": ("restapi/restapi.log",),
     "retention": ("retention/retention.log",),
+    "mail": ("mail/mail.log",),
+    "budgets": ("budgets/budgets.log",),
+    "metrics": ("restapi/metrics.log",),
     "archive": ("restapi/archive.log",),
     "scaler": ("scaler/scaler.log",),
     "imc": ("imc/imc.log",),

@@ -13,6 +13,7 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.resources import files
@@ -25,7 +26,9 @@ from docker.errors import APIError, BuildError, ImageNotFound
 from prominence.cli.pool.base_image import ensure_base_image
 from prominence.cli.pool.errors import PoolError
 from prominence.cli.pool.layout import DIGEST_LABEL, ROLE_LABEL
-from prominence.cli.pool.site import ensure_site
+from prominence.cli.pool.site import cache, ensure_site
+from prominence.cli.turns import one_at_a_time
+from prominence.core import pulled
 
 Say = Callable[[str], None]
 
@@ -63,15 +66,16 @@ class Context:
 
 def ensure_images(engine: docker.DockerClient, say: Say, ca_bundle: Path | None) -> dict[str, str]:
     """Image of each recipe, by role, built where it is missing. Raises PoolError."""
-    base_id = ensure_base_image(engine, say)
-    images = {"base": _ensure(engine, "base", _base_context(ca_bundle), base_id, say)}
-    for role, context in (
-        ("access-point", _access_point_context()),
-        ("imc", _service_context("imc")),
-        ("worker", _worker_context()),
-    ):
-        images[role] = _ensure(engine, role, context, images["base"], say)
-    return images
+    with one_at_a_time(cache() / "images.lock"):  # what another `up` builds at the moment is not built twice
+        base_id = ensure_base_image(engine, say)
+        images = {"base": _ensure(engine, "base", _base_context(ca_bundle), base_id, say)}
+        for role, context in (
+            ("access-point", _access_point_context()),
+            ("imc", _service_context("imc", ("imc", "clouds"))),
+            ("worker", _worker_context()),
+        ):
+            images[role] = _ensure(engine, role, context, images["base"], say)
+        return images
 
 
 def present_images(engine: docker.DockerClient) -> list[str]:
@@ -89,6 +93,14 @@ def remove_images(engine: docker.DockerClient, say: Say) -> None:
             engine.images.remove(tag)
         except APIError as error:
             say(f"  it stays: {error.explanation}")
+
+
+def forget_pulled(engine: docker.DockerClient, pool: str) -> None:
+    """Take away the names by which the pool's workers knew what jobs had pulled; the images stay, as anybody's."""
+    for tag in (tag for image in engine.api.images() for tag in image["RepoTags"] or ()):
+        if pulled.pool_of(tag) == pool:
+            with suppress(ImageNotFound):  # a worker was faster
+                engine.images.remove(tag)
 
 
 def _ensure(engine: docker.DockerClient, role: str, context: Context, parent: str, say: Say) -> str:
@@ -143,6 +155,11 @@ def proxies(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
+def recipes_of_a_worker() -> tuple[Context, Context]:
+    """That of all machines and that of a worker, for machines that are no containers."""
+    return _recipe("base"), _worker_context()
+
+
 def _base_context(ca_bundle: Path | None) -> Context:
     context = _recipe("base")
     context.files["ca/.keep"] = (0o644, b"")
@@ -151,10 +168,10 @@ def _base_context(ca_bundle: Path | None) -> Context:
     return context
 
 
-def _service_context(role: str) -> Context:
-    """A recipe with the product's packages and what they need from others."""
+def _service_context(role: str, extras: tuple[str, ...]) -> Context:
+    """A recipe with the product's packages, and what these extras of it need from others."""
     context = _recipe(role)
-    context.trees["site"] = ensure_site(("restapi", "scaler", "imc"))
+    context.trees["site"] = ensure_site(extras)
     for package in SERVICE_PACKAGES:
         for path, content in _python_files(package):
             context.files[f"lib/prominence/{package}/{path}"] = (0o644, content)
@@ -165,7 +182,7 @@ def _service_context(role: str) -> Context:
 
 
 def _access_point_context() -> Context:
-    context = _service_context("access-point")
+    context = _service_context("access-point", ("restapi", "scaler"))
     context.files["executor.pyz"] = (0o755, _packed_executor())
     return context
 

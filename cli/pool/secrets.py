@@ -17,6 +17,7 @@ from prominence.cli.pool.layout import API_PATH, Pool
 SIGNING_KEY = Path("keys") / "POOL"
 API_KEY = Path("api.key")
 IMC_TOKEN = Path("imc.token")
+OWNERS_TOKEN = Path("owners.token")
 PROXIES = Path("proxies.json")
 
 TOKEN_LIFETIME = timedelta(days=30)
@@ -28,7 +29,7 @@ def ensure_secrets(pool: Pool) -> None:
     """Make the keys that are not there yet; those that are there are kept."""
     for folder in (pool.secrets, (pool.secrets / SIGNING_KEY).parent):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name in (SIGNING_KEY, API_KEY, IMC_TOKEN):
+    for name in (SIGNING_KEY, API_KEY, IMC_TOKEN, OWNERS_TOKEN):
         path = pool.secrets / name
         if not path.exists():
             write_private(path, secrets.token_urlsafe(48))

@@ -33,11 +33,9 @@ def ensure_site(extras: tuple[str, ...]) -> tuple[str, Path]:
     wanted = requirements(extras)
     text = "\n".join([PYTHON, platform.machine(), *wanted, constraints.read_text()])
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "prominence"
-    site = cache / f"site-{digest}"
+    site = cache() / f"site-{digest}"
     if not site.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix="site-", dir=cache))
+        temporary = Path(tempfile.mkdtemp(prefix="site-", dir=cache()))
         try:
             _install(temporary / "site", wanted, constraints)
             (temporary / "site").rename(site)
@@ -47,6 +45,13 @@ def ensure_site(extras: tuple[str, ...]) -> tuple[str, Path]:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     return digest, site
+
+
+def cache() -> Path:
+    """The user's, for what is made once and may be made again; it is there afterwards. Raises OSError."""
+    directory = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "prominence"
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
 
 
 def requirements(extras: tuple[str, ...]) -> list[str]:

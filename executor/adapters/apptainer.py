@@ -11,22 +11,27 @@ import hashlib
 import os
 import re
 from pathlib import Path
-from typing import Dict, List, Mapping, Sequence
+from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
-from prominence.executor import beside, diskuse, process, proctree, proxies, sandbox, words
+from prominence.core.plan import RegistryCredential
+from prominence.executor import beside, diskuse, entering, keeper, process, proctree, proxies, sandbox, words
 from prominence.executor.ports import (
     Cause,
     Container,
     Ended,
     FetchFailed,
-    FetchTimedOut,
-    Interrupted,
     Limits,
     NotRunning,
+    Output,
     RuntimeFailed,
     RuntimeUnavailable,
     Stop,
+    Used,
 )
+
+if TYPE_CHECKING:
+    from prominence.executor.adapters.workerimages import WorkerImages
+    from prominence.executor.imagefiles import ImageFile
 
 _SILENT = ["apptainer", "--silent"]  # only its last words, as its stderr is the task's
 _OWN_EXIT_CODE = 255
@@ -34,20 +39,29 @@ _SHORT = Limits(timeout_s=30, grace_s=1)
 _GRACE_OF_FETCH_S = 10
 _NEEDED_BY_IMAGES = ("dev", "proc", "sys", "tmp", "var/tmp", "etc", "home", "root")
 _INJECTING = ("APPTAINERENV_", "SINGULARITYENV_")
-_NAMESPACES = {"user": "--user", "mnt": "--mount", "pid": "--pid", "ipc": "--ipc", "net": "--net"}
 _SHELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Apptainer:
-    """ContainerRuntime. directory: where images are kept for this job. network: "none", or the worker's own."""
+    """ContainerRuntime. directory: where images are kept for this job. network: "none", or the worker's own.
+
+    kept: the images that the worker keeps for all jobs; None: it keeps none.
+    """
 
     name = "apptainer"
 
-    def __init__(self, directory: Path, network: str, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, directory: Path, network: str, environment: Mapping[str, str], kept: WorkerImages | None = None
+    ) -> None:
         self._directory = directory
         self._network = network
         self._environment = environment
         self._runs = 0
+        self._loaded: Dict[str, Path] = {}
+        self._watch: Optional[diskuse.Watch] = None
+        self._keepers: Set[int] = set()
+        self._kept = kept
+        self._digests: Dict[str, str] = {}
 
     def version(self) -> str:
         try:
@@ -82,58 +96,101 @@ class Apptainer:
         done = process.run(command, self._env(), _SHORT, Stop(), capture=True)
         return words.why_not_started("/nothing", "/", done.stderr)[0] == words.NOT_FOUND
 
-    def has(self, image: str) -> bool:
-        return self._file(image).is_file()
+    def has(self, image: str, credential: RegistryCredential | None = None) -> bool:
+        return self._file(image).is_file()  # among this job's own, in any case
 
-    def fetch(self, image: str, timeout_s: float | None, stop: Stop) -> None:
+    def fetch(
+        self, image: str, timeout_s: float | None, stop: Stop, credential: RegistryCredential | None = None
+    ) -> None:
+        through = proxies.for_images()
+        if credential is None and self._kept is not None:
+            kept = self._kept.fetch(image, through, timeout_s, stop)
+            if kept is not None:
+                self._loaded[image], self._digests[image] = kept
+                return
         self._make_directories()
         partial = self._file(image).with_suffix(".part")
-        through = self._proxies()
         limits = Limits(timeout_s, _GRACE_OF_FETCH_S)
-        done = process.run(pull_command(image, partial), {**self._env(), **through}, limits, stop, capture=True)
-        if done.cause is Cause.STOPPED:
-            raise Interrupted
-        if done.cause is Cause.OUT_OF_TIME:
-            raise FetchTimedOut("the registry takes too long")
+        env = {**self._env(), **through, **login(credential)}
+        done = process.run(pull_command(image, partial), env, limits, stop, capture=True)
+        process.check_fetched(done)
         if done.exit_code != 0:
-            raise FetchFailed(words.why_not_fetched(proxies.hidden(done.stderr, through)))
+            raise FetchFailed(*words.why_not_fetched(proxies.hidden(done.stderr, through), credential))
         partial.rename(self._file(image))
 
+    def load(self, file: ImageFile, timeout_s: float | None, stop: Stop) -> str:
+        self._make_directories()
+        name = f"file {len(self._loaded)}"  # as nothing in a registry is called
+        image = file.path if file.saved is None else file.beside.with_suffix(".sif")
+        made = None if file.saved is None or self._kept is None else self._kept.made(file.sha256, timeout_s, stop)
+        if made is not None:
+            image = made
+        elif file.saved is not None:
+            limits = Limits(timeout_s, _GRACE_OF_FETCH_S)
+            done = process.run(build_command(file.path, image), self._env(), limits, stop, capture=True)
+            process.check_fetched(done, late="Apptainer takes too long with it")
+            if done.exit_code != 0:
+                raise FetchFailed(words.why_not_loaded(done.stderr))
+        self._loaded[name] = image
+        return name
+
     def run(self, container: Container, limits: Limits, stop: Stop) -> Ended:
-        sandbox.check(Path(container.home))
-        sandbox.check(Path(container.tmp))
-        for source, _ in container.mounts:
-            sandbox.check(Path(source))
-        self._runs += 1
-        shared = str(sandbox.make_directory(self._make_directories(), f"shm-{self._runs}"))
+        shared = self._prepare(container)
+        kept = [] if container.storage is None else [container.storage.kept]
         with diskuse.watched(
-            [container.home, container.tmp, shared, *(source for source, _ in container.mounts)], container.disk_kib
+            [container.home, container.tmp, shared, *kept, *(source for source, _ in container.mounts)],
+            container.disk_kib,
         ) as watch:
+            self._watch = watch
             done = process.run(
-                run_command(container, self._file(container.image), shared, self._network),
-                {**self._env(), **container_environment(container.env)},
+                *self._command(container, shared),
                 limits,
                 stop,
                 memory_mib=container.memory_mib,
                 disk=watch,
             )
         if done.cause is Cause.EXITED and done.exit_code == _OWN_EXIT_CODE:
-            return _its_own_failure(container, done)
-        return _ended(done.cause, done.exit_code, done)
+            ended = _its_own_failure(container, done)
+        else:
+            ended = done.ended()
+        return ended._replace(image_digest=self._digests.get(container.image))
+
+    def accompany(
+        self, container: Container, output: Output, limits: Limits, stop: Stop, started: Callable[[], None]
+    ) -> Ended:
+        shared = self._prepare(container)
+        kept = keeper.Kept(*self._command(container, shared), output, limits.grace_s, container.memory_mib)
+        self._keepers.add(kept.pid)
+        return Ended(*kept.wait(stop, started))._replace(image_digest=self._digests.get(container.image))
+
+    def _prepare(self, container: Container) -> str:
+        """A directory for its /dev/shm, when what is to be bound is what it was. Raises RuntimeFailed."""
+        for directory in (container.home, container.tmp, *(source for source, _ in container.mounts)):
+            sandbox.check(Path(directory))
+        if container.storage is not None and not os.path.exists(f"/proc/{container.storage.holder}/ns/mnt"):
+            raise RuntimeFailed("the job's storage is no longer mounted")
+        self._runs += 1
+        return str(sandbox.make_directory(self._make_directories(), f"shm-{self._runs}"))
+
+    def _command(self, container: Container, shared: str) -> Tuple[List[str], Dict[str, str]]:
+        command = run_command(container, self._file(container.image), shared, self._network)
+        return command, {**self._env(), **container_environment(container.env)}
 
     def enter(self, command: Sequence[str], output: int, limit_s: float) -> int:
-        tree = proctree.descendants(proctree.table(), os.getpid())
+        tree = proctree.descendants(proctree.table(), os.getpid(), self._keepers)
         first = next((process for process in tree if process.init), None)
         program = next((process for process in tree if first is not None and process.parent == first.pid), None)
         if first is None or program is None:
             raise NotRunning("no container is running")
-        return beside.run([*_enter_command(first.pid), *command], _environment_of(program.pid), output, limit_s)
+        return beside.run(
+            [*entering.the_container(first.pid), *command], entering.environment_of(program.pid), output, limit_s
+        )
 
-    def _proxies(self) -> Dict[str, str]:
-        try:
-            return proxies.variables()
-        except (OSError, ValueError) as error:
-            raise FetchFailed("the worker's list of proxies cannot be read") from error
+    def usage(self) -> Used:
+        tree = proctree.descendants(proctree.table(), os.getpid())
+        if not any(one.init for one in tree):
+            raise NotRunning("no container is running")
+        return process.used(tree, self._watch)
 
     def _make_directories(self) -> Path:
         directory = sandbox.make_directory(self._directory.parent, self._directory.name)
@@ -142,6 +199,8 @@ class Apptainer:
         return directory
 
     def _file(self, image: str) -> Path:
+        if image in self._loaded:
+            return self._loaded[image]
         return self._directory / f"{hashlib.sha256(image.encode()).hexdigest()[:32]}.sif"
 
     def _env(self) -> Dict[str, str]:
@@ -163,12 +222,25 @@ def pull_command(image: str, file: Path) -> List[str]:
     return ["apptainer", "pull", "--force", "--disable-cache", str(file), f"docker://{name}"]
 
 
+def build_command(archive: Path, file: Path) -> List[str]:
+    """Make an image of what docker has saved."""
+    return ["apptainer", "build", "--force", str(file), f"docker-archive:{archive}"]
+
+
+def login(credential: RegistryCredential | None) -> Dict[str, str]:
+    """The environment of a program that fetches with this credential: argument lists can be seen by everybody."""
+    if credential is None:
+        return {}
+    return {"APPTAINER_DOCKER_USERNAME": credential.username, "APPTAINER_DOCKER_PASSWORD": credential.token}
+
+
 def run_command(container: Container, file: Path, shared: str, network: str) -> List[str]:
     """Run a container from that file. shared: a directory for its /dev/shm.
 
     Apptainer's own /dev/shm is memory, as much as half of the machine's, which nobody's limits know of.
     """
     return [
+        *([] if container.storage is None else entering.the_mounts(container.storage.holder)),
         *_SILENT,
         "exec" if container.command else "run",
         "--containall",
@@ -176,13 +248,14 @@ def run_command(container: Container, file: Path, shared: str, network: str) -> 
         "--no-eval",  # neither the environment nor the image's command is given to a shell
         *(["--net", "--network", "none"] if network == "none" else []),
         *(["--nv"] if container.gpus else []),
+        *(["--app", container.app] if container.app else []),
         "--home",
         f"{container.home}:/home/user",
         "--bind",
         f"{container.tmp}:/tmp",
         "--bind",
         f"{shared}:/dev/shm",
-        *(word for source, target in container.mounts for word in ("--bind", f"{source}:{target}")),
+        *(word for source, target in _mounts(container) for word in ("--bind", f"{source}:{target}")),
         "--pwd",
         container.workdir,
         str(file),
@@ -190,33 +263,10 @@ def run_command(container: Container, file: Path, shared: str, network: str) -> 
     ]
 
 
-def _enter_command(pid: int) -> List[str]:
-    """What runs a command in the namespaces of a process, as its user with no more privileges. Raises NotRunning."""
-    try:
-        # One that is ours as well cannot be entered, for it is another's.
-        inner = [
-            name
-            for name in _NAMESPACES
-            if os.readlink(f"/proc/{pid}/ns/{name}") != os.readlink(f"/proc/self/ns/{name}")
-        ]
-    except OSError as error:
-        raise NotRunning("the task has ended") from error
-    return [
-        *("setpriv", "--no-new-privs"),
-        *("nsenter", "--preserve-credentials", f"--target={pid}", "--root", "--wd"),
-        *(_NAMESPACES[name] for name in inner),
-        "--",
-    ]
-
-
-def _environment_of(pid: int) -> Dict[str, str]:
-    """Raises NotRunning."""
-    try:
-        content = Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError as error:
-        raise NotRunning("the task has ended") from error
-    pairs = (entry.partition("=") for entry in os.fsdecode(content).split("\0") if "=" in entry)
-    return {name: value for name, _, value in pairs}
+def _mounts(container: Container) -> Iterator[Tuple[str, str]]:
+    yield from container.mounts
+    if container.storage is not None:
+        yield container.storage.source, container.storage.target
 
 
 def container_environment(env: Mapping[str, str]) -> Dict[str, str]:
@@ -232,20 +282,9 @@ def _its_own_failure(container: Container, done: process.Finished) -> Ended:
     """Apptainer's exit code for its own failures may also be the command's."""
     failure = words.apptainers_own_failure(done.stderr)
     if not failure:
-        return _ended(Cause.EXITED, done.exit_code, done)
+        return done.ended()
     program = container.command[0] if container.command else ""
     exit_code, detail = words.why_not_started(program, container.workdir, done.stderr)
     if not exit_code:
         raise RuntimeFailed(f"Apptainer: {failure}")
-    return _ended(Cause.NOT_STARTED, exit_code, done, detail)
-
-
-def _ended(cause: Cause, exit_code: int, done: process.Finished, detail: str = "") -> Ended:
-    return Ended(
-        cause=cause,
-        exit_code=exit_code,
-        signal=done.signal,
-        detail=detail,
-        cpu_s=round(done.cpu_s, 3),
-        max_rss_kib=done.max_rss_kib,
-    )
+    return done.ended(detail)._replace(cause=Cause.NOT_STARTED, exit_code=exit_code)

@@ -8,8 +8,9 @@ import signal
 import socket
 import time
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Dict, NamedTuple, Optional, Sequence
 
+from prominence.core.plan import RegistryCredential
 from prominence.executor import words
 from prominence.executor.broker import protocol
 from prominence.executor.deadline import TICK_S, supervise
@@ -23,16 +24,30 @@ from prominence.executor.ports import (
     Limits,
     NotRunning,
     OutOfTime,
+    Output,
     RuntimeFailed,
     RuntimeUnavailable,
     Stop,
+    Used,
     WorkerLost,
 )
 from prominence.executor.sandbox import Workspace
 
+if TYPE_CHECKING:
+    from prominence.executor.imagefiles import ImageFile
+
 _ANSWER_S = 150.0  # beyond the broker's own patience with the engine
 _RETRY_S = 0.2
 _STDOUT, _STDERR = 1, 2
+
+
+class WebFile(NamedTuple):
+    """A file that the worker keeps; the rest is as in `broker.requests.File`."""
+
+    path: Path
+    sha256: str
+    tag: str
+    fresh: bool
 
 
 class Broker:
@@ -51,66 +66,152 @@ class Broker:
         self._received = b""
 
     def version(self) -> str:
+        return str(self._told()["version"])
+
+    def lets_nodes_meet(self) -> bool:
+        """Whether its containers can reach those of a job's other nodes. Raises RuntimeUnavailable."""
+        return bool(self._told()["between_nodes"])
+
+    def _told(self) -> Dict[str, Any]:
         self._connect()
         try:
-            return str(self._ask("version")["version"])
+            return self._ask("version")
         except (RuntimeFailed, WorkerLost) as error:
             raise RuntimeUnavailable(str(error)) from error
 
-    def workspace(self, mounts: int = 0) -> Workspace:
-        """Begin the session; its directories, with so many to be mounted. Raises RuntimeFailed."""
-        answer = self._ask("session", sandbox=str(self._sandbox), mounts=mounts)
+    def workspace(self, mounts: int = 0, beside: int = 0) -> Workspace:
+        """Begin the session; its directories, with so many to be mounted. Raises RuntimeFailed.
+
+        beside: how many containers are to accompany the task's.
+        """
+        more = {"beside": beside} if beside else {}
+        answer = self._ask("session", sandbox=str(self._sandbox), mounts=mounts, **more)
         return Workspace(Path(answer["home"]), Path(answer["tmp"]), tuple(map(Path, answer["mounts"])))
 
-    def has(self, image: str) -> bool:
-        return bool(self._ask("has", image=image)["has"])
+    def has(self, image: str, credential: RegistryCredential | None = None) -> bool:
+        return bool(self._ask("has", image=image, **({} if credential is None else {"private": True}))["has"])
 
-    def fetch(self, image: str, timeout_s: float | None, stop: Stop) -> None:
+    def fetch(
+        self, image: str, timeout_s: float | None, stop: Stop, credential: RegistryCredential | None = None
+    ) -> None:
+        shown = {} if credential is None else credential._asdict()
+        self._send(protocol.line("pull", image=image, **shown))
+        answer = self._answer_in_time(timeout_s, stop, "the registry takes too long")
+        if not answer["ok"]:
+            raise FetchFailed(*words.why_not_fetched(answer["message"], credential))
+
+    def image_file(self, image: str, timeout_s: float | None, stop: Stop) -> Optional[Path]:
+        """The image of this name and digest as a file, there as long as this object is; None: the worker keeps none.
+
+        Raises RuntimeUnavailable, FetchTimedOut, FetchFailed, Interrupted, WorkerLost.
+        """
+        self._connect()
+        self._send(protocol.line("image", image=image))
+        answer = self._answer_in_time(timeout_s, stop, "the registry takes too long")
+        if answer["ok"]:
+            return Path(answer["path"])
+        if answer["error"] in (protocol.KEEPS_NONE, "refused"):
+            return None
+        raise FetchFailed(*words.why_not_fetched(answer["message"]))
+
+    def web_file(self, url: str, sha256: str, stale: str, timeout_s: float | None, stop: Stop) -> Optional[WebFile]:
+        """A file that holds an image, there as long as this object is; None: it cannot be had in this way.
+
+        See `broker.requests.File`. Raises RuntimeUnavailable, FetchTimedOut, Interrupted, WorkerLost.
+        """
+        self._connect()
+        self._send(protocol.line("file", url=url, sha256=sha256, stale=stale))
+        answer = self._answer_in_time(timeout_s, stop, "the file takes too long")
+        if not answer["ok"]:
+            return None
+        return WebFile(Path(answer["path"]), str(answer["sha256"]), str(answer["tag"]), bool(answer["fresh"]))
+
+    def made_file(self, sha256: str, timeout_s: float | None, stop: Stop) -> Optional[Path]:
+        """What Apptainer makes of a file that the worker keeps; the same holds."""
+        self._connect()
+        self._send(protocol.line("made", sha256=sha256))
+        answer = self._answer_in_time(timeout_s, stop, "Apptainer takes too long with it")
+        return Path(answer["path"]) if answer["ok"] else None
+
+    def load(self, file: ImageFile, timeout_s: float | None, stop: Stop) -> str:
+        saved = file.saved
+        if saved is None:
+            raise FetchFailed("Docker does not run Apptainer's images")
+        request = protocol.line(
+            "load",
+            layers=[layer._asdict() for layer in saved.layers],
+            program=saved.program,
+            arguments=saved.arguments,
+            env=saved.env,
+            architecture=saved.architecture,
+        )
+        with open(saved.file, "rb") as opened:
+            self._send(request, opened.fileno())
+        answer = self._answer_in_time(timeout_s, stop, "the engine takes too long with it")
+        if not answer["ok"]:
+            said = str(answer["message"])
+            raise FetchFailed(said if answer["error"] == "refused" else words.why_not_loaded(said))
+        return str(answer["image"])
+
+    def _answer_in_time(self, timeout_s: float | None, stop: Stop, too_long: str) -> Dict[str, Any]:
+        """The answer. Raises Interrupted, FetchTimedOut, WorkerLost."""
         give_up_at = time.monotonic() + (float("inf") if timeout_s is None else timeout_s)
-        self._send(protocol.line("pull", image=image))
         # Who gives up hangs up soon, and the broker with him.
         while (answer := self.receive(max(0.0, min(TICK_S, give_up_at - time.monotonic())))) is None:
             if stop.requested:
                 raise Interrupted
             if time.monotonic() >= give_up_at:
-                raise FetchTimedOut("the registry takes too long")
+                raise FetchTimedOut(too_long)
         _check_engine(answer)
-        if not answer["ok"]:
-            raise FetchFailed(words.why_not_fetched(answer["message"]))
+        return answer
 
     def run(self, container: Container, limits: Limits, stop: Stop) -> Ended:
-        request = protocol.line(
-            "run",
-            image=container.image,
-            command=container.command,
-            env=dict(container.env),
-            workdir=container.workdir,
-            cpus=container.cpus,
-            memory_mib=container.memory_mib,
-            targets=[target for _, target in container.mounts],
-        )
         running = _Running(self)
-        self._send(request, _STDOUT, _STDERR)
+        self._send(_request("run", container), _STDOUT, _STDERR)
         cause = supervise(running, limits, stop)
         return ended(container, cause, running.answer)
 
+    def accompany(
+        self, container: Container, output: Output, limits: Limits, stop: Stop, started: Callable[[], None]
+    ) -> Ended:
+        beside = Broker(self._path, self._sandbox)  # ours waits for the task's container
+        beside._connect()
+        try:
+            running = _Running(beside, started)
+            beside._send(_request("beside", container), *output)
+            return ended(container, supervise(running, limits, stop), running.answer)
+        finally:
+            beside._connected().close()
+
     def enter(self, command: Sequence[str], output: int, limit_s: float) -> int:
-        # On a connection of its own: ours is waiting for the container's end.
+        answer = self._ask_beside(protocol.line("enter", command=list(command)), limit_s, output, output)
+        if answer is None:
+            raise OutOfTime(f"it ran longer than {limit_s:g} s")
+        return int(answer["exit_code"] or 0)
+
+    def usage(self) -> Used:
+        answer = self._ask_beside(protocol.line("usage"), _ANSWER_S)
+        if answer is None:
+            raise WorkerLost("the worker's broker does not answer")
+        return Used(answer["cpu_s"], answer["memory_kib"], answer["disk_kib"])
+
+    def _ask_beside(self, line: bytes, limit_s: float, *descriptors: int) -> Optional[Dict[str, Any]]:
+        """Of the container that runs, on a connection of its own: ours is waiting for the container's end."""
         beside = Broker(self._path, self._sandbox)
         beside._connect()
         try:
-            beside._send(protocol.line("enter", command=list(command)), output, output)
+            beside._send(line, *descriptors)
             answer = beside.receive(limit_s)
         finally:
             beside._connected().close()
         if answer is None:
-            raise OutOfTime(f"it ran longer than {limit_s:g} s")
+            return None
         if answer.get("error") == protocol.NOT_THERE:
             raise NotRunning(str(answer["message"]))
         _check_engine(answer)
         if not answer["ok"]:
             raise RuntimeFailed(str(answer["message"]))
-        return int(answer["exit_code"] or 0)
+        return answer
 
     def signal(self, name: str) -> None:
         """Send a signal to the container that runs."""
@@ -171,14 +272,33 @@ class Broker:
         return self._socket
 
 
+def _request(verb: str, container: Container) -> bytes:
+    return protocol.line(
+        verb,
+        image=container.image,
+        command=container.command,
+        env=dict(container.env),
+        workdir=container.workdir,
+        cpus=container.cpus,
+        memory_mib=container.memory_mib,
+        targets=[target for _, target in container.mounts],
+        **({"between_nodes": True} if container.between_nodes else {}),
+    )
+
+
 class _Running:
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, started: Callable[[], None] = lambda: None) -> None:
         self._broker = broker
+        self._started = started
         self.answer: Dict[str, Any] = {}
 
     def wait(self, timeout_s: float) -> bool:
-        self.answer = self._broker.receive(timeout_s) or {}
-        return bool(self.answer)
+        answer = self._broker.receive(timeout_s) or {}
+        if answer.get("started"):
+            self._started()
+            return False
+        self.answer = answer
+        return bool(answer)
 
     def warn(self) -> None:
         self._broker.signal("TERM")
@@ -192,26 +312,33 @@ class _Running:
 
 def ended(container: Container, cause: Cause, answer: Dict[str, Any]) -> Ended:
     """What became of a container, from the broker's answer. Raises RuntimeFailed, WorkerLost."""
-    exit_code = int(answer.get("exit_code", 128 + signal.SIGKILL))
-    digest = answer.get("image_digest")
+    as_it_ended = Ended(
+        cause=cause,
+        exit_code=int(answer.get("exit_code", 128 + signal.SIGKILL)),
+        image_digest=answer.get("image_digest"),
+        cpu_s=answer.get("cpu_s"),
+        max_rss_kib=answer.get("max_rss_kib"),
+    )
     if cause is not Cause.EXITED:
-        return Ended(cause=cause, exit_code=exit_code, image_digest=digest)
+        return as_it_ended
     _check_engine(answer)
     said = str(answer["message"] if not answer["ok"] else answer["last_words"])
-    if not answer["ok"] or exit_code in (words.NOT_FOUND, words.NOT_EXECUTABLE):
+    if not answer["ok"] or as_it_ended.exit_code in (words.NOT_FOUND, words.NOT_EXECUTABLE):
         program = container.command[0] if container.command else ""
         why, detail = words.why_not_started(program, container.workdir, said)
         if why:
-            return Ended(cause=Cause.NOT_STARTED, exit_code=why, detail=detail, image_digest=digest)
+            return as_it_ended._replace(cause=Cause.NOT_STARTED, exit_code=why, detail=detail)
+        if answer.get("error") == protocol.NOT_THERE:
+            raise WorkerLost("the image went before the task could start")
         if not answer["ok"]:
             raise RuntimeFailed(words.last_line(said))
     if answer.get("disk"):
-        return Ended(cause=Cause.OUT_OF_DISK, exit_code=exit_code, image_digest=digest)
+        return as_it_ended._replace(cause=Cause.OUT_OF_DISK, used_kib=answer.get("disk_kib"))
     if answer.get("cut"):
         raise WorkerLost("the worker's disk is full, and what the task wrote was lost")
-    if exit_code != 0 and answer["oom"]:
-        return Ended(cause=Cause.OUT_OF_MEMORY, exit_code=exit_code, image_digest=digest)
-    return Ended(cause=Cause.EXITED, exit_code=exit_code, image_digest=digest)
+    if as_it_ended.exit_code != 0 and answer["oom"]:
+        return as_it_ended._replace(cause=Cause.OUT_OF_MEMORY)
+    return as_it_ended
 
 
 def _check_engine(answer: Dict[str, Any]) -> None:

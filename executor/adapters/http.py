@@ -6,26 +6,30 @@ looked up, redirects included: nobody gets at what listens on the worker itself,
 
 from __future__ import annotations
 
-import hashlib
+import base64
 import http.client
-import ipaddress
 import json
 import os
+import re
 import socket
-import ssl
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Dict, Iterator, Optional
+from typing import IO, Any, Dict, Iterator, List, Optional, Tuple
 from urllib.parse import urlsplit
 
+from prominence.core import tracing
+from prominence.executor import fulldisk
+from prominence.executor.adapters.addresses import Forbidden, opener
+from prominence.executor.adapters.hashed import Pieces, Sending, Sha256, Uncounted, reckoning
 from prominence.executor.ports import Interrupted, Stop
-from prominence.executor.transfer import Address, QuotaReached, Refused, TransferFailed
+from prominence.executor.transfer import Address, AddressRefused, NotThere, QuotaReached, Refused, TransferFailed
 
 TIMEOUT_S = 60.0
-_PIECE = 1024 * 1024
+_SHA256 = re.compile(r"sha-256=:([A-Za-z0-9+/]{43}=):")
 _LONGEST_SENTENCE = 300
+_LONGEST_ANSWER = 8 * 1024 * 1024
 _OUT_OF_SPACE = 507
 _PASSING = frozenset({408, 425, 429})
 """Of the statuses that blame the one who asks, those that may change by themselves."""
@@ -33,15 +37,16 @@ _PASSING = frozenset({408, 425, 429})
 
 class HttpWeb:
     """checks: whether addresses on the worker itself are refused. trusted: a base address that is never checked, the
-    API's own; it is reached without a proxy.
+    API's own; it is reached without a proxy. request: the id of the request that the job comes of, for the API's log.
     """
 
-    def __init__(self, trusted: str = "", checks: bool = True) -> None:
+    def __init__(self, trusted: str = "", checks: bool = True, request: str = "") -> None:
         self._trusted = urlsplit(trusted).netloc
-        self._direct = _opener(proxies=False, checks=False)
-        self._world = _opener(proxies=True, checks=checks)
+        self._trace = {tracing.HEADER: request} if request else {}
+        self._direct = opener(proxies=False, checks=False)
+        self._world = opener(proxies=True, checks=checks)
 
-    def get(self, address: Address, file: Path, most: Optional[int], stop: Stop) -> None:
+    def get(self, address: Address, file: Path, most: Optional[int], stop: Stop) -> str:
         have = file.stat().st_size if file.exists() else 0
         headers = dict(address.headers)
         tag = _Tag(file)
@@ -51,32 +56,56 @@ class HttpWeb:
             goes_on = answer.status == 206 and _begins_at(answer, have)
             if answer.status == 206 and not goes_on:
                 raise TransferFailed("the server sent another part than was asked for")
-            tag.value = answer.headers.get("ETag", "")
-            with _writing(file, "ab" if goes_on else "wb") as opened:
-                _copy(answer, opened, have if goes_on else 0, most, stop)
+            came = tag.value = _strong(answer.headers.get("ETag", ""))
+            with _hashing(file, goes_on, address) as digest, _writing(file, "ab" if goes_on else "wb") as opened:
+                _copy(answer, opened, have if goes_on else 0, most, stop, digest)
         tag.forget()
-        _check(file, address)
+        _check(file, address, digest)
+        return came
 
-    def put(self, address: Address, file: Path, stop: Stop) -> None:
+    def is_still(self, address: Address, tag: str) -> bool:
+        # Not by HEAD: a signed address is for one method.
+        request = _request(address.url, {**address.headers, "If-None-Match": tag})
+        try:
+            with self._answer(request):
+                return False
+        except _Unchanged:
+            return True
+
+    def put(self, address: Address, file: Path, stop: Stop) -> Optional[str]:
         size = os.stat(file).st_size
         headers = {"Content-Type": "application/octet-stream", **address.headers, "Content-Length": str(size)}
-        with open(file, "rb") as opened:
-            content: Any = _Watched(opened, stop) if size else b""
+        with open(file, "rb", buffering=0) as opened, reckoning(address.tells_checksum) as digest:
+            content: Any = Sending(opened, size, digest or Uncounted(), stop) if size else b""
             request = _request(address.url, headers, content, "PUT")
-            with self._answer(request):
-                pass
+            with self._answer(request) as answer:
+                told = str(answer.headers.get("Repr-Digest", ""))
+            sha256 = None if digest is None else digest.close()
+        if sha256 is not None and base64.b64encode(bytes.fromhex(sha256)).decode() not in _SHA256.findall(told):
+            raise TransferFailed("what arrived is not what was sent")
+        return sha256
+
+    def tell(self, url: str, token: str, told: Dict[str, Any]) -> None:
+        """Tell the API something that it has no answer to."""
+        with self._answer(_question(url, token, told, self._trace)):
+            pass
 
     def ask(self, url: str, token: str, wanted: Dict[str, Any]) -> Dict[str, Any]:
+        """What the API answers to a question for an address."""
+        told = self.look(url, token, wanted)
+        if not isinstance(told.get("url"), str):
+            raise TransferFailed("the API does not tell an address")
+        return told
+
+    def look(self, url: str, token: str, wanted: Dict[str, Any]) -> Dict[str, Any]:
         """What the API answers to a question in JSON."""
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        request = _request(url, headers, json.dumps(wanted).encode(), "POST")
-        with self._answer(request) as answer:
+        with self._answer(_question(url, token, wanted, self._trace)) as answer:
             try:
-                told = json.loads(answer.read(_PIECE))
+                told = json.loads(answer.read(_LONGEST_ANSWER))
             except ValueError as error:
                 raise TransferFailed("the API does not answer in JSON") from error
-        if not isinstance(told, dict) or not isinstance(told.get("url"), str):
-            raise TransferFailed("the API does not tell an address")
+        if not isinstance(told, dict):
+            raise TransferFailed("the API does not answer with an object")
         return told
 
     @contextmanager
@@ -88,10 +117,12 @@ class HttpWeb:
         except urllib.error.HTTPError as error:
             raise _refusal(error) from error
         except urllib.error.URLError as error:
-            if isinstance(error.reason, _Forbidden):
+            if isinstance(error.reason, Forbidden):
                 raise Refused(str(error.reason)) from error
             raise TransferFailed(_why(error.reason)) from error
         except (http.client.HTTPException, OSError) as error:
+            if isinstance(error, OSError):
+                fulldisk.check(error)
             raise TransferFailed(_why(error)) from error
         except ValueError as error:  # an address, or a redirect to one, that is none
             raise Refused("it is not a web address") from error
@@ -107,9 +138,44 @@ class HttpObjects:
         told = self._web.ask(f"{self._api}/data/input", self._token, {"name": name})
         return Address(told["url"], size=told.get("size"), sha256=told.get("sha256"))
 
-    def to_put(self, name: str, size: int, sha256: str) -> Address:
-        told = self._web.ask(f"{self._api}/data/output", self._token, {"name": name, "size": size, "sha256": sha256})
-        return Address(told["url"], headers=dict(told.get("headers", {})))
+    def to_put(self, name: str, size: int, sha256: Optional[str]) -> Address:
+        wanted = {"name": name, "size": size, **({} if sha256 is None else {"sha256": sha256})}
+        told = self._web.ask(f"{self._api}/data/output", self._token, wanted)
+        tells = told.get("tells_checksum") is True
+        return Address(told["url"], headers=dict(told.get("headers", {})), tells_checksum=tells and sha256 is None)
+
+    def passed(self, number: int, instance: int) -> List[Tuple[str, bool]]:
+        found: List[Tuple[str, bool]] = []
+        while True:
+            wanted = {"number": number, "instance": instance, "after": found[-1][0] if found else ""}
+            told = self._web.look(f"{self._api}/data/passed", self._token, wanted)
+            try:
+                new = [(str(name), bool(one)) for name, one in zip(told["names"], told["directories"])]
+                more = bool(told["more"]) and bool(new)
+            except (KeyError, TypeError) as error:
+                raise TransferFailed("the API does not tell names") from error
+            found += new
+            if not more:
+                return found
+
+    def to_get_passed(self, number: int, instance: int, name: str) -> Address:
+        wanted = {"number": number, "instance": instance, "name": name}
+        told = self._web.ask(f"{self._api}/data/passed/input", self._token, wanted)
+        return Address(told["url"], size=told.get("size"), sha256=told.get("sha256"))
+
+    def checkpoint_to_put(self, size: int, sha256: str) -> Tuple[str, Address]:
+        told = self._web.ask(f"{self._api}/data/checkpoint", self._token, {"size": size, "sha256": sha256})
+        return str(told.get("name")), Address(told["url"], headers=dict(told.get("headers", {})))
+
+    def checkpoint_is_there(self, name: str) -> None:
+        self._web.tell(f"{self._api}/data/checkpoint/latest", self._token, {"name": name})
+
+    def checkpoint_to_get(self) -> Optional[Address]:
+        try:
+            told = self._web.ask(f"{self._api}/data/checkpoint/restore", self._token, {})
+        except NotThere:
+            return None
+        return Address(told["url"], size=told.get("size"), sha256=told.get("sha256"))
 
 
 class _Tag:
@@ -127,80 +193,19 @@ class _Tag:
 
     @value.setter
     def value(self, tag: str) -> None:
-        # A weak tag says that two files mean the same, not that their bytes are.
-        self._file.write_text(tag if tag.startswith('"') and tag.isascii() and tag.isprintable() else "", "utf-8")
+        self._file.write_text(tag, "utf-8")
 
     def forget(self) -> None:
         self._file.unlink()
 
 
-class _Forbidden(OSError):
-    """There, no artifact is fetched from."""
+class _Unchanged(TransferFailed):
+    """What is there is what we have."""
 
 
-def _checked_connection(address: Any, timeout: Any = None, source_address: Any = None) -> socket.socket:
-    """As `socket.create_connection`, to none but addresses where artifacts may be."""
-    host, port = address
-    last: OSError = OSError(f"{host} has no address")
-    for family, kind, protocol, _, place in socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM):
-        if not may_be_fetched_from(str(place[0])):
-            raise _Forbidden("its address is one that nothing is fetched from")
-        connection = socket.socket(family, kind, protocol)
-        try:
-            connection.settimeout(timeout)
-            connection.connect(place)
-            return connection
-        except OSError as error:
-            connection.close()
-            last = error
-    raise last
-
-
-def may_be_fetched_from(address: str) -> bool:
-    """Whether artifacts may come from there: neither the worker itself, nor a metadata service, nor nowhere."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
-        ip = ip.ipv4_mapped
-    return not (ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_multicast)
-
-
-class _Plain(http.client.HTTPConnection):
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._create_connection = _checked_connection
-
-
-class _Secure(http.client.HTTPSConnection):
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._create_connection = _checked_connection
-
-
-class _PlainHandler(urllib.request.HTTPHandler):
-    def http_open(self, req: urllib.request.Request) -> Any:
-        return self.do_open(_Plain, req)
-
-
-class _SecureHandler(urllib.request.HTTPSHandler):
-    def https_open(self, req: urllib.request.Request) -> Any:
-        return self.do_open(_Secure, req, context=ssl.create_default_context())
-
-
-def _opener(proxies: bool, checks: bool) -> urllib.request.OpenerDirector:
-    """Of the web only: no files, no FTP."""
-    opener = urllib.request.OpenerDirector()
-    plain, secure = urllib.request.HTTPHandler(), urllib.request.HTTPSHandler(context=ssl.create_default_context())
-    for handler in (
-        urllib.request.ProxyHandler(None if proxies else {}),
-        _PlainHandler() if checks else plain,
-        _SecureHandler() if checks else secure,
-        urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.HTTPRedirectHandler(),
-        urllib.request.HTTPErrorProcessor(),
-        urllib.request.UnknownHandler(),
-    ):
-        opener.add_handler(handler)
-    return opener
+def _strong(tag: str) -> str:
+    """The tag, unless it is weak: that says that two files mean the same, not that their bytes are."""
+    return tag if tag.startswith('"') and tag.isascii() and tag.isprintable() else ""
 
 
 def _request(url: str, headers: Dict[str, str], data: Any = None, method: str = "GET") -> urllib.request.Request:
@@ -211,47 +216,44 @@ def _request(url: str, headers: Dict[str, str], data: Any = None, method: str = 
         raise Refused("it is not a web address") from error
 
 
-class _Watched:
-    """A file to be sent, of which no more is read when we are told to stop."""
-
-    def __init__(self, file: IO[bytes], stop: Stop) -> None:
-        self._file, self._stop = file, stop
-
-    def read(self, size: int = -1) -> bytes:
-        if self._stop.requested:
-            raise Interrupted
-        return self._file.read(size)
+def _question(url: str, token: str, content: Dict[str, Any], more: Dict[str, str]) -> urllib.request.Request:
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", **more}
+    return _request(url, headers, json.dumps(content).encode(), "POST")
 
 
-def _copy(answer: Any, file: IO[bytes], size: int, most: Optional[int], stop: Stop) -> None:
+@contextmanager
+def _hashing(file: Path, goes_on: bool, address: Address) -> Iterator[Optional[Sha256]]:
+    """The checksum of what there is of the file, and of what comes; None where it is not known what it should be."""
+    with reckoning(address.sha256 is not None) as digest:
+        if goes_on and digest is not None:
+            with open(file, "rb", buffering=0) as opened:
+                while size := opened.readinto(room := digest.room()):
+                    digest.update(room[:size])
+        yield digest
+
+
+def _copy(answer: Any, file: IO[bytes], size: int, most: Optional[int], stop: Stop, digest: Optional[Sha256]) -> None:
     length = answer.headers.get("Content-Length")
     expected = size + int(length) if length is not None and length.isdigit() else None
     if most is not None and expected is not None and expected > most:
         raise Refused(f"it has {expected} bytes, and the job's disk has room for {most}")
-    while True:
-        piece = answer.read(_PIECE)
-        if not piece:
-            break
+    pieces: Pieces = digest or Uncounted()
+    while came := answer.readinto(room := pieces.room()):
         if stop.requested:
             raise Interrupted
-        size += len(piece)
+        size += came
         if most is not None and size > most:
             raise Refused(f"it has more bytes than the {most} that the job's disk has room for")
-        file.write(piece)
+        file.write(room[:came])
+        pieces.update(room[:came])
     if expected is not None and size < expected:
         raise TransferFailed("the connection broke")
 
 
-def _check(file: Path, address: Address) -> None:
+def _check(file: Path, address: Address, digest: Optional[Sha256]) -> None:
     """Raises TransferFailed, with nothing left of it, for what is not the file that was meant."""
     right = address.size is None or file.stat().st_size == address.size
-    if right and address.sha256 is not None:
-        digest = hashlib.sha256()
-        with open(file, "rb") as opened:
-            for piece in iter(lambda: opened.read(_PIECE), b""):
-                digest.update(piece)
-        right = digest.hexdigest() == address.sha256
-    if not right:
+    if not right or (digest is not None and digest.close() != address.sha256):
         file.unlink()
         raise TransferFailed("what arrived is not what was stored")
 
@@ -271,11 +273,17 @@ def _writing(file: Path, mode: str) -> Iterator[IO[bytes]]:
 
 
 def _refusal(error: urllib.error.HTTPError) -> TransferFailed:
+    if error.code == 304:
+        return _Unchanged("it is what it was")
     said = _sentence(error) or f"the server says {error.code} {error.reason}"
     if error.code == _OUT_OF_SPACE:
         return QuotaReached(said)
     if error.code == 413:
         return QuotaReached(said)
+    if error.code == 403:
+        return AddressRefused(said)
+    if error.code == 404:
+        return NotThere(said)
     if 400 <= error.code < 500 and error.code not in _PASSING:
         return Refused(said)
     return TransferFailed(said)

@@ -7,13 +7,33 @@ import os
 import socket
 import threading
 from contextlib import suppress
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
+from functools import partial
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 from prominence.executor.broker import log, protocol, requests, spec
-from prominence.executor.broker.engine import Engine, EngineRefused, EngineUnavailable, NotThere
-from prominence.executor.broker.pulls import Pulls
-from prominence.executor.broker.requests import BadRequest, Enter, Has, Pull, Request, Run, Signal, Version, parse
-from prominence.executor.broker.session import Output, Session
+from prominence.executor.broker.engine import Engine
+from prominence.executor.broker.enginesocket import EngineRefused, EngineUnavailable, NotThere
+from prominence.executor.broker.lent import Lent, Store
+from prominence.executor.broker.names import qualified
+from prominence.executor.broker.pulls import NotKept, PullFailed, Pulls
+from prominence.executor.broker.requests import (
+    BadRequest,
+    Beside,
+    Enter,
+    File,
+    Has,
+    Image,
+    Load,
+    Made,
+    Pull,
+    Request,
+    Run,
+    Signal,
+    Usage,
+    Version,
+    parse,
+)
+from prominence.executor.broker.session import TASK, NoRoom, Output, Session
 from prominence.executor.broker.settings import Settings
 from prominence.executor.broker.slots import NoSlot
 from prominence.executor.broker.spec import Peer
@@ -31,6 +51,7 @@ class Conversation:
         session: Session,
         engine: Engine,
         pulls: Pulls,
+        store: Optional[Store],
         settings: Settings,
         of_process: Callable[[Peer], Iterable[Session]],
     ) -> None:
@@ -39,9 +60,11 @@ class Conversation:
         self._peer = peer
         self._engine = engine
         self._pulls = pulls
+        self._lent = Lent(store, pulls)
         self._settings = settings
         self._session = session
         self._begun = False
+        self._aim: Tuple[Session, int] = (session, TASK)
         self._running: Optional[threading.Thread] = None
         self._enough = threading.Event()
         self._sending = threading.Lock()
@@ -55,8 +78,11 @@ class Conversation:
             self.refuse(str(error))
         finally:
             self._enough.set()
+            self._lent.leave()
             if self._begun:
                 self._session.end()
+            else:
+                self._signal("KILL")
 
     def wait(self) -> None:
         """Until the last container is gone, or the pull. Where the engine does not answer, that takes the janitor."""
@@ -77,13 +103,17 @@ class Conversation:
             _close(descriptors)
             self.refuse(str(error))
             return
+        bringing: Dict[type, Callable[[Any, List[int]], None]] = {
+            Run: self._run,
+            Beside: self._accompany,
+            Enter: self._enter,
+            Load: self._load,
+        }
         if isinstance(request, Signal):
-            self._session.signal(request.name)
-        elif isinstance(request, Run):
-            self._begin(lambda: self._run(request, descriptors))
-        elif isinstance(request, Enter):
-            self._begin(lambda: self._enter(request, descriptors))
-        elif isinstance(request, Pull):
+            self._signal(request.name)
+        elif type(request) in bringing:
+            self._begin(partial(bringing[type(request)], request, descriptors))
+        elif isinstance(request, (Pull, Image, File, Made)):
             self._enough.clear()
             self._begin(lambda: self._pull(request))
         else:
@@ -93,13 +123,23 @@ class Conversation:
         """What the request's own text does not tell. Raises BadRequest."""
         if not isinstance(request, Version) and not spec.may_have_a_session(self._peer, self._settings):
             raise BadRequest("only jobs may ask for this")
-        if len(descriptors) != (protocol.DESCRIPTORS if isinstance(request, (Run, Enter)) else 0):
-            raise BadRequest(f"run and enter, and nothing else, bring {protocol.DESCRIPTORS} descriptors")
+        if len(descriptors) != _brings(request):
+            raise BadRequest(
+                f"run, beside and enter bring {protocol.DESCRIPTORS} descriptors, load one, nothing else any"
+            )
         if isinstance(request, requests.Session) and self._begun:
             raise BadRequest("the session has begun already")
-        if isinstance(request, Run) and not self._begun:
+        shows_a_credential = isinstance(request, Pull) and bool(request.token)
+        if isinstance(request, Beside):
+            if self._begun:
+                raise BadRequest("a container beside the task's has a connection of its own")
+        elif (isinstance(request, (Run, Load)) or shows_a_credential) and not self._begun:
             raise BadRequest("the session has not begun")
-        if isinstance(request, (Run, Pull, Enter)) and self._running and self._running.is_alive():
+        if (
+            isinstance(request, (Run, Pull, Image, File, Made, Load, Enter))
+            and self._running
+            and self._running.is_alive()
+        ):
             raise BadRequest("a container is running or an image is being fetched")
 
     def _begin(self, act: Callable[[], None]) -> None:
@@ -109,53 +149,87 @@ class Conversation:
 
     def _run(self, request: Run, descriptors: List[int]) -> None:
         self._with_output(lambda output: self._session.run(request, output), descriptors)
+        self._session.tell_use()
+
+    def _accompany(self, request: Beside, descriptors: List[int]) -> None:
+        self._with_output(lambda output: self._run_beside(request, output), descriptors)
+        self._aim[0].tell_use()
+
+    def _run_beside(self, request: Beside, output: Output) -> Dict[str, Any]:
+        session = next((one for one in self._of_process(self._peer) if one.begun), None)
+        if session is None:
+            raise NotThere("there is no session to run it in")
+        self._aim = session, session.seat()
+        return session.run(request, output, self._aim[1], self._tell_of_start, self._enough.is_set)
+
+    def _tell_of_start(self) -> None:
+        self._send({"ok": True, "started": True})
+
+    def _signal(self, name: str) -> None:
+        session, seat = self._aim
+        session.signal(name, seat)
+
+    def _load(self, request: Load, descriptors: List[int]) -> None:
+        self._with_files(lambda: self._session.load(request, *descriptors), descriptors)
 
     def _enter(self, request: Enter, descriptors: List[int]) -> None:
         self._with_output(lambda output: self._entered(request, output), descriptors)
 
     def _entered(self, request: Enter, output: Output) -> Dict[str, Any]:
+        return self._of_running(lambda session: session.enter(request.command, output, self._enough.is_set))
+
+    def _of_running(self, act: Callable[[Session], Dict[str, Any]]) -> Dict[str, Any]:
+        """With the one of the same process's sessions that has a container running."""
         for session in self._of_process(self._peer):
             with suppress(NotThere):
-                return session.enter(request.command, output, self._enough.is_set)
+                return act(session)
         raise NotThere("no container is running")
 
     def _with_output(self, act: Callable[[Output], Dict[str, Any]], descriptors: List[int]) -> None:
+        self._with_files(lambda: act(Output(*descriptors)), descriptors)
+
+    def _with_files(self, act: Callable[[], Dict[str, Any]], descriptors: List[int]) -> None:
         try:
-            answer = _attempt(lambda: act(Output(*descriptors)))
+            answer = _attempt(act)
         except Exception as error:  # noqa: BLE001 - the last resort of a thread: the other side waits for an answer
-            log.exception("run failed", uid=self._peer.uid)
+            log.exception("request failed", uid=self._peer.uid)
             answer = {"ok": False, "error": "failed", "message": f"the broker failed: {type(error).__name__}"}
         finally:
             _close(descriptors)
         self._running = None
         self._send(answer)
 
-    def _pull(self, request: Pull) -> None:
-        answer = _attempt(lambda: self._fetched(request.image))
+    def _pull(self, request: Union[Pull, Image, File, Made]) -> None:
+        answer = _attempt(lambda: self._fetched(request))
         self._running = None
         self._send(answer)
 
-    def _fetched(self, image: str) -> Dict[str, Any]:
-        self._pulls.fetch(image, self._enough)
+    def _fetched(self, request: Union[Pull, Image, File, Made]) -> Dict[str, Any]:
+        if isinstance(request, Image):
+            return self._lent.image(request, self._enough)
+        if isinstance(request, File):
+            return self._lent.file(request, self._enough)
+        if isinstance(request, Made):
+            return self._lent.made(request, self._enough)
+        if request.token:
+            fetch = partial(self._session.fetch, request)
+            self._pulls.fetch_alone(self._session.key, fetch, self._enough)
+        else:
+            self._pulls.fetch(qualified(request.image), self._enough)
         return {}
 
     def _do(self, request: Request) -> Dict[str, Any]:
         if isinstance(request, Version):
-            return {"version": self._engine.version()}
+            return {"version": self._engine.version(), "between_nodes": bool(self._settings.worker_network)}
         if isinstance(request, Has):
-            return {"has": self._has(request.image)}
+            return {"has": self._session.has(request)}
+        if isinstance(request, Usage):
+            return self._of_running(lambda session: session.usage())
         if isinstance(request, requests.Session):
-            directories = self._session.begin(request.sandbox, request.mounts)
+            directories = self._session.begin(request.sandbox, request.mounts, request.beside)
             self._begun = True
             return directories
         return {}
-
-    def _has(self, image: str) -> bool:
-        try:
-            self._engine.image_digest(image)
-        except NotThere:
-            return False
-        return True
 
     def _send(self, answer: Dict[str, Any]) -> None:
         with self._sending, suppress(OSError):  # who has hung up needs no answer
@@ -170,10 +244,19 @@ def _attempt(act: Callable[[], Dict[str, Any]]) -> Dict[str, Any]:
         return {"ok": False, "error": protocol.UNAVAILABLE, "message": str(error)}
     except NotThere as error:
         return {"ok": False, "error": protocol.NOT_THERE, "message": str(error)}
-    except NoSlot as error:
+    except (NoSlot, NoRoom) as error:
         return {"ok": False, "error": "refused", "message": str(error)}
-    except (EngineRefused, OSError) as error:
+    except NotKept as error:
+        return {"ok": False, "error": protocol.KEEPS_NONE, "message": str(error)}
+    except (EngineRefused, PullFailed, OSError) as error:
         return {"ok": False, "error": "failed", "message": str(error)}
+
+
+def _brings(request: Request) -> int:
+    """How many descriptors come with it."""
+    if isinstance(request, (Run, Enter)):
+        return protocol.DESCRIPTORS
+    return 1 if isinstance(request, Load) else 0
 
 
 def _lines(connection: socket.socket) -> Iterator[Tuple[bytes, List[int]]]:

@@ -8,12 +8,16 @@ import signal
 import sys
 import threading
 import time
-from typing import IO
+from typing import IO, Optional
 
-from prominence.executor.broker import janitor, log, places, server
+from prominence.executor.broker import fetcher, janitor, log, places, server
 from prominence.executor.broker import settings as broker_settings
+from prominence.executor.broker.builder import Builder
+from prominence.executor.broker.cache import ImageCache
 from prominence.executor.broker.engine import Engine
+from prominence.executor.broker.lent import Store
 from prominence.executor.broker.settings import BadSettings, Settings
+from prominence.executor.broker.webfiles import WebFiles
 
 _LAST_SWEEPS = 20
 _BETWEEN_LAST_SWEEPS_S = 0.25
@@ -21,21 +25,37 @@ _MISCONFIGURED = 2
 
 
 def main() -> int:
-    """Serve jobs until SIGTERM, SIGQUIT or SIGINT; then nothing of them is left."""
+    """Serve jobs until SIGTERM, SIGQUIT or SIGINT; then nothing of them is left. With an option, what that says."""
+    if sys.argv[1:] == [fetcher.OPTION]:
+        return fetcher.main()
     try:
         settings = broker_settings.load(os.environ)
         log.configure(settings.log_file)
         places.prepare(settings.tasks_dir)
         lock = _be_the_only_one(settings)
+        store = _store(settings)
     except (BadSettings, OSError) as error:
         print(f"prominence broker: {error}", file=sys.stderr)
         return _MISCONFIGURED
     with lock:
-        _serve_until_told(settings)
+        _serve_until_told(settings, store)
     return 0
 
 
-def _serve_until_told(settings: Settings) -> None:
+def _store(settings: Settings) -> Optional[Store]:
+    """Ready to be used. Raises OSError."""
+    if not settings.images_dir:
+        return None
+    most_kib = settings.images_mib * 1024
+    uids = range(settings.builder_uid, settings.builder_uid + settings.builders)
+    builder = Builder(f"{settings.images_dir}/builds", uids, most_kib)
+    builder.end_all()
+    cache = ImageCache(settings.images_dir, most_kib, builder.build)
+    cache.prepare()
+    return Store(cache, WebFiles(cache, builder.fetch, builder.make))
+
+
+def _serve_until_told(settings: Settings, store: Optional[Store]) -> None:
     told = threading.Event()
     for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
         signal.signal(number, lambda *_: told.set())
@@ -44,10 +64,11 @@ def _serve_until_told(settings: Settings) -> None:
     sessions = server.Sessions(settings.sessions_per_uid)
     janitor.sweep(engine, settings, sessions.going_on)
     listener = server.listen(settings.listen)
-    threading.Thread(target=server.serve, args=(listener, engine, settings, sessions), daemon=True).start()
+    threading.Thread(target=server.serve, args=(listener, engine, settings, sessions, store), daemon=True).start()
     log.info("broker started", pool=settings.pool, worker=settings.worker, listen=settings.listen)
     while not told.wait(settings.sweep_every_s):
         janitor.sweep(engine, settings, sessions.going_on)
+        janitor.tidy(engine, settings)
     os.unlink(settings.listen)  # nobody new comes in
     # Before their containers are killed: a job must not take that for its task's end.
     sessions.hang_up()

@@ -9,11 +9,13 @@ import threading
 import uuid
 from collections import Counter
 from contextlib import suppress
-from typing import Dict, List, Set, Tuple
+from typing import Dict, List, Optional, Set, Tuple
 
 from prominence.executor.broker import log
 from prominence.executor.broker.conversation import Conversation
 from prominence.executor.broker.engine import Engine
+from prominence.executor.broker.lent import Store
+from prominence.executor.broker.pulled import PulledImages
 from prominence.executor.broker.pulls import Pulls
 from prominence.executor.broker.session import Session
 from prominence.executor.broker.settings import Settings
@@ -73,28 +75,41 @@ class Sessions:
 def listen(path: str) -> socket.socket:
     """The broker's socket, open to everybody: who may do what is decided by the kernel's word on who it is."""
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    made = f"{path}.new"
     with suppress(FileNotFoundError):
-        os.unlink(path)  # of a broker that died; there is one at a time, see main
+        os.unlink(made)  # of a broker that died; there is one at a time, see main
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(path)
-    os.chmod(path, 0o666)
-    listener.listen(128)
+    listener.bind(made)
+    os.chmod(made, 0o666)
+    listener.listen(1024)  # many jobs may begin at once
+    os.replace(made, path)  # whoever sees it can use it
     return listener
 
 
-def serve(listener: socket.socket, engine: Engine, settings: Settings, sessions: Sessions) -> None:
+def serve(
+    listener: socket.socket, engine: Engine, settings: Settings, sessions: Sessions, store: Optional[Store]
+) -> None:
     """Talk to everybody who connects, until the listener is closed."""
-    pulls = Pulls(engine)
+    pulled = PulledImages(engine, settings)
+    pulls = Pulls(engine, pulled.fetch)
     while True:
         connection, _ = listener.accept()
-        threading.Thread(target=_talk, args=(connection, engine, pulls, settings, sessions), daemon=True).start()
+        means = (engine, pulls, store, settings, sessions)
+        threading.Thread(target=_talk, args=(connection, *means), daemon=True).start()
 
 
-def _talk(connection: socket.socket, engine: Engine, pulls: Pulls, settings: Settings, sessions: Sessions) -> None:
+def _talk(
+    connection: socket.socket,
+    engine: Engine,
+    pulls: Pulls,
+    store: Optional[Store],
+    settings: Settings,
+    sessions: Sessions,
+) -> None:
     with connection:
         peer = _peer(connection)
         session = Session(uuid.uuid4().hex, peer, engine, settings)
-        conversation = Conversation(connection, peer, session, engine, pulls, settings, sessions.of_process)
+        conversation = Conversation(connection, peer, session, engine, pulls, store, settings, sessions.of_process)
         if not sessions.enter(peer, session, connection):
             conversation.refuse("too many sessions of one user")
             return

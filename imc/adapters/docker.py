@@ -30,14 +30,18 @@ from prominence.core.errors import (
     Unavailable,
 )
 from prominence.core.machines import NAME_PATTERN, Flavour
-from prominence.imc.ports import File, Layout, Node, NodeState
-from prominence.imc.settings import DockerSettings
+from prominence.imc.declared import DockerSettings
+from prominence.imc.ports import About, File, Layout, Node, NodeState, Terms
 
 POOL, WORKER, ROLE = "prominence.pool", "prominence.worker", "prominence.role"
-"""Labels: our mark on workers (role worker) and on the containers of their jobs (role task)."""
+"""Labels: our mark on workers (role worker), on the containers of their jobs (role task) and on the images that jobs
+have brought as files (role image)."""
 
 SOCKET = "/run/prominence/private/docker.sock"
 """Where a worker's broker finds the Docker socket: in a directory that root alone may enter."""
+
+PRIVATE = "localhost/prominence-private/"
+"""What the names of images begin with that a worker's broker keeps for one session; their tags are POOL.WORKER."""
 
 _FOR_DAEMONS_MIB = 256
 """Memory of a worker's container beyond what its jobs may use: for HTCondor's own processes."""
@@ -52,7 +56,8 @@ _STATES = {"created": NodeState.UNFINISHED, "exited": NodeState.STOPPED, "dead":
 class DockerCloud:
     """Promise: see ports.Cloud. The engine is asked for the first time when the first verb is called."""
 
-    def __init__(self, settings: DockerSettings, pool: str) -> None:
+    def __init__(self, name: str, settings: DockerSettings, pool: str) -> None:
+        self._name = name
         self._settings = settings
         self._pool = pool
         self._lock = threading.Lock()
@@ -60,14 +65,17 @@ class DockerCloud:
 
     @property
     def name(self) -> str:
-        return self._settings.name
+        return self._name
 
     @property
-    def limit(self) -> int:
-        return self._settings.limit
+    def terms(self) -> Terms:
+        return self._settings.terms
 
     def flavours(self) -> Sequence[Flavour]:
-        return self._settings.catalogue()
+        return self._settings.catalogue(self._name)
+
+    def about(self) -> About:
+        return About(image=self._settings.image)
 
     def layout(self, name: str) -> Layout:
         home = self._home(name)
@@ -76,6 +84,7 @@ class DockerCloud:
             tasks_dir=str(home / "tasks"),
             docker_socket=SOCKET if self._settings.docker_tasks else "",
             outbound_network=self._settings.outbound_network or f"prominence-{self._pool}-tasks",
+            worker_network=f"container:{self._container_name(name)}",
         )
 
     def nodes(self) -> Sequence[Node]:
@@ -91,6 +100,9 @@ class DockerCloud:
                 self.delete(name)
             raise
 
+    def thin_out(self, name: str) -> None:
+        """Names are unique here."""
+
     def delete(self, name: str) -> None:
         home = self._home(name)
         with _translated():
@@ -99,6 +111,11 @@ class DockerCloud:
                 self._kill(worker["Id"])  # first, so that its broker starts no more tasks
             for task in self._containers(role="task", name=name):
                 self._remove(task["Id"])
+            for image in self._private_images(name):
+                self._forget(image)
+            for image in self._client().api.images(all=True, filters={"label": self._labels("image", name)}):
+                with _fine_when(404, 409):  # gone, or in use, as ours is not any more: it only says that it is
+                    self._client().api.remove_image(image["Id"], force=True)
             _remove_tree(home)
             for worker in workers:
                 self._remove(worker["Id"])
@@ -143,7 +160,7 @@ class DockerCloud:
         apparmor = any("name=apparmor" in option for option in info.get("SecurityOptions") or ())
         container = client.containers.create(
             settings.image,
-            name=f"prominence-{self._pool}-{name}",
+            name=self._container_name(name),
             hostname=name,
             labels={POOL: self._pool, WORKER: name, ROLE: "worker"},
             network=settings.network,
@@ -162,6 +179,9 @@ class DockerCloud:
         )
         return str(container.id)
 
+    def _container_name(self, name: str) -> str:
+        return f"prominence-{self._pool}-{name}"
+
     def _mounts(self, name: str) -> list[Mount]:
         """The worker's directories at their paths on the host, so that the engine finds a job's sandbox there."""
         layout = self.layout(name)
@@ -176,9 +196,22 @@ class DockerCloud:
         return self._settings.state_dir / "workers" / name
 
     def _containers(self, role: str, name: str | None = None) -> list[dict[str, Any]]:
-        labels = [f"{POOL}={self._pool}", f"{ROLE}={role}"] + ([] if name is None else [f"{WORKER}={name}"])
+        labels = self._labels(role, name)
         found: list[dict[str, Any]] = self._client().api.containers(all=True, filters={"label": labels})
         return found
+
+    def _labels(self, role: str, name: str | None) -> list[str]:
+        return [f"{POOL}={self._pool}", f"{ROLE}={role}"] + ([] if name is None else [f"{WORKER}={name}"])
+
+    def _private_images(self, name: str) -> list[str]:
+        """Names that jobs' sessions on a worker gave to images that are nobody else's: its broker takes most away."""
+        mine = f"{PRIVATE}*:{self._pool}.{name}"
+        found = self._client().api.images(filters={"reference": mine})
+        return [str(tag) for one in found for tag in one["RepoTags"] or () if str(tag).startswith(PRIVATE)]
+
+    def _forget(self, image: str) -> None:
+        with _fine_when(404, 409):  # gone, or another's container runs it by its id
+            self._client().api.remove_image(image)
 
     def _kill(self, container: str) -> None:
         with _fine_when(404, 409):  # gone, or does not run

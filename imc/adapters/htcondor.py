@@ -23,7 +23,7 @@ from prominence.core import classads
 from prominence.core.errors import NotFound, Unavailable
 from prominence.imc import condor_text
 from prominence.imc.condor_text import Revocation
-from prominence.imc.ports import ExecutePoint
+from prominence.imc.ports import Admission, ExecutePoint
 from prominence.imc.settings import PoolSettings
 
 _TIMEOUT_S = 6
@@ -99,13 +99,26 @@ class HTCondorPool:
             self._tool("condor_advertise", "-tcp", command, "-", stdin=query)
 
     def mint(self, name: str) -> SecretStr:
+        return self._mint(_identity(name), self._settings.token_lifetime_s)
+
+    def revoke(self, name: str, now: datetime) -> None:
+        self._revoke(_identity(name), now, self._settings.token_lifetime_s)
+
+    def mint_for_owner(self, owner: str) -> Admission:
+        lifetime_s = self._settings.owners_token_lifetime_s
+        return Admission(self._mint(_identity_of_owner(owner), lifetime_s), lifetime_s)
+
+    def revoke_of_owner(self, owner: str, now: datetime) -> None:
+        self._revoke(_identity_of_owner(owner), now, self._settings.owners_token_lifetime_s)
+
+    def _mint(self, identity: str, lifetime_s: int) -> SecretStr:
         settings = self._settings
         token = self._tool(
             "condor_token_create",
-            *("-identity", _identity(name)),
+            *("-identity", identity),
             *("-key", settings.signing_key),
             *("-authz", "ADVERTISE_STARTD", "-authz", "ADVERTISE_MASTER"),
-            *("-lifetime", str(settings.token_lifetime_s)),
+            *("-lifetime", str(lifetime_s)),
             # Known to this one call: with the key at hand, all tools would make themselves tokens of every right.
             environment={
                 "_CONDOR_SEC_PASSWORD_DIRECTORY": str(settings.keys_dir),
@@ -116,9 +129,9 @@ class HTCondorPool:
             raise Unavailable("condor_token_create gave no token")
         return SecretStr(token)
 
-    def revoke(self, name: str, now: datetime) -> None:
+    def _revoke(self, identity: str, now: datetime, lifetime_s: int) -> None:
         moment = int(now.timestamp())
-        new = Revocation(_identity(name), moment, moment + self._settings.token_lifetime_s)
+        new = Revocation(identity, moment, moment + lifetime_s)
         with self._lock:
             kept = [old for old in self._revoked() if old.expires > moment and old.identity != new.identity]
             self._write([*kept, new])
@@ -176,6 +189,10 @@ def _execute_points(ads: Sequence[Mapping[str, Any]]) -> dict[str, ExecutePoint]
 
 def _identity(name: str) -> str:
     return f"{name}@{classads.WORKER_DOMAIN}"
+
+
+def _identity_of_owner(owner: str) -> str:
+    return f"{owner}@{classads.OWNER_DOMAIN}"
 
 
 def _line(reason: str) -> str:

@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from pydantic import SecretStr
 
 from prominence.core.errors import CloudError, NotFound
 from prominence.core.machines import Flavour
-from prominence.imc.ports import ExecutePoint, File, Layout, Node, NodeState
+from prominence.imc.ports import About, Admission, ExecutePoint, File, Layout, Node, NodeState, Terms
 
 
 @dataclass(frozen=True)
@@ -61,31 +62,37 @@ class Machine:
 class MemoryCloud:
     """Promise: see ports.Cloud. `machines` may be changed by tests, as the world changes machines.
 
-    traces: names for which something lies around, with or without a machine, until they are deleted.
+    traces: names for which something lies around, with or without a machine, until they are deleted. by_user_data: as
+    in Layout.
     """
 
-    def __init__(self, name: str, flavours: Sequence[Flavour], limit: int = 4) -> None:
+    def __init__(self, name: str, flavours: Sequence[Flavour], limit: int = 4, **terms: Any) -> None:
         self.machines: dict[str, Machine] = {}
         self.traces: set[str] = set()
         self.faults = Faults()
+        self.by_user_data = False
+        self.known = About()
         self._name = name
         self._flavours = tuple(flavours)
-        self._limit = limit
+        self._terms = Terms(limit, **terms)
 
     @property
     def name(self) -> str:
         return self._name
 
     @property
-    def limit(self) -> int:
-        return self._limit
+    def terms(self) -> Terms:
+        return self._terms
 
     def flavours(self) -> Sequence[Flavour]:
         with self.faults.around("flavours"):
             return self._flavours
 
+    def about(self) -> About:
+        return self.known
+
     def layout(self, name: str) -> Layout:
-        return Layout(f"/{name}/execute", f"/{name}/tasks", "/docker.sock")
+        return Layout(f"/{name}/execute", f"/{name}/tasks", "/docker.sock", by_user_data=self.by_user_data)
 
     def nodes(self) -> Sequence[Node]:
         with self.faults.around("nodes"):
@@ -101,6 +108,9 @@ class MemoryCloud:
         except CloudError:
             self._clear(name)
             raise
+
+    def thin_out(self, name: str) -> None:
+        """Names are unique here."""
 
     def delete(self, name: str) -> None:
         with self.faults.around("delete"):
@@ -153,11 +163,18 @@ class MemoryPool:
         with self.faults.around("revoke"), self._lock:
             self._tokens = {token: owner for token, owner in self._tokens.items() if owner != name}
 
+    def mint_for_owner(self, owner: str) -> Admission:
+        return Admission(self.mint(f"{owner}@users"), 600)
+
+    def revoke_of_owner(self, owner: str, now: datetime) -> None:
+        self.revoke(f"{owner}@users", now)
+
     def join(self, name: str, token: str) -> bool:
         """For tests: a startd of this name shows this token. False when it is refused."""
-        if self._tokens.get(token.strip()) != name:
+        if self._tokens.get(token.strip()) not in (name, f"{name.partition('.')[2]}@users"):
             return False
-        self.points.setdefault(name, ExecutePoint(claimed_slots=0, draining=False))
+        if "." not in name:  # machines of users are none of imc's
+            self.points.setdefault(name, ExecutePoint(claimed_slots=0, draining=False))
         return True
 
     def claim(self, name: str, slots: int) -> None:

@@ -15,11 +15,12 @@ from prominence.core import classads, logs, units
 from prominence.core.errors import ProminenceError, Unavailable
 from prominence.core.machines import Size
 from prominence.core.view import ATTRIBUTES, JobAd
+from prominence.restapi.health.ports import Daemon
 from prominence.restapi.paging import Page
 from prominence.restapi.resources import Slot
 from prominence.restapi.selection import Selection
 from prominence.restapi.translate.ads import plain
-from prominence.restapi.translate.constraint import constraint
+from prominence.restapi.translate.constraint import acted_on, constraint
 from prominence.restapi.translate.submit import SubmitDescription
 
 log = logs.get(__name__)
@@ -55,9 +56,9 @@ class HTCondorQueue:
     def __init__(self, events: Path | None = None) -> None:
         self._events = events
 
-    def submit(self, description: SubmitDescription) -> int:
+    def submit(self, description: SubmitDescription, count: int = 1) -> int:
         with _translated("submit a job"):
-            result = self._schedd().submit(htcondor2.Submit(dict(description.commands)))
+            result = self._schedd().submit(htcondor2.Submit(dict(description.commands)), count=count)
         return int(result.cluster())
 
     def find(self, selection: Selection, page: Page | None = None) -> list[JobAd]:
@@ -68,6 +69,11 @@ class HTCondorQueue:
             order = page.order
             ads = page.of(ads, lambda ad: order.place(plain(ad, order.attributes)))
         return [plain(ad) for ad in ads]
+
+    def one(self, selection: Selection) -> JobAd | None:
+        with _translated("look for a job"):
+            ads = self._schedd().query(constraint(selection), list(ATTRIBUTES), limit=1)
+        return plain(ads[0]) if ads else None
 
     def count(self, selection: Selection, most: int) -> int:
         with _translated("count jobs"):
@@ -83,28 +89,30 @@ class HTCondorQueue:
     def remove(self, selection: Selection, reason: str) -> int:
         why = (_literal(reason), 0)  # the reason is heeded as one of a pair only
         with _translated("remove a job"):
-            done = self._schedd().act(htcondor2.JobAction.Remove, constraint(selection), why)
+            done = self._schedd().act(htcondor2.JobAction.Remove, acted_on(selection), why)
         return int(done["TotalSuccess"])
 
     def hold(self, selection: Selection, reason: str, subcode: int) -> int:
         why = (_literal(reason), subcode)
         with _translated("hold a job"):
-            done = self._schedd().act(htcondor2.JobAction.Hold, constraint(selection), why)
+            done = self._schedd().act(htcondor2.JobAction.Hold, acted_on(selection), why)
         return int(done["TotalSuccess"])
 
     def release(self, selection: Selection) -> int:
         with _translated("release a job"):
-            done = self._schedd().act(htcondor2.JobAction.Release, constraint(selection))
+            done = self._schedd().act(htcondor2.JobAction.Release, acted_on(selection))
         return int(done["TotalSuccess"])
 
     def edit(self, selection: Selection, attributes: Mapping[str, str]) -> int:
         edited = 0
         with _translated("edit a job"):
             schedd = self._schedd()
-            if not schedd.query(constraint=constraint(selection), projection=[classads.CLUSTER_ID], limit=1):
+            meant = acted_on(selection)
+            if not schedd.query(constraint=meant, projection=[classads.CLUSTER_ID], limit=1):
                 return 0  # to edit nothing is an error like any other to the library
             for name, expression in attributes.items():
-                edited = int(schedd.edit(constraint(selection), name, expression))
+                # Dirty: the shadow of a job that runs is told, as it goes by what it knows.
+                edited = int(schedd.edit(meant, name, expression, htcondor2.TransactionFlag.SetDirty))
         return edited
 
     def silent(self) -> tuple[str, ...]:
@@ -125,6 +133,59 @@ class HTCondorQueue:
 
     def _schedd(self) -> Any:
         return htcondor2.Schedd()
+
+
+class HTCondorDaemons:
+    """Those that this machine's HTCondor configuration names. Each is asked something that it alone can answer."""
+
+    def version(self, daemon: Daemon) -> str:
+        try:
+            return _ASKED[daemon]()
+        except _FAILURES as error:
+            raise Unavailable(" ".join(str(error).split())) from error
+
+
+def _ask_schedd() -> str:
+    _probe(htcondor2.Schedd())
+    try:
+        ads = _registered(htcondor2.AdType.Schedd)
+    except _FAILURES:  # the collector's trouble, not the schedd's
+        return ""
+    return _version(ads[0]) if ads else ""
+
+
+def _ask_collector() -> str:
+    ads = _registered(htcondor2.AdType.Collector)
+    if not ads:
+        raise RuntimeError("it does not know of itself")
+    return _version(ads[0])
+
+
+def _ask_negotiator() -> str:
+    ads = _registered(htcondor2.AdType.Negotiator)
+    if not ads:
+        raise RuntimeError("the collector does not know where it is")
+    htcondor2.Negotiator().getPriorities()
+    return _version(ads[0])
+
+
+def _registered(kind: Any) -> Any:
+    """The ads of those of this kind that the collector knows."""
+    return htcondor2.Collector().query(kind, projection=[_VERSION])
+
+
+def _version(ad: Any) -> str:
+    """As in "HTCondor 23.9.6"."""
+    words = _text(ad, _VERSION).split()
+    return f"HTCondor {words[1]}" if len(words) > 1 else ""
+
+
+_VERSION = "CondorVersion"
+_ASKED = {
+    Daemon.SCHEDD: _ask_schedd,
+    Daemon.COLLECTOR: _ask_collector,
+    Daemon.NEGOTIATOR: _ask_negotiator,
+}
 
 
 class HTCondorMachines:

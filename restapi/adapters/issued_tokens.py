@@ -34,6 +34,7 @@ class IssuedTokens:
             token=record.id,
             login=False,
             expires=float(record.expires),
+            email=record.email,
         )
 
     def sign(self, record: TokenRecord) -> str:

@@ -50,7 +50,8 @@ class LocalObjects:
 
     def url_to_put(self, name: str, terms: Terms, reach: Reach) -> Put:
         until = self._until(terms.lifetime_s)
-        return Put(self._url(Permission("put", name, until, terms.largest, terms.size, terms.sha256), reach))
+        url = self._url(Permission("put", name, until, terms.largest, terms.size, terms.sha256), reach)
+        return Put(url, tells_checksum=True)
 
     def form_to_post(self, name: str, terms: Terms, reach: Reach) -> Form | None:
         return None
@@ -102,7 +103,7 @@ class LocalObjects:
                     if partial.stat().st_mtime < before.timestamp():
                         partial.unlink()
 
-    def receive(self, allowed: Permission, announced: int | None, content: IO[bytes]) -> None:
+    def receive(self, allowed: Permission, announced: int | None, content: IO[bytes]) -> str:
         _check_size(allowed, announced, whole=announced is not None)
         with _translated():
             self._incoming.mkdir(parents=True, exist_ok=True)
@@ -123,6 +124,7 @@ class LocalObjects:
             partial.unlink(missing_ok=True)
             raise
         log.info("object stored", name=allowed.name, size=size)
+        return sha256
 
     def _copy(self, allowed: Permission, content: IO[bytes], file: BinaryIO) -> tuple[int, str]:
         size, digest = 0, hashlib.sha256()

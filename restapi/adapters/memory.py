@@ -1,4 +1,4 @@
-"""Queue, machines, sandboxes and identities in this process, for unit tests: same promises, faults on request.
+"""What the API needs of the world, in this process, for unit tests: same promises, faults on request.
 
 The queue understands the ClassAds it is given: attributes and constraints are HTCondor's own text, read by its own
 library.
@@ -8,28 +8,34 @@ from __future__ import annotations
 
 import io
 import itertools
+import re
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from email.message import EmailMessage
+from types import MappingProxyType
 from typing import BinaryIO
 
 import classad2
 
 from prominence.core import classads
 from prominence.core.errors import NoRoom, Unauthenticated, Unavailable
+from prominence.core.jobid import JobId
 from prominence.core.states import HoldCode, JobStatus, Status
 from prominence.core.view import JobAd
 from prominence.restapi.archive.records import labels
 from prominence.restapi.files import files_of
-from prominence.restapi.finished import Attempt, Finished, finished
+from prominence.restapi.finished import Attempt, Finished, LastJob, Left, finished
 from prominence.restapi.identity import Identity
-from prominence.restapi.paging import Page
-from prominence.restapi.ports import Sandboxes, Unusable
+from prominence.restapi.members import is_member, uid_of, whole
+from prominence.restapi.paging import Key, Order, Page
+from prominence.restapi.ports import Deferred, Sandboxes, Undeliverable, Unusable
 from prominence.restapi.resources import Slot
-from prominence.restapi.selection import Selection
+from prominence.restapi.selection import Kind, Selection
 from prominence.restapi.translate.ads import plain
-from prominence.restapi.translate.constraint import constraint
-from prominence.restapi.translate.submit import SubmitDescription
+from prominence.restapi.translate.constraint import acted_on, constraint
+from prominence.restapi.translate.submit import PLACE, SubmitDescription
 
 Value = str | int | float | bool
 
@@ -58,15 +64,16 @@ class MemoryQueue:
         self._last_id = 0
         self._changes = 0
 
-    def submit(self, description: SubmitDescription) -> int:
+    def submit(self, description: SubmitDescription, count: int = 1) -> int:
         self._begin()
         self._last_id += 1
-        ad = _ad(description.commands)
-        ad[classads.CLUSTER_ID] = self._last_id
-        ad[classads.SUBMITTED_AT] = int(self._now())
-        ad[classads.STARTS] = 0
-        self._queue[self._last_id] = ad
-        self.change(self._last_id, JobStatus.IDLE)
+        for place in range(count):
+            ad = _ad({name: _of_place(text, place) for name, text in description.commands.items()})
+            ad[classads.CLUSTER_ID], ad[classads.PROC_ID] = self._last_id, place
+            ad[classads.SUBMITTED_AT] = int(self._now())
+            ad[classads.STARTS] = 0
+            self._queue[_number(ad)] = ad
+            self.change(_number(ad), JobStatus.IDLE)
         if self.loses_answers:
             raise Unavailable("The schedd hung up.")
         return self._last_id
@@ -76,6 +83,10 @@ class MemoryQueue:
         ads = [plain(ad) for ad in self._matching(selection)]
         return ads if page is None else page.of(ads, page.order.place)
 
+    def one(self, selection: Selection) -> JobAd | None:
+        found = self.find(selection)
+        return found[0] if found else None
+
     def count(self, selection: Selection, most: int) -> int:
         return min(most, len(self.find(selection)))
 
@@ -84,29 +95,29 @@ class MemoryQueue:
 
     def remove(self, selection: Selection, reason: str) -> int:
         self._begin()
-        removed = [ad for ad in self._matching(selection) if ad[classads.JOB_STATUS] != JobStatus.REMOVED]
+        removed = [ad for ad in self._matching(selection, acted_on) if ad[classads.JOB_STATUS] != JobStatus.REMOVED]
         for ad in removed:
-            self.leave(ad[classads.CLUSTER_ID], JobStatus.REMOVED, RemoveReason=reason)
+            self.leave(_number(ad), JobStatus.REMOVED, RemoveReason=reason)
         return len(removed)
 
     def hold(self, selection: Selection, reason: str, subcode: int) -> int:
         self._begin()
-        held = [ad for ad in self._matching(selection) if ad[classads.JOB_STATUS] not in _NOT_TO_BE_HELD]
+        held = [ad for ad in self._matching(selection, acted_on) if ad[classads.JOB_STATUS] not in _NOT_TO_BE_HELD]
         for ad in held:
             why: dict[str, Value] = {classads.HOLD_REASON: reason, classads.HOLD_REASON_SUBCODE: subcode}
-            self.change(ad[classads.CLUSTER_ID], JobStatus.HELD, HoldReasonCode=int(HoldCode.BY_HAND), **why)
+            self.change(_number(ad), JobStatus.HELD, HoldReasonCode=int(HoldCode.BY_HAND), **why)
         return len(held)
 
     def release(self, selection: Selection) -> int:
         self._begin()
-        held = [ad for ad in self._matching(selection) if ad[classads.JOB_STATUS] == JobStatus.HELD]
+        held = [ad for ad in self._matching(selection, acted_on) if ad[classads.JOB_STATUS] == JobStatus.HELD]
         for ad in held:
-            self.change(ad[classads.CLUSTER_ID], JobStatus.IDLE)
+            self.change(_number(ad), JobStatus.IDLE)
         return len(held)
 
     def edit(self, selection: Selection, attributes: Mapping[str, str]) -> int:
         self._begin()
-        edited = self._matching(selection)
+        edited = self._matching(selection, acted_on)
         for ad in edited:
             for name, expression in attributes.items():
                 ad[name] = classad2.ExprTree(expression)
@@ -127,8 +138,8 @@ class MemoryQueue:
         self.change(job_id, status, **attributes)
         self.left.append(self._queue.pop(job_id))
 
-    def _matching(self, selection: Selection) -> list[classad2.ClassAd]:
-        wanted = classad2.ExprTree(constraint(selection))
+    def _matching(self, selection: Selection, meant: Callable[[Selection], str] = constraint) -> list[classad2.ClassAd]:
+        wanted = classad2.ExprTree(meant(selection))
         return [ad for ad in self._queue.values() if wanted.eval(ad) is True]
 
     def _begin(self) -> None:
@@ -149,6 +160,28 @@ class MemoryMachines:
         return list(self.present)
 
 
+class MemoryWorkerTokens:
+    """Promise: see ports.WorkerTokens. `good`: the tokens that would be accepted now, with their owners."""
+
+    def __init__(self) -> None:
+        self.good: dict[str, str] = {}
+        self.silent = False
+
+    def mint(self, owner: str) -> tuple[str, int]:
+        self._answer()
+        token = f"worker-token-{len(self.good) + 1}"
+        self.good[token] = owner
+        return token, 600
+
+    def revoke(self, owner: str) -> None:
+        self._answer()
+        self.good = {token: whose for token, whose in self.good.items() if whose != owner}
+
+    def _answer(self) -> None:
+        if self.silent:
+            raise Unavailable("Tokens for workers cannot be made at the moment.")
+
+
 class MemoryArchive:
     """Of the jobs that have left a queue in memory, at once. attempts: by job."""
 
@@ -166,8 +199,33 @@ class MemoryArchive:
         fitting = [job for job in jobs if shown is None or job.status in shown]
         return page.of(fitting, lambda job: page.order.place(job.ad))
 
+    def left(self, uids: Collection[str]) -> list[Finished]:
+        all_of_it = (
+            self.find(one, None, Page(), detail=True) for one in (Selection(), Selection(kinds=(Kind.WORKFLOW,)))
+        )
+        return [job for some in all_of_it for job in some if job.ad[classads.JOB_UID] in uids]
+
     def attempts(self, job_id: int) -> tuple[Attempt, ...]:
         return self.told.get(job_id, ())
+
+    def last_jobs(self, workflows: Collection[int]) -> list[LastJob]:
+        found: dict[tuple[int, str], LastJob] = {}
+        for workflow in workflows:
+            for job in self.find(Selection(workflow=workflow), None, Page(Order(Key.ID))):
+                uid = str(job.ad[classads.JOB_UID])
+                found[workflow, uid] = LastJob(workflow, uid, job.job_id, job.status)
+        return list(found.values())
+
+    def arrays(self, selection: Selection, most: int, without: Collection[int] = ()) -> dict[int, Left]:
+        members = Selection(user=selection.user, array=selection.array, kinds=(Kind.MEMBER,))
+        found: dict[int, list[Finished]] = {}
+        for job in self.find(members, None, Page(Order(Key.ID))):
+            if job.job_id not in without:
+                found.setdefault(job.job_id.cluster, []).append(job)
+        return {
+            array: Left(found[array][0].ad, Counter(job.status for job in found[array]))
+            for array in sorted(found, reverse=True)[:most]
+        }
 
     def _finished(self, ad: classad2.ClassAd, detail: bool) -> Finished:
         known = plain(ad)
@@ -185,12 +243,16 @@ class MemorySandboxes:
         self.unusable: set[str] = set()
         self.full = False
 
-    def make(self, uid: str, files: Mapping[str, str]) -> str:
+    def make(
+        self, uid: str, files: Mapping[str, str], within: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+    ) -> str:
         if self.full:
             raise NoRoom("There is no room for the job's files.")
         self.files[uid] = {name: text.encode() for name, text in files.items()}
+        for place, own in within.items():
+            self.files[uid_of(uid, place)] = {name: text.encode() for name, text in own.items()}
         self._made_at[uid] = self._now()
-        return f"/sandboxes/{uid}"
+        return self.directory(uid)
 
     def replace(self, uid: str, name: str, text: str) -> None:
         if self.full or uid not in self.files:
@@ -205,13 +267,17 @@ class MemorySandboxes:
         return number
 
     def discard(self, uid: str) -> None:
-        self.files.pop(uid, None)
+        for one in [one for one in self.files if one == uid or whole(one) == uid]:
+            del self.files[one]
 
     def last_changes(self) -> dict[str, datetime]:
-        return {uid: self._made_at[uid] for uid in self.files}
+        return {uid: self._made_at[uid] for uid in self.files if not is_member(uid)}
 
     def exists(self, uid: str) -> bool:
         return uid in self.files
+
+    def directory(self, uid: str) -> str:
+        return f"/sandboxes/{uid}"
 
     def read(self, uid: str, name: str) -> bytes | None:
         if name in self.unusable:
@@ -233,6 +299,35 @@ class MemoryIdentities:
         if token not in self._known:
             raise Unauthenticated("The token is not known.")
         return self._known[token]
+
+
+class MemoryMailer:
+    """Keeps what it is given. Addresses in `fails` raise what is there for them; `unavailable` is a sentence."""
+
+    def __init__(self) -> None:
+        self.sent: list[EmailMessage] = []
+        self.fails: dict[str, Deferred | Undeliverable] = {}
+        self.unavailable = ""
+
+    def send(self, message: EmailMessage) -> None:
+        if self.unavailable:
+            raise Unavailable(self.unavailable)
+        if str(message["To"]) in self.fails:
+            raise self.fails[str(message["To"])]
+        self.sent.append(message)
+
+    def close(self) -> None:
+        pass
+
+
+def _number(ad: classad2.ClassAd) -> int:
+    return JobId.of(plain(ad, (classads.CLUSTER_ID, classads.ARRAY_INDEX, classads.NODE)))
+
+
+def _of_place(text: str, place: int) -> str:
+    """As the submit language has it for one process."""
+    chosen = re.sub(r"\$CHOICE\(Process,(.*?)\)", lambda found: found[1].split(",")[place], text)
+    return chosen.replace(PLACE, str(place))
 
 
 def _ad(commands: Mapping[str, str]) -> classad2.ClassAd:

@@ -23,6 +23,7 @@ from prominence.restapi.adapters.names import names, user_name
 from prominence.restapi.bucket import Bucket
 from prominence.restapi.identity import Identity
 from prominence.restapi.identity_settings import OidcSettings
+from prominence.restapi.mail.addresses import verified
 from prominence.restapi.ports import NotOurs
 from prominence.restapi.recent import Recent
 
@@ -126,7 +127,7 @@ class OidcTokens:
                     f"This service is for members of {' or '.join(provider.required_entitlements)}; you are in none."
                 )
             groups = tuple(dict.fromkeys((*groups, *member_of)))
-        return Identity(user, groups, expires=ends)
+        return Identity(user, groups, expires=ends, email=verified(claims))
 
 
 def _memberships(claim: object, required: Mapping[str, tuple[str, ...]]) -> list[str]:

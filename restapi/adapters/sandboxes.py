@@ -9,10 +9,11 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO
 
 from prominence.core import logs, units
@@ -22,6 +23,7 @@ from prominence.restapi.ports import LARGEST_READ, Unusable
 log = logs.get(__name__)
 
 _UID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_PLACE = re.compile(r"(?:0|[1-9][0-9]{0,5})(?:\.(?:0|[1-9][0-9]{0,5}))?")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -36,7 +38,9 @@ class LocalSandboxes:
         self._root = root.absolute()
         self._min_free_mib = min_free_mib
 
-    def make(self, uid: str, files: Mapping[str, str]) -> str:
+    def make(
+        self, uid: str, files: Mapping[str, str], within: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+    ) -> str:
         directory = self._directory(uid)
         try:
             self._check_room()
@@ -44,8 +48,11 @@ class LocalSandboxes:
         except OSError as error:
             raise _not_made(uid, error) from error
         try:
-            for name, text in files.items():
-                _write(directory / name, text)
+            _fill(directory, files)
+            for place, own in within.items():
+                os.mkdir(f"{directory}/{place}", mode=0o700)  # there may be many, and a Path takes time to make
+                if own:
+                    _fill(directory / place, own)
         except OSError as error:
             self.discard(uid)
             raise _not_made(uid, error) from error
@@ -81,15 +88,17 @@ class LocalSandboxes:
         try:
             for entry in os.scandir(self._root):
                 if _UID.fullmatch(entry.name):
-                    with suppress(FileNotFoundError):  # discarded in this moment
-                        changed_at = entry.stat(follow_symlinks=False).st_mtime
-                        changes[entry.name] = datetime.fromtimestamp(changed_at, UTC)
+                    with suppress(FileNotFoundError, NotADirectoryError):  # discarded in this moment; none of ours
+                        changes[entry.name] = datetime.fromtimestamp(max(_changed_at(entry)), UTC)
         except OSError as error:
             raise Unavailable("The service cannot read its jobs' files at the moment.") from error
         return changes
 
     def exists(self, uid: str) -> bool:
         return self._directory(uid).is_dir()
+
+    def directory(self, uid: str) -> str:
+        return str(self._directory(uid))
 
     def read(self, uid: str, name: str) -> bytes | None:
         file = self.open(uid, name)
@@ -124,7 +133,8 @@ class LocalSandboxes:
             raise NoRoom(refusal)
 
     def _directory(self, uid: str) -> Path:
-        if not _UID.fullmatch(uid):
+        array, slash, place = uid.partition("/")
+        if not _UID.fullmatch(array) or (slash and not _PLACE.fullmatch(place)):
             raise Unusable(f"{uid!r} is not the uid of a job")
         return self._root / uid
 
@@ -139,6 +149,15 @@ def too_full(free_mib: int, min_free_mib: int) -> str:
     )
 
 
+def _changed_at(directory: os.DirEntry[str]) -> Iterator[float]:
+    """When it and those of an array's members in it were changed."""
+    yield directory.stat(follow_symlinks=False).st_mtime
+    for entry in os.scandir(directory):
+        if entry.is_dir(follow_symlinks=False):
+            with suppress(FileNotFoundError):
+                yield entry.stat(follow_symlinks=False).st_mtime
+
+
 def _linked(file: Path, name: Path) -> bool:
     """Whether the file has this name now too, which was free."""
     try:
@@ -146,6 +165,11 @@ def _linked(file: Path, name: Path) -> bool:
     except FileExistsError:
         return False
     return True
+
+
+def _fill(directory: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        _write(directory / name, text)
 
 
 def _write(path: Path, text: str) -> None:

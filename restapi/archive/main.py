@@ -9,10 +9,13 @@ import time
 from collections.abc import Callable
 
 from prominence.core import logs
+from prominence.core.keyvalue.etcd import EtcdKeyValue
 from prominence.core.settings import load
 from prominence.restapi.adapters.archive import ArchiveWriter
 from prominence.restapi.adapters.sandboxes import LocalSandboxes
+from prominence.restapi.adapters.usage import UsageWriter
 from prominence.restapi.archive.follower import Follower
+from prominence.restapi.archive.machines import MachineFollower
 from prominence.restapi.settings import RestApiSettings
 
 log = logs.get(__name__)
@@ -31,21 +34,26 @@ def main() -> None:
     logs.configure("archive", log_file, settings.log_level)
     settings.archive.file.parent.mkdir(parents=True, exist_ok=True)
     writer = ArchiveWriter(settings.archive.file)
+    usage = UsageWriter(settings.archive.usage_file, settings.accounting.tariff())
     follower = Follower(
         history=settings.archive.history_file,
         events=settings.archive.events_file,
+        epochs=settings.archive.epochs_file,
         sandboxes=LocalSandboxes(settings.sandboxes_dir, settings.min_free_disk_mib),
         book=writer,
+        usage=usage,
     )
     log.info("started", file=str(settings.archive.file), history=str(settings.archive.history_file))
     kept_s = settings.data.limits().jobs_kept.total_seconds()
-    _loop(follower, lambda: writer.forget(int(time.time() - kept_s)))
+    machines = MachineFollower(EtcdKeyValue(settings.etcd_endpoints), usage, time.monotonic)
+    _loop(follower, machines, lambda: writer.forget(int(time.time() - kept_s)))
 
 
-def _loop(follower: Follower, forget: Callable[[], int]) -> None:
+def _loop(follower: Follower, machines: MachineFollower, forget: Callable[[], int]) -> None:
     pause, forgotten_at = PAUSE_S, -FORGET_EVERY_S
     while True:
         try:
+            machines.step()
             busy = follower.step()
             pause = PAUSE_S
             if not busy and time.monotonic() - forgotten_at > FORGET_EVERY_S:

@@ -12,10 +12,12 @@ from typing import Any
 import classad2
 
 from prominence.core import classads
+from prominence.core.jobid import JobId
 from prominence.core.view import ATTRIBUTES
+from prominence.restapi import booking
 
 _BANNER = b"*** "
-_WANTED = frozenset(name.lower() for name in (*ATTRIBUTES, classads.JOB_TYPE))
+_WANTED = frozenset(name.lower() for name in (*ATTRIBUTES, *booking.ATTRIBUTES, classads.JOB_TYPE))
 _LABEL = classads.LABEL_PREFIX.lower()
 _EVENT = re.compile(rb"^\{\n(?:(?!\{\n).*\n)*?\}\n", re.MULTILINE)
 
@@ -31,7 +33,7 @@ def whole_ads(content: bytes) -> int:
 
 
 def ads(content: bytes) -> Iterator[Any]:
-    """The ClassAds in whole records of a history, with the attributes that we know and labels; none for other ads."""
+    """The ClassAds in whole records of a history, of jobs or of attempts, with what we know of those."""
     lines: list[str] = []
     for line in content.decode("utf-8", "replace").splitlines():
         if not line.startswith("*** "):
@@ -52,12 +54,21 @@ def labels(ad: Any) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened to a job. kind: HTCondor's word, such as ExecuteEvent. at: Unix epoch."""
+    """Something that happened to a job. kind: HTCondor's word, such as ExecuteEvent. at: Unix epoch.
+
+    job_id: by which its attempts are kept.
+    """
 
     kind: str
     job_id: int
     at: float
     facts: Mapping[str, Any]
+
+
+def key_of_attempts(job_id: int) -> int:
+    """An event does not tell whether its process is a member of an array: the first is kept as a job of its own is."""
+    one = JobId(job_id)
+    return int(one) if one.index else one.cluster
 
 
 def whole_events(content: bytes) -> int:
@@ -81,7 +92,13 @@ def _is_wanted(line: str) -> bool:
 def _event(text: bytes) -> Event | None:
     try:
         match json.loads(text):
-            case {"MyType": str(kind), "Cluster": int(job_id), "EventTime": str(moment)} as facts:
+            case {
+                "MyType": str(kind),
+                "Cluster": int(cluster),
+                "Proc": int(process),
+                "EventTime": str(moment),
+            } as facts:
+                job_id = key_of_attempts(JobId.member(cluster, process))
                 return Event(kind, job_id, datetime.fromisoformat(moment).timestamp(), facts)
     except (ValueError, RecursionError):
         pass

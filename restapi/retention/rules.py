@@ -9,34 +9,43 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from prominence.restapi.ledger import JobRecord
 from prominence.restapi.limits import Limits
+from prominence.restapi.mail.letters import uid_of
+from prominence.restapi.members import whole
 from prominence.restapi.objects import Stored
+
+TIME_TO_QUEUE = timedelta(days=1)
+"""Within which a job has its files and is queued, once its letter has been written."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """All there is. Jobs are named by uid; None: could not be looked at.
+    """All there is. Jobs are named by uid, all members of an array by that of the array; None: could not be looked at.
 
-    outputs: objects of jobs. records: what jobs may do. sandboxes: when each last changed. queued: jobs in the queue.
+    outputs: objects of jobs. records: what jobs may do, members each by their own uid. letters: to users who want to be
+    told of a job's end, by their keys, and when each was written. sandboxes: when each last changed. queued: jobs in
+    the queue.
     """
 
     uploads: Sequence[Stored] | None = ()
     outputs: Sequence[Stored] | None = ()
     records: Mapping[str, JobRecord] | None = None
+    letters: Mapping[str, datetime] | None = None
     sandboxes: Mapping[str, datetime] | None = None
     queued: frozenset[str] | None = frozenset()
 
 
 @dataclass(frozen=True)
 class Cleaning:
-    """What to take away: objects by name; records and sandboxes of jobs by uid."""
+    """What to take away: objects by name, letters by key; records and sandboxes of jobs by uid."""
 
     objects: tuple[str, ...] = ()
     records: tuple[str, ...] = ()
     sandboxes: tuple[str, ...] = ()
+    letters: tuple[str, ...] = ()
 
 
 def clean(seen: Seen, limits: Limits, now: datetime) -> Cleaning:
@@ -58,6 +67,7 @@ def clean(seen: Seen, limits: Limits, now: datetime) -> Cleaning:
             for uid, changed_at in sorted((seen.sandboxes or {}).items())
             if uid not in seen.queued and changed_at + limits.jobs_kept <= now
         ),
+        letters=tuple(sorted(_letters(seen, now))),
     )
 
 
@@ -68,8 +78,25 @@ def _records(seen: Seen, with_outputs: frozenset[str], over: set[str], limits: L
     return [
         uid
         for uid, record in seen.records.items()
-        if uid in over
-        or (uid not in seen.queued and uid not in with_outputs and record.made_at + limits.outputs_kept <= now)
+        if (all_of_it := whole(uid)) in over
+        or (
+            all_of_it not in seen.queued
+            and all_of_it not in with_outputs
+            and record.made_at + limits.outputs_kept <= now
+        )
+    ]
+
+
+def _letters(seen: Seen, now: datetime) -> list[str]:
+    """Of jobs of which nothing else is left, or that never came to be. Others are sent or given up in time."""
+    if seen.letters is None or seen.sandboxes is None or seen.queued is None:
+        return []
+    return [
+        key
+        for key, written_at in seen.letters.items()
+        if (job := whole(uid_of(key))) not in seen.queued
+        and job not in seen.sandboxes
+        and written_at + TIME_TO_QUEUE <= now
     ]
 
 

@@ -10,14 +10,19 @@ from typing import TypeVar
 from prominence.core import classads, logs
 from prominence.core.errors import Unavailable
 from prominence.restapi import ledger
-from prominence.restapi.areas import SCRATCH, Kind
+from prominence.restapi.areas import CHECKPOINTS, SCRATCH, Kind
+from prominence.restapi.mail import outbox
+from prominence.restapi.members import whole
 from prominence.restapi.retention.rules import Cleaning, Seen, clean
-from prominence.restapi.selection import Selection
+from prominence.restapi.selection import EVERY_KIND, Selection
 from prominence.restapi.services import Services
 
 log = logs.get(__name__)
 
 T = TypeVar("T")
+
+OF_JOBS = (SCRATCH, CHECKPOINTS)
+"""The folders of what jobs have written."""
 
 BROKEN_OFF_AFTER = timedelta(days=1)
 """An upload of which nothing has come for so long will not be finished."""
@@ -27,10 +32,11 @@ def look(services: Services) -> Seen:
     """What there is. Objects before the queue: whatever a job writes meanwhile belongs to a job that is seen there."""
     return Seen(
         uploads=_try("uploads", lambda: [one for kind in Kind for one in services.objects.list(kind.value)]),
-        outputs=_try("outputs", lambda: services.objects.list(SCRATCH)),
+        outputs=_try("outputs", lambda: [one for kind in OF_JOBS for one in services.objects.list(kind)]),
         records=_try("records", lambda: ledger.records(services.store)),
+        letters=_try("letters", lambda: outbox.written(services.store)),
         sandboxes=_try("sandboxes", services.sandboxes.last_changes),
-        queued=_try("queue", lambda: frozenset(str(ad[classads.JOB_UID]) for ad in services.queue.find(Selection()))),
+        queued=_try("queue", lambda: _queued(services)),
     )
 
 
@@ -48,6 +54,9 @@ def sweep(services: Services) -> Cleaning:
     for uid in cleaning.records:
         with _going_on("record", uid):
             ledger.close_record(uid, services.store)
+    for uid in cleaning.letters:
+        with _going_on("letter", uid):
+            outbox.take_away(uid, services.store)
     for uid in cleaning.sandboxes:
         with _going_on("sandbox", uid):
             services.sandboxes.discard(uid)
@@ -58,10 +67,16 @@ def sweep(services: Services) -> Cleaning:
     return cleaning
 
 
+def _queued(services: Services) -> frozenset[str]:
+    found = services.queue.find(Selection(kinds=EVERY_KIND))
+    return frozenset(whole(str(ad[classads.JOB_UID])) for ad in found)
+
+
 def _counts(cleaning: Cleaning) -> dict[str, int]:
     return {
         "objects": len(cleaning.objects),
         "records": len(cleaning.records),
+        "letters": len(cleaning.letters),
         "sandboxes": len(cleaning.sandboxes),
     }
 

@@ -6,11 +6,12 @@ from flask.typing import ResponseReturnValue
 
 from prominence.core.errors import Conflict, NotFound, QuotaReached
 from prominence.restapi import actions
-from prominence.restapi.answers import Done, JobId
+from prominence.restapi.answers.general import Done
+from prominence.restapi.answers.jobs import JobMade
 from prominence.restapi.changes import JobChange
 from prominence.restapi.identity import Scope
 from prominence.restapi.operations import Content, json
-from prominence.restapi.parameters import job_id
+from prominence.restapi.parameters.gaps import job_id
 from prominence.restapi.routes.noun import Noun
 from prominence.restapi.routes.reading import body, caller
 from prominence.restapi.services import Services
@@ -44,7 +45,7 @@ def blueprint(services: Services) -> Noun:
 
     @routes.serves(
         "PATCH /jobs/<job>",
-        "Change a job that waits, by the rules of JSON merge patch",
+        "Change a job that waits, or the walltime of one that runs, by the rules of JSON merge patch",
         Scope.JOBS_WRITE,
         json("It is changed.", Done),
         body=Content(JobChange),
@@ -70,7 +71,7 @@ def blueprint(services: Services) -> Noun:
         "PUT /jobs/<job>/clone",
         "Submit the same job once more, whether it has ended or not",
         Scope.JOBS_WRITE,
-        json("The new job.", JobId, 201),
+        json("The new job.", JobMade, 201),
         refuses=(NotFound, QuotaReached),
     )
     def clone_job(job: str) -> ResponseReturnValue:

@@ -1,26 +1,27 @@
-"""Commands that are run in jobs while these run."""
+"""What is asked of jobs while they run: commands, and copies of what is in their homes."""
 
 from __future__ import annotations
 
 from flask import Response
 from flask.typing import ResponseReturnValue
 
-from prominence.core.errors import Conflict, NotFound
-from prominence.restapi import legacy
-from prominence.restapi.answers import Printed
+from prominence.core.errors import Conflict, NotFound, QuotaReached
+from prominence.restapi import commands, legacy, snapshots
+from prominence.restapi.answers.commands import Address, Printed
+from prominence.restapi.answers.general import Done
+from prominence.restapi.commands import Command
 from prominence.restapi.identity import Scope
 from prominence.restapi.operations import TEXT, Answer, Content, json
-from prominence.restapi.orders import Command, Desk
-from prominence.restapi.parameters import EnterParameters, job_id
+from prominence.restapi.parameters.commands import EnterParameters, SnapshotParameters
+from prominence.restapi.parameters.gaps import job_id
 from prominence.restapi.routes.noun import Noun
 from prominence.restapi.routes.reading import body, caller, parameters
 from prominence.restapi.services import Services
 
 
 def blueprint(services: Services) -> Noun:
-    """Both ways to ask for one, on these services."""
+    """All of them, on these services."""
     routes = Noun("commands", about="jobs")
-    desk = Desk(services)
 
     @routes.serves(
         "POST /jobs/<job>/commands",
@@ -32,7 +33,7 @@ def blueprint(services: Services) -> Noun:
     )
     def run_command(job: str) -> ResponseReturnValue:
         user = caller(services, Scope.JOBS_WRITE)
-        done = desk.run(job_id(job), body(), user)
+        done = commands.run(job_id(job), body(), user, services)
         shown = {"exitCode": done.exit_code, "output": done.output.decode(errors="replace")}
         return {**shown, "cut": True} if done.cut else shown
 
@@ -47,6 +48,30 @@ def blueprint(services: Services) -> Noun:
     def run_joined_command(job: str) -> ResponseReturnValue:
         user = caller(services, Scope.JOBS_WRITE)
         command = legacy.command(EnterParameters.read(parameters()).command)
-        return Response(desk.run(job_id(job), command, user).output, content_type="text/plain; charset=utf-8")
+        printed = commands.run(job_id(job), command, user, services).output
+        return Response(printed, content_type="text/plain; charset=utf-8")
+
+    @routes.serves(
+        "PUT /jobs/<job>/snapshot",
+        "Copy a file or a directory of a running job's home to the object store",
+        Scope.JOBS_WRITE,
+        json("It is there, in place of the one before.", Done),
+        parameters=SnapshotParameters,
+        refuses=(NotFound, Conflict, QuotaReached),
+    )
+    def take_snapshot(job: str) -> ResponseReturnValue:
+        user = caller(services, Scope.JOBS_WRITE)
+        snapshots.take(job_id(job), SnapshotParameters.read(parameters()).path, user, services)
+        return {}
+
+    @routes.serves(
+        "GET /jobs/<job>/snapshot",
+        "Where the last such copy is to be had",
+        Scope.JOBS_READ,
+        json("An address, for an hour.", Address),
+        refuses=(NotFound,),
+    )
+    def find_snapshot(job: str) -> ResponseReturnValue:
+        return {"url": snapshots.address(job_id(job), caller(services, Scope.JOBS_READ), services)}
 
     return routes

@@ -1,4 +1,4 @@
-"""Data: where to upload, what there is, delete; how much of it one may have; and what jobs get and leave."""
+"""Data: where to upload, what there is, delete; how much of it one may have."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from flask import request
 from flask.typing import ResponseReturnValue
 
 from prominence.core.errors import QuotaReached
-from prominence.restapi import data, grants, legacy, space
-from prominence.restapi.answers import InputAddress, ObjectShown, PutAddress, Quota, UploadAddress
+from prominence.restapi import data, legacy, space
+from prominence.restapi.answers.data import (
+    ObjectShown,
+    Quota,
+    UploadAddress,
+)
 from prominence.restapi.data import Upload
-from prominence.restapi.grants import WantedInput, WantedOutput
 from prominence.restapi.identity import Scope
 from prominence.restapi.objects import Form
-from prominence.restapi.operations import Access, Answer, Content, json
+from prominence.restapi.operations import Answer, Content, json
 from prominence.restapi.routes.noun import Noun
-from prominence.restapi.routes.reading import body, caller, parameters, token
+from prominence.restapi.routes.reading import body, caller, parameters
 from prominence.restapi.services import Services
 
 
@@ -83,28 +86,5 @@ def blueprint(services: Services) -> Noun:
     def quota() -> ResponseReturnValue:
         user = caller(services, Scope.DATA_READ)
         return space.told(user, services)
-
-    @routes.serves(
-        "POST /data/input",
-        "Where the running job gets an object that is one of its artifacts",
-        Access.A_JOB,
-        json("Where it is.", InputAddress, 201),
-        body=Content(WantedInput),
-    )
-    def job_input() -> ResponseReturnValue:
-        found = grants.input_address(token(), body(), services)
-        return {name: value for name, value in asdict(found).items() if value is not None}, 201
-
-    @routes.serves(
-        "POST /data/output",
-        "Where the running job puts one of its outputs",
-        Access.A_JOB,
-        json("Where to.", PutAddress, 201),
-        body=Content(WantedOutput),
-        refuses=(QuotaReached,),
-    )
-    def job_output() -> ResponseReturnValue:
-        allowed = grants.output_address(token(), body(), services)
-        return {"url": allowed.url, **({"headers": dict(allowed.headers)} if allowed.headers else {})}, 201
 
     return routes

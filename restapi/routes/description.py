@@ -10,7 +10,7 @@ from flask import Response
 from flask.typing import ResponseReturnValue
 
 from prominence.restapi import openapi, page
-from prominence.restapi.answers import Description
+from prominence.restapi.answers.service import Description
 from prominence.restapi.operations import HTML, Access, Answer, Content, json
 from prominence.restapi.routes.noun import Noun
 

@@ -7,13 +7,17 @@ from flask.typing import ResponseReturnValue
 
 from prominence.core.errors import Conflict, Forbidden, NotFound, QuotaReached
 from prominence.core.job import JobSpec
+from prominence.core.jobid import JobId
 from prominence.restapi import actions, idempotency, listing, query
-from prominence.restapi.answers import Done, JobId, JobShown
+from prominence.restapi.answers.general import Done
+from prominence.restapi.answers.jobs import JobMade, JobShown, MemberShown
 from prominence.restapi.following import Follower
 from prominence.restapi.identity import Scope
 from prominence.restapi.operations import TEXT, Answer, Content, json
-from prominence.restapi.output import output
-from prominence.restapi.parameters import DeleteParameters, DescribeParameters, ListParameters, OutputParameters, job_id
+from prominence.restapi.output import Output, output
+from prominence.restapi.parameters.gaps import job_id
+from prominence.restapi.parameters.jobs import DeleteParameters, DescribeParameters, ListParameters
+from prominence.restapi.parameters.output import OutputParameters
 from prominence.restapi.routes.noun import Noun
 from prominence.restapi.routes.reading import body, caller, parameters
 from prominence.restapi.services import Services
@@ -29,9 +33,10 @@ STATUS = "X-Prominence-Status"
 CURSOR = "X-Prominence-Cursor"
 """Of a list: where to go on. Absent when nothing comes behind it."""
 
+_ANY_JOB = list[JobShown] | list[MemberShown]
 _VERSION = {"ETag": "The job's version."}
 _KNOWN = {"type": "string", "description": "The version that one knows: the ETag of an answer before."}
-_OUTPUT = {
+OUTPUT = {
     200: Answer(
         "What the job has printed, from there on.",
         Content(media_type=TEXT),
@@ -49,7 +54,7 @@ def blueprint(services: Services) -> Noun:
         "POST /jobs",
         "Submit a job",
         Scope.JOBS_WRITE,
-        json("The job.", JobId, 201),
+        json("The job.", JobMade, 201),
         body=Content(JobSpec),
         headers={idempotency.HEADER: idempotency.SCHEMA},
         refuses=(Conflict, QuotaReached),
@@ -76,7 +81,7 @@ def blueprint(services: Services) -> Noun:
         "All that is known of a job; can wait for news",
         Scope.JOBS_READ,
         {
-            **json("The job, alone in a list; an empty list if there is none.", list[JobShown], headers=_VERSION),
+            **json("The job, alone in a list; an empty list if there is none.", _ANY_JOB, headers=_VERSION),
             304: Answer("The job is as it was.", headers=_VERSION),
         },
         parameters=DescribeParameters,
@@ -113,14 +118,14 @@ def blueprint(services: Services) -> Noun:
     def delete_jobs() -> ResponseReturnValue:
         user = caller(services, Scope.JOBS_WRITE)
         given = ",".join(parameters().get("id", ()))  # of several, to pass over one would be a surprise
-        actions.delete(DeleteParameters.read({"id": [given]}).id, user, services)
+        actions.delete([JobId(one) for one in DeleteParameters.read({"id": [given]}).id], user, services)
         return {}
 
     @routes.serves(
         "GET /jobs/<job>/stdout",
         "What a job has printed, also while it runs",
         Scope.JOBS_READ,
-        _OUTPUT,
+        OUTPUT,
         parameters=OutputParameters,
         refuses=(NotFound, Forbidden),
     )
@@ -131,7 +136,7 @@ def blueprint(services: Services) -> Noun:
         "GET /jobs/<job>/stderr",
         "The same of its standard error",
         Scope.JOBS_READ,
-        _OUTPUT,
+        OUTPUT,
         parameters=OutputParameters,
         refuses=(NotFound, Forbidden),
     )
@@ -143,7 +148,11 @@ def blueprint(services: Services) -> Noun:
 
 def _output(job: str, name: str, services: Services) -> Response:
     user = caller(services, Scope.JOBS_READ)
-    found = output(job_id(job), name, OutputParameters.read(parameters()), user, services)
+    return respond(output(job_id(job), name, OutputParameters.read(parameters()), user, services))
+
+
+def respond(found: Output) -> Response:
+    """What was found of a job's output, as an answer that is sent piece by piece."""
     response = Response(found.pieces(), content_type="text/plain; charset=utf-8")
     response.content_length = found.length
     response.headers[OFFSET] = str(found.end)

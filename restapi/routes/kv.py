@@ -9,11 +9,12 @@ from werkzeug.routing import BaseConverter
 
 from prominence.core.errors import QuotaReached
 from prominence.restapi import legacy
-from prominence.restapi.answers import Done, Keys
+from prominence.restapi.answers.general import Done
+from prominence.restapi.answers.kv import Keys
 from prominence.restapi.identity import Scope
 from prominence.restapi.kv import NoSuchKey, UserKeys
 from prominence.restapi.operations import TEXT, Answer, Content, json
-from prominence.restapi.parameters import DeleteKeysParameters, ReadKeysParameters, WriteKeyParameters
+from prominence.restapi.parameters.kv import DeleteKeysParameters, ReadKeysParameters, WriteKeyParameters
 from prominence.restapi.routes.noun import Noun
 from prominence.restapi.routes.reading import caller, content, parameters
 from prominence.restapi.services import Services

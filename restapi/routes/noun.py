@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from prominence.core.errors import ProminenceError
 from prominence.restapi.identity import Scope
 from prominence.restapi.operations import Access, Answer, Content, Operation
-from prominence.restapi.parameters import Parameters
+from prominence.restapi.parameters.model import Parameters
 
 Route = Callable[..., ResponseReturnValue]
 

@@ -6,6 +6,7 @@ never shown by a browser, only saved.
 
 from __future__ import annotations
 
+import base64
 import re
 import sys
 
@@ -15,10 +16,10 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException
 from werkzeug.wsgi import wrap_file
 
 from prominence.core.errors import Forbidden, NotFound, ProminenceError, QuotaReached, Rejected, Unavailable
-from prominence.restapi.answers import Error
+from prominence.restapi.answers.general import Error
 from prominence.restapi.objects import BROKEN_OFF, SERVED_AT
 from prominence.restapi.operations import BYTES, Access, Answer, Content, json
-from prominence.restapi.parameters import SignedParameters
+from prominence.restapi.parameters.objects import SignedParameters
 from prominence.restapi.ports import ServedObjects
 from prominence.restapi.routes.noun import Noun
 from prominence.restapi.services import Services
@@ -59,7 +60,7 @@ def blueprint(services: Services) -> Noun:
         f"PUT {SERVED_AT}<path:name>",
         "Send an object to the local store",
         Access.SIGNED,
-        {201: Answer("It is there.")},
+        {201: Answer("It is there.", headers={"Repr-Digest": "The SHA-256 checksum of what has arrived (RFC 9530)."})},
         parameters=SignedParameters,
         body=Content(media_type=BYTES),
         refuses=(Forbidden, NotFound, Unavailable, QuotaReached),
@@ -69,13 +70,13 @@ def blueprint(services: Services) -> Noun:
         request.max_content_length = sys.maxsize  # the address says how much may come
         allowed = store.permission("put", name, request.args)
         try:
-            store.receive(allowed, request.content_length, request.stream)
+            sha256 = store.receive(allowed, request.content_length, request.stream)
         except ProminenceError:
             _drain()
             raise
         except (ClientDisconnected, OSError) as error:
             raise Rejected.because(BROKEN_OFF) from error
-        return "", 201
+        return "", 201, {"Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode()}:"}
 
     return routes
 

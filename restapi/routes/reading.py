@@ -6,7 +6,7 @@ import json
 import sys
 from typing import Any
 
-from flask import request
+from flask import g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from prominence.core.errors import Rejected, Unauthenticated
@@ -27,7 +27,7 @@ def caller(services: Services, *scopes: Scope) -> Identity:
 
 def anybody(services: Services) -> Identity:
     """Whose token came with the request, whatever it is good for. Raises Unauthenticated, TooMany."""
-    found = services.identities.who(token())
+    found = g.caller = services.identities.who(token())
     services.requests.take(found.user)
     return found
 

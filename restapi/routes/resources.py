@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask.typing import ResponseReturnValue
 
 from prominence.restapi import resources
-from prominence.restapi.answers import Workers
+from prominence.restapi.answers.resources import Workers
 from prominence.restapi.identity import Scope
 from prominence.restapi.operations import json
 from prominence.restapi.routes.noun import Noun

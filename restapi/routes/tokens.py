@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from flask.typing import ResponseReturnValue
 
-from prominence.core.errors import Forbidden, NotFound, QuotaReached
+from prominence.core.errors import NotFound, QuotaReached
 from prominence.restapi import tokens
-from prominence.restapi.answers import Done, TokenMade, TokenShown, Whoami
+from prominence.restapi.answers.general import Done
+from prominence.restapi.answers.tokens import TokenMade, TokenShown, Whoami, WorkerToken
 from prominence.restapi.identity import Scope, described
 from prominence.restapi.operations import Access, Content, json
-from prominence.restapi.parameters import ListTokensParameters
+from prominence.restapi.parameters.tokens import ListTokensParameters
 from prominence.restapi.routes.noun import Noun
 from prominence.restapi.routes.reading import anybody, body, caller, parameters
 from prominence.restapi.services import Services
@@ -71,12 +72,21 @@ def blueprint(services: Services) -> Noun:
 
     @routes.serves(
         "POST /token",
-        "A token for a worker of your own; this service gives none",
-        Access.ANY_TOKEN,
-        {},
+        "Make a token for workers of your own, which run your jobs alone",
+        Scope.TOKENS,
+        json("The token, told this once.", WorkerToken, 201),
     )
     def worker_token() -> ResponseReturnValue:
-        anybody(services)
-        raise Forbidden("This service gives no tokens to workers of users: its pool makes its own workers.")
+        return tokens.for_workers(caller(services, Scope.TOKENS), services), 201
+
+    @routes.serves(
+        "DELETE /token",
+        "Revoke all tokens for workers of your own",
+        Scope.TOKENS,
+        json("They are good for nothing any more.", Done),
+    )
+    def revoke_worker_tokens() -> ResponseReturnValue:
+        tokens.shut_out_workers(caller(services, Scope.TOKENS), services)
+        return {}
 
     return routes

@@ -8,7 +8,7 @@ from typing import Any
 from prominence.core import classads
 from prominence.core.view import ATTRIBUTES, JobAd
 
-_TEXTS_OF_USERS = (classads.JOB_NAME, classads.IDENTITY, classads.GROUP, classads.SUMMARY)
+_TEXTS_OF_USERS = (classads.JOB_NAME, classads.IDENTITY, classads.GROUP, classads.SUMMARY, classads.PARAMETERS)
 
 
 def plain(ad: Any, names: Iterable[str] = ATTRIBUTES) -> JobAd:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from posixpath import dirname
 
 from prominence.core import classads, plan, report, states, units, verdict
 from prominence.core.errors import Mistake, Rejected
@@ -15,23 +16,45 @@ from prominence.core.job import JobSpec
 from prominence.core.policies import Policies
 from prominence.restapi import summary
 from prominence.restapi.identity import Account
+from prominence.restapi.members import uid_of
+from prominence.restapi.selection import Kind
+from prominence.restapi.translate import places
 from prominence.restapi.translate.needs import Needs, beyond, needs
-from prominence.restapi.translate.plan import uses_objects
+from prominence.restapi.translate.plan import (
+    ALL_RUNTIMES,
+    BARE,
+    has_credentials,
+    reaches_other_nodes,
+    runtimes,
+    uses_objects,
+)
 from prominence.restapi.translate.site import Site
 
 _MOST_OUTPUT_MB = 16
 STDOUT, STDERR = "stdout", "stderr"
 
-JOB = "job"
-"""ProminenceType of a job."""
+PLACE = "$(Process)"
+"""Of a member in its array, as the submit language has it."""
+
+MOST_MEETINGS = 500
+"""How often a node may be started, whatever comes of it."""
 
 LONGEST_IN_QUEUE_S = 90 * 24 * 3600
 """How long a job that has ended may stay in the queue."""
 
-_IN_THE_POOL = f'regexp("^[^@]+@{classads.WORKER_DOMAIN}$", TARGET.{classads.AUTHENTICATED_IDENTITY})'
-"""A slot of one of the pool's own workers: the collector notes who advertised it."""
+_OF_THE_POOL = f'regexp("^[^@]+@{classads.WORKER_DOMAIN}$", TARGET.{classads.AUTHENTICATED_IDENTITY})'
+
+_OF_GPUS = ("gpus_minimum_memory", "gpus_minimum_capability")
 
 _WAITS = f"{classads.JOB_STATUS} == {states.JobStatus.IDLE:d}"
+
+
+_COMPLETIONS_OF_A_NODE = f"({classads.COMPLETIONS} - ifThenElse({classads.UNMET} =?= undefined, 0, {classads.UNMET}))"
+_STARTS_OF_A_NODE = (
+    f"({classads.STARTS} - ifThenElse({classads.UNMET} =?= undefined || {classads.STARTS} >= {MOST_MEETINGS},"
+    f" 0, {classads.UNMET}))"
+)
+"""Without those in which it has not met the others, up to a limit: nothing may begin anew for ever."""
 
 
 @dataclass(frozen=True)
@@ -44,34 +67,105 @@ class SubmitDescription:
         """As a submit file, without its last line."""
         return "".join(f"{name} = {value}\n" for name, value in self.commands.items())
 
+    def of_request(self, request: str) -> SubmitDescription:
+        """The same, with the id of the request that it comes of, if there is one."""
+        told = {f"My.{classads.REQUEST_ID}": classads.text_literal(request)} if request else {}
+        return SubmitDescription({**self.commands, **told})
+
 
 def describe(spec: JobSpec, uid: str, account: Account, sandbox: str, site: Site) -> SubmitDescription:
     """How to submit this job, whose files are in the directory `sandbox`, on this account. Raises Rejected."""
-    mistakes = [*beyond(spec.resources, site), *_alike(spec.labels)]
+    mistakes = [*beyond(spec.resources, site), *alike(spec.labels)]
     if mistakes:
         raise Rejected(mistakes)
-    return SubmitDescription(
+    job = SubmitDescription(
         {
             **_program(spec, sandbox, site),
-            **_needs(needs(spec.resources, site)),
+            **_needs(needs(spec.resources, site), spec, account),
             **_policy(spec, site),
             **_accounting(account),
             **_attributes(spec, uid, account, site),
         }
     )
+    return job if spec.resources.number_of_nodes == 1 else _of_nodes(job, spec.resources.number_of_nodes)
+
+
+def of_array(job: SubmitDescription, uid: str, sandbox: str, count: int) -> SubmitDescription:
+    """How to submit so many jobs like this one, as members of an array, whose files are in the directory `sandbox`.
+
+    What is the same for all stays there. Each has a directory of its own in it, for what it alone gets and leaves.
+    """
+    files = job.commands["transfer_input_files"].split(",")
+    return SubmitDescription(
+        {
+            **job.commands,
+            "initialdir": f"{path_text(sandbox)}/{PLACE}",
+            "transfer_input_files": ",".join(name if name == plan.TOKEN_FILE else f"../{name}" for name in files),
+            f"My.{classads.JOB_TYPE}": classads.text_literal(Kind.MEMBER),
+            f"My.{classads.JOB_UID}": classads.quote(uid_of(uid, PLACE)),
+            f"My.{classads.ARRAY_INDEX}": PLACE,
+            f"My.{classads.ARRAY_COUNT}": str(count),
+        }
+    )
+
+
+def _of_nodes(job: SubmitDescription, count: int) -> SubmitDescription:
+    """The same with so many nodes: as many processes, of which the first is the job.
+
+    They share its directory, in which they meet.
+    """
+    others = range(1, count)
+
+    def each(first: str, *rest: str) -> str:
+        return f"$CHOICE(Process,{','.join((first, *rest))})"
+
+    # HTCondor takes a file that is called as before for one that is renamed for ever.
+    told = each("none", *(report.FILE_NAME for _ in others))
+    kept = each("nowhere", *(report.of_node(report.FILE_NAME, number) for number in others))
+    kinds = each(classads.text_literal(Kind.JOB), *(classads.text_literal(Kind.NODE) for _ in others))
+    return SubmitDescription(
+        {
+            **{name: command for name, command in job.commands.items() if not name.startswith("periodic_hold")},
+            "output": each(STDOUT, *(report.of_node(STDOUT, number) for number in others)),
+            "error": each(STDERR, *(report.of_node(STDERR, number) for number in others)),
+            "transfer_output_remaps": f'"{told} = {kept}"',
+            **_end_of_one(job),
+            "on_exit_remove": job.commands["on_exit_remove"].replace(classads.COMPLETIONS, _COMPLETIONS_OF_A_NODE),
+            f"My.{classads.JOB_TYPE}": kinds,
+            f"My.{classads.NODE}": PLACE,
+            f"My.{classads.NODE_COUNT}": str(count),
+        }
+    )
+
+
+def _end_of_one(job: SubmitDescription) -> dict[str, str]:
+    """Of a node that is not to run again, whatever the reason is: it is removed, and all others with it."""
+    too_often = job.commands["periodic_hold"].replace(classads.STARTS, _STARTS_OF_A_NODE, 1)
+    is_held = f"{classads.JOB_STATUS} == {states.JobStatus.HELD:d}"
+    terms = [too_often, f"{is_held} && {classads.HOLD_REASON_CODE} =!= {states.HoldCode.BY_HAND:d}"]
+    if "periodic_remove" in job.commands:
+        terms.append(job.commands["periodic_remove"])
+    # Not those that are on their way out, which have a reason of their own.
+    others = f"{classads.CLUSTER_ID} == $(Cluster) && {classads.JOB_STATUS} =!= {states.JobStatus.REMOVED:d}"
+    reasons = (classads.quote(reason) for reason in (verdict.STARTED_TOO_OFTEN, verdict.TOO_LONG_IN_QUEUE))
+    return {
+        "periodic_remove": " || ".join(f"({term})" for term in terms),
+        f"My.{classads.PERIODIC_REMOVE_REASON}": f"ifThenElse({too_often}, {', '.join(reasons)})",
+        f"My.{classads.REMOVES_OTHERS}": classads.quote(others),
+    }
 
 
 def _program(spec: JobSpec, sandbox: str, site: Site) -> dict[str, str]:
     """What runs, and which files travel. The executor comes from here, so that it understands our plan."""
     return {
         "universe": "vanilla",
-        "executable": _path(site.executor),
+        "executable": path_text(site.executor),
         "transfer_executable": "true",
         "arguments": plan.FILE_NAME,
-        "initialdir": _path(sandbox),
+        "initialdir": path_text(sandbox),
         "should_transfer_files": "YES",
         "when_to_transfer_output": "ON_EXIT",
-        "transfer_input_files": ",".join([plan.FILE_NAME, *([plan.TOKEN_FILE] if uses_objects(spec) else [])]),
+        "transfer_input_files": ",".join(_files(spec)),
         "transfer_output_files": report.FILE_NAME,
         # Whatever a worker says that its report is.
         "max_transfer_output_mb": str(_MOST_OUTPUT_MB),
@@ -82,19 +176,81 @@ def _program(spec: JobSpec, sandbox: str, site: Site) -> dict[str, str]:
         "want_io_proxy": "true",
         "stream_output": "true",
         "stream_error": "true",
+        # Of the access point's files its worker gets no others, whatever it says: all jobs belong to one account.
+        f"My.{classads.MAY_OPEN}": classads.quote(f"{path_text(sandbox)},{path_text(dirname(site.executor))}"),
     }
 
 
-def _needs(of_job: Needs) -> dict[str, str]:
+def _files(spec: JobSpec) -> Iterator[str]:
+    """What the executor needs; secrets in files of their own, since all else of a job can be seen in some place."""
+    yield plan.FILE_NAME
+    if uses_objects(spec):
+        yield plan.TOKEN_FILE
+    if has_credentials(spec):
+        yield plan.CREDENTIALS_FILE
+    if spec.storage is not None:
+        yield plan.STORAGE_FILE
+
+
+def _needs(of_job: Needs, spec: JobSpec, account: Account) -> dict[str, str]:
+    of_places = spec.policies.places()
     commands = {
         **of_job.commands(),
-        "requirements": " && ".join([_IN_THE_POOL, *of_job.requirements()]),
+        "requirements": " && ".join(
+            [
+                _trusted(account),
+                *places.requirements(),
+                *of_job.requirements(),
+                *_runtimes(spec),
+                *_storage(spec),
+                *_between_nodes(spec),
+            ]
+        ),
         # Where it ran is asked for long after the machine is gone.
         "job_machine_attrs": classads.CLOUD,
+        **places.attributes(of_places),
     }
-    if of_job.most_cpus is not None:
-        commands["rank"] = classads.REQUEST_CPUS  # as many as it would get
-    return commands
+    wanted = [commands[name] for name in ("requirements", *_OF_GPUS) if name in commands]
+    commands[f"My.{classads.REQUIRES}"] = classads.text_literal(classads.digest(wanted))
+    # As many cores as it would get.
+    rank = places.rank(of_places.preferences, classads.REQUEST_CPUS if of_job.most_cpus is not None else "")
+    return {**commands, "rank": rank} if rank else commands
+
+
+def _trusted(account: Account) -> str:
+    """A slot of one of the pool's own workers, or of the user's own: the collector notes who advertised it."""
+    of_the_user = classads.quote(f"{classads.owner(account.user)}@{classads.OWNER_DOMAIN}")
+    return f"({_OF_THE_POOL} || TARGET.{classads.AUTHENTICATED_IDENTITY} =?= {of_the_user})"
+
+
+def _runtimes(spec: JobSpec) -> list[str]:
+    """That the worker has one for each task. One that has not told of any may have it, unless that needs leave."""
+    names = f"TARGET.{classads.RUNTIMES}"
+    clauses = []
+    for some in dict.fromkeys(runtimes(task, spec) for task in spec.tasks):
+        has_one = " || ".join(f"stringListMember({classads.quote(name)}, {names})" for name in some)
+        if some == BARE:
+            clauses.append(f"({has_one}) =?= true")
+        elif len(some) == len(ALL_RUNTIMES):
+            clauses.append(f"{names} =!= {classads.quote(*BARE)}")
+        else:
+            clauses.append(f"({names} =?= undefined || {has_one})")
+    return clauses
+
+
+def _storage(spec: JobSpec) -> list[str]:
+    """That the worker has told that it can mount it: one that has not, such as a user's own, may lack the programs."""
+    if spec.storage is None:
+        return []
+    can = f"stringListMember({classads.quote(spec.storage.type)}, TARGET.{classads.STORAGE})"
+    return [f"{can} =?= true"]
+
+
+def _between_nodes(spec: JobSpec) -> list[str]:
+    """That the worker has told that its containers reach those of the job's other nodes, where an MPI needs that."""
+    if not any(reaches_other_nodes(task, spec) for task in spec.tasks):
+        return []
+    return [f"TARGET.{classads.BETWEEN_NODES} =?= true"]
 
 
 def _policy(spec: JobSpec, site: Site) -> dict[str, str]:
@@ -104,17 +260,17 @@ def _policy(spec: JobSpec, site: Site) -> dict[str, str]:
         **_queueing(spec.policies),
         # A job that takes its workers down with it must not do so for ever. One that runs is left to run.
         "periodic_hold": f"{classads.STARTS} >= {site.max_attempts + retries} && {_WAITS}",
-        "periodic_hold_reason": classads.quote("the job was started too often"),
+        "periodic_hold_reason": classads.quote(verdict.STARTED_TOO_OFTEN),
         "periodic_hold_subcode": str(states.TOO_MANY_ATTEMPTS),
         "on_exit_remove": _is_over(retries),
         # Behind the executor's own clock. Not allowed_execute_duration: HTCondor 23.9 does not enforce that one.
         "allowed_job_duration": str(allowed_s),
         "job_lease_duration": str(site.job_lease_s),
-        # Deleted or preempted, the executor is warned and has time to end its containers.
+        # Deleted or preempted, the executor is warned and has time to end its containers and to keep outputs.
         "kill_sig": "SIGTERM",
         "want_graceful_removal": "true",
-        "job_max_vacate_time": str(site.grace_s + site.vacate_margin_s),
-        "leave_in_queue": _stays(spec.policies),
+        "job_max_vacate_time": str(site.vacate_s),
+        "leave_in_queue": stays(spec.policies),
         "notification": "never",
     }
 
@@ -129,7 +285,7 @@ def _queueing(policies: Policies) -> dict[str, str]:
     return commands
 
 
-def _stays(policies: Policies) -> str:
+def stays(policies: Policies) -> str:
     """Whether the job stays in the queue although it has ended by itself."""
     if not policies.leaveInQueue:
         return "false"
@@ -156,7 +312,7 @@ def _accounting(account: Account) -> dict[str, str]:
 
 def _attributes(spec: JobSpec, uid: str, account: Account, site: Site) -> dict[str, str]:
     texts = {
-        classads.JOB_TYPE: JOB,
+        classads.JOB_TYPE: Kind.JOB,
         classads.JOB_UID: uid,
         classads.JOB_NAME: spec.name,
         classads.IDENTITY: account.user,
@@ -170,7 +326,7 @@ def _attributes(spec: JobSpec, uid: str, account: Account, site: Site) -> dict[s
     return {**attributes, f"My.{classads.WALLTIME}": str(site.walltime_s(spec))}
 
 
-def _alike(labels: Iterable[str]) -> Iterator[Mistake]:
+def alike(labels: Iterable[str]) -> Iterator[Mistake]:
     """ClassAds do not tell Upper case from lower: of two labels that differ in nothing else one would be lost."""
     seen: dict[str, str] = {}
     for key in labels:
@@ -179,8 +335,8 @@ def _alike(labels: Iterable[str]) -> Iterator[Mistake]:
         seen.setdefault(key.lower(), key)
 
 
-def _path(path: str) -> str:
-    """An operator's path, where it can be said in the submit language as it is."""
-    if "$" in path or not path.isprintable():
-        raise ValueError(f"{path!r} cannot be given to HTCondor: it holds a $ or a line break")
+def path_text(path: str) -> str:
+    """An operator's path, where it can be said in the submit language, and in a list there, as it is."""
+    if "$" in path or "," in path or not path.isprintable():
+        raise ValueError(f"{path!r} cannot be given to HTCondor: it holds a $, a comma or a line break")
     return path

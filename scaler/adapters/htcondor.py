@@ -7,8 +7,9 @@ they do round, a worker may hold one job less than planned, and the next round o
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -18,9 +19,10 @@ import htcondor2
 from prominence.core import classads, units
 from prominence.core.errors import Unavailable
 from prominence.core.machines import Size
-from prominence.core.snapshot import Demand, ExecutePoint
+from prominence.core.placement import of_texts
+from prominence.core.snapshot import Ad, Demand, ExecutePoint
+from prominence.core.states import JobStatus
 
-_IDLE = 1
 _VANILLA = 5
 
 # Of a grouped query the constraint sees these attributes and no others.
@@ -33,8 +35,21 @@ _GROUPED_BY = [
     classads.REQUEST_GPUS,
     classads.ACCOUNTING_GROUP,
     classads.ACCOUNTING_USER,
+    classads.NODE_COUNT,
+    *classads.PLACEMENT,
+    # And so, since the schedd follows them, all attributes of jobs that these mention.
+    classads.REQUIREMENTS,
+    classads.REQUIRE_GPUS,
+    classads.REQUIRES,
 ]
-_IDLE_JOBS = f"{classads.JOB_STATUS} == {_IDLE} && {classads.JOB_UNIVERSE} == {_VANILLA}"
+_RUNNING_GROUPED_BY = [
+    classads.JOB_STATUS,
+    classads.JOB_UNIVERSE,
+    classads.REQUEST_CPUS,
+    classads.ACCOUNTING_GROUP,
+]
+_RUNNING_JOBS = f"{classads.JOB_STATUS} == {JobStatus.RUNNING:d} && {classads.JOB_UNIVERSE} == {_VANILLA}"
+_IDLE_JOBS = f"{classads.JOB_STATUS} == {JobStatus.IDLE:d} && {classads.JOB_UNIVERSE} == {_VANILLA}"
 
 _OF_SLOTS = [
     classads.MACHINE,
@@ -52,7 +67,31 @@ _OF_SLOTS = [
     classads.DRAINING,
     classads.DYNAMIC_SLOTS,
     classads.LAST_HEARD_FROM,
+    classads.CLOUD,
+    classads.REGION,
 ]
+_OF_WHOLE_SLOTS = [
+    classads.MACHINE,
+    classads.START,
+    classads.DRAINING,
+    classads.TOTAL_CPUS,
+    classads.TOTAL_MEMORY,
+    classads.TOTAL_DISK,
+    classads.TOTAL_GPUS,
+]
+_AVAILABLE_GPUS = "availablegpus"
+_GPU = re.compile(r"GPUs_\w+$")
+"""Each of them is an ad of its own."""
+_OF_ROWS = frozenset({"Id", "JobIds", classads.JOB_COUNT, *_GROUPED_BY}) - {
+    classads.REQUEST_CPUS,
+    classads.REQUEST_MEMORY,
+    classads.REQUEST_DISK,
+    classads.REQUEST_GPUS,
+    classads.REQUIREMENTS,
+    classads.REQUIRE_GPUS,
+    classads.REQUIRES,
+}
+_NOT_A_USERS = f'regexp("@{classads.OWNER_DOMAIN}$", {classads.AUTHENTICATED_IDENTITY}) =!= true'
 _TOTALS = (classads.TOTAL_CPUS, classads.TOTAL_MEMORY, classads.TOTAL_DISK, classads.TOTAL_GPUS)
 _OFFERS = (classads.CPUS, classads.MEMORY, classads.DISK, classads.GPUS)
 _OF_COLLECTOR = f'MyType == "Collector" || {classads.COLLECTOR_START_TIME} =!= undefined'
@@ -72,22 +111,39 @@ class HTCondorPool:
 
     def demand(self) -> list[Demand]:
         """By a grouped query, which knows jobs before any negotiator or machine has seen them."""
-        with _translated("the queue"):
-            rows = self._schedd().query(constraint=_IDLE_JOBS, projection=_GROUPED_BY, opts=htcondor2.QueryOpt.GroupBy)
-        jobs: Counter[tuple[Size, str, str]] = Counter()
-        for row in rows:
-            user, group = str(row.get(classads.ACCOUNTING_USER, "")), str(row.get(classads.ACCOUNTING_GROUP, ""))
-            jobs[_requested(row), user, group] += int(row[classads.JOB_COUNT])
-        return [Demand(size=size, user=user, group=group, jobs=n) for (size, user, group), n in jobs.items()]
+        jobs: Counter[Demand] = Counter()
+        for row in self._grouped(_IDLE_JOBS, _GROUPED_BY):
+            jobs[_one_of(row)] += int(row[classads.JOB_COUNT])
+        return [one.model_copy(update={"jobs": count}) for one, count in jobs.items()]
+
+    def group_cpus(self) -> dict[str, int]:
+        cpus: Counter[str] = Counter()
+        for row in self._grouped(_RUNNING_JOBS, _RUNNING_GROUPED_BY):
+            jobs, each = int(row[classads.JOB_COUNT]), max(1, _number(row, classads.REQUEST_CPUS))
+            cpus[_text(row, classads.ACCOUNTING_GROUP)] += jobs * each
+        del cpus[""]
+        return dict(cpus)
 
     def execute_points(self) -> list[ExecutePoint]:
-        """A machine's slots taken together. The collector lets nobody advertise a machine that is not his own."""
+        """A machine's slots taken together. The collector lets nobody advertise a machine that is not his own.
+
+        Machines of users are left out: they are no room for anybody else's jobs.
+        """
         with _translated("the collector"):
-            ads = self._collector().query(htcondor2.AdType.Startd, projection=_OF_SLOTS)
+            ads = self._collector().query(htcondor2.AdType.Startd, constraint=_NOT_A_USERS, projection=_OF_SLOTS)
         slots = defaultdict(list)
         for ad in ads:
             slots[str(ad.get(classads.MACHINE, ""))].append(ad)
         return [_execute_point(machine, slots[machine]) for machine in sorted(slots)]
+
+    def ads(self, attributes: Collection[str]) -> dict[str, Ad]:
+        wanted = {name.lower() for name in attributes}
+        # GPUs are told of in attributes whose names nobody knows before.
+        projection = [] if _AVAILABLE_GPUS in wanted else [*_OF_WHOLE_SLOTS, *sorted(wanted)]
+        constraint = f'{_NOT_A_USERS} && {classads.SLOT_TYPE} =!= "Dynamic"'
+        with _translated("the collector"):
+            ads = self._collector().query(htcondor2.AdType.Startd, constraint=constraint, projection=projection)
+        return {str(ad.get(classads.MACHINE, "")): _whole_ad(ad, wanted) for ad in ads}
 
     def collector_started_at(self) -> datetime:
         """From its own ad, which it loses when it has not renewed it for long, or from the ad of its master."""
@@ -97,6 +153,11 @@ class HTCondorPool:
         if not starts:
             raise Unavailable("nobody says since when the collector runs")
         return _moment(max(starts))
+
+    def _grouped(self, constraint: str, attributes: list[str]) -> Any:
+        with _translated("the queue"):
+            grouped = htcondor2.QueryOpt.GroupBy
+            return self._schedd().query(constraint=constraint, projection=attributes, opts=grouped)
 
     def _collector(self) -> Any:
         return htcondor2.Collector(self._collector_name or None)
@@ -108,6 +169,38 @@ class HTCondorPool:
         if location is None:
             raise Unavailable(f"the collector knows no schedd {self._schedd_name}")
         return htcondor2.Schedd(location)
+
+
+def _one_of(row: Any) -> Demand:
+    """One of the jobs of a row."""
+    return Demand(
+        size=_requested(row),
+        user=str(row.get(classads.ACCOUNTING_USER, "")),
+        group=str(row.get(classads.ACCOUNTING_GROUP, "")),
+        placement=of_texts(_text(row, name) for name in classads.PLACEMENT),
+        jobs=1,
+        nodes=max(1, _number(row, classads.NODE_COUNT)),
+        ad=_ad_of(row),
+    )
+
+
+def _ad_of(row: Any) -> Ad:
+    """Of what the job requires, if it requires anything."""
+    if classads.REQUIREMENTS not in row:
+        return ()
+    return tuple(sorted((name, str(row.lookup(name))) for name in row if name not in _OF_ROWS))
+
+
+def _whole_ad(slot: Any, wanted: Collection[str]) -> Ad:
+    """What is wanted of it, with all that the slot had before any of it was taken."""
+    of_whole = {offer.lower(): total for offer, total in zip(_OFFERS, _TOTALS, strict=True) if total in slot}
+    texts = {name: str(slot.lookup(of_whole.get(name, name))) for name in wanted if of_whole.get(name, name) in slot}
+    if slot.get(classads.DRAINING) is not True and classads.START in slot:
+        texts[classads.START] = str(slot.lookup(classads.START))
+    if _AVAILABLE_GPUS in wanted:
+        gpus = [str(slot.lookup(name)) for name in sorted(slot.keys()) if _GPU.match(name)]
+        texts[_AVAILABLE_GPUS] = f"{{ {', '.join(gpus)} }}"
+    return tuple(sorted(texts.items()))
 
 
 def _requested(row: Any) -> Size:
@@ -130,6 +223,8 @@ def _execute_point(machine: str, slots: Iterable[Any]) -> ExecutePoint:
     all_are_announced = carved <= len(slots) - len(whole)
     return ExecutePoint(
         name=machine,
+        cloud=_text(slots[0], classads.CLOUD),
+        region=_text(slots[0], classads.REGION),
         total=total,
         free=_room(slots, free=True) if all_are_announced else total - _room(slots, free=False),
         claimed_slots=max(claimed, carved),
@@ -178,6 +273,12 @@ def _number(ad: Any, attribute: str) -> int:
     value = ad.eval(attribute) if attribute in ad else 0
     # Not isinstance: ClassAd's "undefined" and "error" are kinds of int to Python.
     return max(0, int(value)) if type(value) in (int, float) and math.isfinite(value) else 0
+
+
+def _text(ad: Any, attribute: str) -> str:
+    """The attribute's value; "" for what is no text."""
+    value = ad.eval(attribute) if attribute in ad else ""
+    return value if isinstance(value, str) else ""
 
 
 def _sum(sizes: Iterable[Size]) -> Size:

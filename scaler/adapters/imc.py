@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import requests
 from pydantic import BaseModel, SecretStr
 
+from prominence.core import tracing
 from prominence.core.errors import (
     Conflict,
     Forbidden,
@@ -57,8 +58,9 @@ class ImcProvisioner:
             raise Unavailable(f"imc's answer to GET {path} is not understood: {error}") from error
 
     def _call(self, method: str, path: str, body: Any = None) -> requests.Response:
+        trace = {tracing.HEADER: request} if (request := tracing.current()) else {}
         try:
-            answer = self._session.request(method, self._url + path, json=body, timeout=self._timeout_s)
+            answer = self._session.request(method, self._url + path, json=body, headers=trace, timeout=self._timeout_s)
         except requests.RequestException as error:
             raise Unavailable(f"imc does not answer: {error}") from error
         if answer.ok:

@@ -1,4 +1,4 @@
-"""A pretend pool: queue, collector and imc in one, on a clock of its own, with matchmaking by size.
+"""A pretend pool: queue, collector and imc in one, on a clock of its own, with matchmaking by size and place.
 
 For tests, and for seeing what a policy does. It keeps imc's promises and HTCondor's: a drained worker takes no job, a
 claimed one is not interrupted unless it is asked to be absent, what is absent never comes back.
@@ -7,15 +7,20 @@ claimed one is not interrupted unless it is asked to be absent, what is absent n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from prominence.core.errors import Conflict, ProminenceError, Unavailable
 from prominence.core.machines import CloudStatus, Flavour, Size, Wish, Worker, WorkerPhase, WorkerRequest
-from prominence.core.snapshot import Demand, ExecutePoint
+from prominence.core.placement import Place, Placement
+from prominence.core.scaling import Action
+from prominence.core.snapshot import Ad, Demand, ExecutePoint
+from prominence.scaler.ports import RoundReport
 
 _NOTHING = Size(cpus=0, memory_mib=0, disk_mib=0)
+_ANYWHERE = Placement()
 
 
 @dataclass
@@ -25,10 +30,12 @@ class Job:
     size: Size
     user: str
     group: str = ""
+    placement: Placement = _ANYWHERE
     runs_for: timedelta = timedelta(minutes=10)
     worker: str = ""
     started_at: datetime | None = None
     ended: bool = False
+    ad: Ad = ()
 
     @property
     def is_idle(self) -> bool:
@@ -45,7 +52,8 @@ class PretendPool:
 
     unavailable: verbs of the ports that do not work, by name, with the reason.
     refusals: what asking for a worker, by name, raises. broken: flavours whose machines fail when they should join.
-    kept: what machines keep for themselves of what their flavour promises.
+    kept: what machines keep for themselves of what their flavour promises. advertised: what they advertise, by flavour.
+    meets: whether a job of this ad runs on a machine of that one.
     """
 
     offered: tuple[CloudStatus, ...]
@@ -60,12 +68,21 @@ class PretendPool:
     heard: set[str] = field(default_factory=set)
     collector_start: datetime | None = None
     fence: int = 0
+    advertised: dict[str, Ad] = field(default_factory=dict)
+    meets: Callable[[Ad, Ad], bool] = lambda job, machine: True
 
     def submit(
-        self, size: Size, user: str, jobs: int = 1, group: str = "", runs_for: timedelta = timedelta(minutes=10)
+        self,
+        size: Size,
+        user: str,
+        jobs: int = 1,
+        group: str = "",
+        placement: Placement = _ANYWHERE,
+        runs_for: timedelta = timedelta(minutes=10),
+        ad: Ad = (),
     ) -> None:
         """Put jobs into the queue."""
-        self.jobs.extend(Job(size, user, group, runs_for) for _ in range(jobs))
+        self.jobs.extend(Job(size, user, group, placement, runs_for, ad=ad) for _ in range(jobs))
 
     def advance(self, by: timedelta) -> None:
         """Let time pass: jobs end, workers take one step each, idle jobs are matched."""
@@ -90,12 +107,29 @@ class PretendPool:
 
     def demand(self) -> Sequence[Demand]:
         self._check("demand")
-        idle = Counter((job.size, job.user, job.group) for job in self.jobs if job.is_idle)
-        return [Demand(size=size, user=user, group=group, jobs=n) for (size, user, group), n in idle.items()]
+        idle = Counter((job.size, job.user, job.group, job.placement, job.ad) for job in self.jobs if job.is_idle)
+        return [
+            Demand(size=size, user=user, group=group, placement=placement, ad=ad, jobs=n)
+            for (size, user, group, placement, ad), n in idle.items()
+        ]
+
+    def group_cpus(self) -> Mapping[str, int]:
+        self._check("demand")
+        cpus: Counter[str] = Counter()
+        for job in self.jobs:
+            if job.group and job.is_running:
+                cpus[job.group] += max(1, job.size.cpus)
+        return cpus
 
     def execute_points(self) -> Sequence[ExecutePoint]:
         self._check("execute_points")
         return [self._execute_point(worker) for worker in self._joined() if worker.name in self.heard]
+
+    def ads(self, attributes: Collection[str]) -> Mapping[str, Ad]:
+        self._check("ads")
+        wanted = {name.lower() for name in attributes}
+        joined = (worker for worker in self._joined() if worker.name in self.heard)
+        return {worker.name: self._told(worker, wanted) for worker in joined}
 
     def collector_started_at(self) -> datetime:
         self._check("collector_started_at")
@@ -172,11 +206,22 @@ class PretendPool:
         for job in self.jobs:
             if not job.is_idle:
                 continue
-            for worker in sorted(self._joined(), key=lambda worker: worker.name):
-                takes_jobs = worker.phase is WorkerPhase.REGISTERED and worker.request.wish is Wish.PRESENT
-                if takes_jobs and job.size.fits(self._free(worker)):
-                    job.worker, job.started_at = worker.name, self.now
-                    break
+            takers = [worker for worker in self._joined() if self._takes(worker, job)]
+            if takers:
+                best = min(takers, key=lambda worker: (job.placement.distance(_place(worker)), worker.name))
+                job.worker, job.started_at = best.name, self.now
+
+    def _takes(self, worker: Worker, job: Job) -> bool:
+        takes_jobs = worker.phase is WorkerPhase.REGISTERED and worker.request.wish is Wish.PRESENT
+        fits = takes_jobs and job.placement.takes(_place(worker)) and job.size.fits(self._free(worker))
+        return fits and self.meets(job.ad, self._ad(worker))
+
+    def _told(self, worker: Worker, wanted: Collection[str]) -> Ad:
+        told = {*wanted, *(["start"] if worker.phase is WorkerPhase.REGISTERED else [])}
+        return tuple((name, text) for name, text in self._ad(worker) if name.lower() in told)
+
+    def _ad(self, worker: Worker) -> Ad:
+        return self.advertised.get(worker.flavour.name if worker.flavour else "", ())
 
     def _joined(self) -> list[Worker]:
         joined = (WorkerPhase.REGISTERED, WorkerPhase.DRAINING, WorkerPhase.DRAINED)
@@ -185,6 +230,8 @@ class PretendPool:
     def _execute_point(self, worker: Worker) -> ExecutePoint:
         return ExecutePoint(
             name=worker.name,
+            cloud=_place(worker).cloud,
+            region=_place(worker).region,
             total=self._total(worker),
             free=self._free(worker),
             claimed_slots=len(self.running_on(worker.name)),
@@ -211,3 +258,31 @@ class PretendPool:
     def _check(self, part: str) -> None:
         if part in self.unavailable:
             raise Unavailable(self.unavailable[part])
+
+
+def _place(worker: Worker) -> Place:
+    return worker.flavour.place if worker.flavour else Place(worker.request.cloud)
+
+
+@dataclass
+class ToldMeter:
+    """Meter that keeps what it was told."""
+
+    rounds: int = 0
+    leading: bool | None = None
+    reports: list[RoundReport] = field(default_factory=list)
+    acts: list[tuple[Action, ProminenceError | None]] = field(default_factory=list)
+
+    @contextmanager
+    def round(self) -> Iterator[None]:
+        self.rounds += 1
+        yield
+
+    def leads(self, it_does: bool) -> None:
+        self.leading = it_does
+
+    def decided(self, report: RoundReport) -> None:
+        self.reports.append(report)
+
+    def acted(self, action: Action, error: ProminenceError | None) -> None:
+        self.acts.append((action, error))

@@ -3,84 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
-import socket
-import subprocess
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from etcd_servers import EtcdMember
 
 from prominence.cli.pool.recipes import present_images
-
-ETCD = "/usr/bin/etcd"  # of Debian's etcd-server
-
-
-class EtcdMember:
-    """One etcd on the loopback interface, alone or one of a cluster. Its data survive `kill` and `start`."""
-
-    def __init__(self, directory: Path, name: str = "only") -> None:
-        self.name = name
-        self.client_port, self.peer_port = free_ports(2)
-        self.endpoint = f"127.0.0.1:{self.client_port}"
-        self._directory = directory / name
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self, cluster: Sequence[EtcdMember] = ()) -> None:
-        self._directory.mkdir(exist_ok=True)
-        client, peer = f"http://{self.endpoint}", f"http://127.0.0.1:{self.peer_port}"
-        members = ",".join(f"{member.name}=http://127.0.0.1:{member.peer_port}" for member in cluster or (self,))
-        arguments = {
-            "name": self.name,
-            "data-dir": self._directory / "data",
-            "listen-client-urls": client,
-            "advertise-client-urls": client,
-            "listen-peer-urls": peer,
-            "initial-advertise-peer-urls": peer,
-            "initial-cluster": members,
-            # Ten times the usual pace, so that leases of two seconds exist.
-            "heartbeat-interval": 20,
-            "election-timeout": 200,
-        }
-        with open(self._directory / "log", "ab") as log:
-            self._process = subprocess.Popen(
-                [ETCD, *(f"--{key}={value}" for key, value in arguments.items())], stdout=log, stderr=log
-            )
-
-    def wait_until_ready(self) -> None:
-        for _ in range(200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.client_port)) == 0:
-                    return
-            time.sleep(0.05)
-        raise TimeoutError((self._directory / "log").read_text())
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def pause(self) -> None:
-        assert self._process is not None
-        os.kill(self._process.pid, signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        assert self._process is not None
-        os.kill(self._process.pid, signal.SIGCONT)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on at the moment."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
 
 
 @pytest.fixture(scope="module")

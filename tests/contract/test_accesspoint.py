@@ -17,6 +17,7 @@ class Starter:
 
     def __init__(self, sandbox: Path, hangs_up_after: int = 1000) -> None:
         self.files: dict[str, bytes] = {}
+        self.attributes: dict[str, str] = {}
         self._opened: dict[int, tuple[str, int]] = {}
         self._left = hangs_up_after
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -59,6 +60,12 @@ class Starter:
         self.files[name] += data[-1].encode("latin-1")
         return b"%d\n" % int(length)
 
+    def _set_job_attr_delayed(self, name: str, value: str) -> bytes:
+        if not name.startswith("Chirp"):
+            return b"-2\n"
+        self.attributes[name] = value
+        return b"0\n"
+
     def _close(self, number: str) -> bytes:
         del self._opened[int(number)]
         return b"0\n"
@@ -82,6 +89,12 @@ def test_what_is_written_can_be_read_and_is_there_as_a_whole_only(starter: Start
     assert starter.files == {"answer-1.json": content}
     assert there.read("answer-1.json", 1_000_000) == content
     assert there.read("answer-1.json", 10) == content[:10]
+
+
+def test_the_jobs_ad_is_told_what_it_may_be_told(starter: Starter, tmp_path: Path) -> None:
+    there = AccessPoint(tmp_path)
+    assert [there.note(name, 7) for name in ("ChirpA", "RequestCpus", "ChirpB")] == [True, False, True]
+    assert starter.attributes == {"ChirpA": "7", "ChirpB": "7"}
 
 
 def test_what_is_not_there_is_nothing(starter: Starter, tmp_path: Path) -> None:

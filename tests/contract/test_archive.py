@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,17 +15,19 @@ from builders_restapi import SUBMITTED, a_report, an_ad
 from prominence.core import classads, document, report
 from prominence.core.errors import Unavailable
 from prominence.core.job import JobSpec
+from prominence.core.jobid import JobId
+from prominence.core.logfile import Position
+from prominence.core.reasons import Reason
 from prominence.core.report import ExecutionReport, Outcome
 from prominence.core.states import JobStatus, Status
 from prominence.restapi.adapters.archive import ArchiveWriter, SqliteArchive
 from prominence.restapi.adapters.memory import MemoryArchive, MemoryQueue, MemorySandboxes
-from prominence.restapi.archive.logfile import Position
 from prominence.restapi.archive.records import labels
 from prominence.restapi.files import SPEC_FILE
 from prominence.restapi.finished import Attempt, Finished, finished
 from prominence.restapi.paging import Key, Order, Page
 from prominence.restapi.ports import Archive
-from prominence.restapi.selection import Event, Selection, Span
+from prominence.restapi.selection import Event, Kind, Selection, Span
 from prominence.restapi.translate.ads import plain
 
 ALL = Page(Order())
@@ -63,7 +66,8 @@ class InMemory:
         files = {SPEC_FILE: spec.model_dump_json() if spec else None}
         files[report.FILE_NAME] = document.dumps(told) if told else None
         self.sandboxes.make(ad[classads.JOB_UID], {name: text for name, text in files.items() if text is not None})
-        self.queue.left = [one for one in self.queue.left if one[classads.CLUSTER_ID] != ad[classads.CLUSTER_ID]]
+        same = (classads.CLUSTER_ID, classads.JOB_UID)
+        self.queue.left = [one for one in self.queue.left if any(one[name] != ad[name] for name in same)]
         self.queue.left.append(ad)
 
     def attempt(self, job_id: int, *attempts: Attempt) -> None:
@@ -101,11 +105,57 @@ def left(job_id: int, told: dict[str, str] | None = None, **changes: Any) -> Any
     return classad2.ClassAd({key: classads.portable(str(ad[key])) if key in _TEXTS else ad[key] for key in ad})
 
 
+def a_member(array: int, index: int, **changes: Any) -> Any:
+    """The same of a member of an array of three."""
+    uid = f"00000000-0000-4000-8000-{array:012d}/{index}"
+    place = {classads.PROC_ID: index, classads.ARRAY_INDEX: index, classads.ARRAY_COUNT: 3}
+    return left(array, **{classads.JOB_TYPE: "member", classads.JOB_UID: uid, **place, **changes})
+
+
 def ids(jobs: list[Finished]) -> list[int]:
     return [job.job_id for job in jobs]
 
 
+def a_workflow(workflow_id: int, told: dict[str, str] | None = None, **changes: Any) -> Any:
+    """The same of a workflow of two jobs, of which one has failed."""
+    counts = {classads.NODES: 2, classads.DAG_DONE: 1, classads.DAG_FAILED: 1, classads.DAG_QUEUED: 0}
+    return left(workflow_id, told, **{classads.JOB_TYPE: "workflow", classads.EXIT_CODE: 1, **counts, **changes})
+
+
+WORKFLOWS = Selection(kinds=(Kind.WORKFLOW,))
+UID = "00000000-0000-4000-8000-000000000001"
+
+
 class TestArchive:
+    def test_workflows_are_kept_apart_from_jobs_and_found_as_jobs_are(self, kept: Kept) -> None:
+        kept.job(left(1, DAGManJobId=3), a_job(), a_report())
+        kept.job(a_workflow(2, {"a": "x"}, ProminenceName="first"), None, None)
+        kept.job(a_workflow(3, ProminenceIdentity="bob", ExitCode=0, DAG_NodesFailed=0), None, None)
+        find = kept.archive.find
+        assert ids(find(Selection(), None, ALL)) == [1]
+        assert ids(find(WORKFLOWS, None, ALL)) == [2, 3]
+        for fields, wanted in (
+            ({"user": "bob"}, [3]),
+            ({"name": "first"}, [2]),
+            ({"labels": (("a", "x"),)}, [2]),
+            ({"ids": (1, 3)}, [3]),
+            ({"uid": "00000000-0000-4000-8000-000000000002"}, [2]),
+        ):
+            assert ids(find(replace(WORKFLOWS, **fields), None, ALL)) == wanted, fields  # type: ignore[arg-type]
+        assert ids(find(WORKFLOWS, [Status.FAILED], Page(Order(Key.ENDED, descending=True), 5))) == [2]
+        [one] = find(replace(WORKFLOWS, ids=(2,)), None, ALL)
+        assert one.ad[classads.DAG_FAILED] == 1
+        assert (one.view.reason, find(Selection(ids=(2,)), None, ALL)) == (Reason.JOBS_FAILED, [])
+
+    def test_jobs_that_have_left_are_found_by_their_uids(self, kept: Kept) -> None:
+        for job in (1, 2, 3):
+            kept.job(left(job), a_job(), a_report())
+        uid = "00000000-0000-4000-8000-{:012d}".format
+        found = kept.archive.left([uid(3), uid(1), uid(9), HOSTILE[0]])
+        assert sorted(ids(found)) == [1, 3]
+        assert [(one.spec, one.report) for one in found] == [(a_job(), a_report())] * 2
+        assert kept.archive.left([]) == []
+
     def test_a_job_is_kept_with_all_that_is_known_of_it(self, kept: Kept) -> None:
         spec, told = a_job(name="fit", labels={"App": "x"}), a_report()
         kept.job(left(7, {"App": "x"}, ProminenceName="fit", ProminenceGroup="physics"), spec, told)
@@ -155,6 +205,64 @@ class TestArchive:
         assert found(Selection(spans=(Span(Event.ENDED, SUBMITTED + 102, SUBMITTED + 103),))) == [2]
         assert found(Selection(spans=(Span(Event.STARTED, SUBMITTED),))) == [3]
         assert found(Selection(spans=(Span(Event.CREATED, None, SUBMITTED),))) == []
+
+    def test_of_a_workflows_run_the_newest_job_of_each_instance_is_told(self, kept: Kept) -> None:
+        def ends(job_id: int, workflow: int, instance: int, exit_code: int = 0) -> None:
+            uid = f"{UID}/0.{instance}"
+            kept.job(
+                left(job_id, DAGManJobId=workflow, ProminenceJobUniqueIdentifier=uid, ExitCode=exit_code), None, None
+            )
+
+        ends(2, 1, 0)
+        ends(4, 1, 1, exit_code=1)
+        ends(6, 5, 1)
+        kept.job(left(7, DAGManJobId=8), None, None)
+        kept.job(left(9), None, None)
+        told = sorted((one.workflow, one.uid, one.job_id, one.status) for one in kept.archive.last_jobs([5, 1]))
+        assert told == [
+            (1, f"{UID}/0.0", 2, Status.COMPLETED),
+            (1, f"{UID}/0.1", 4, Status.FAILED),
+            (5, f"{UID}/0.1", 6, Status.COMPLETED),
+        ]
+        assert kept.archive.last_jobs([]) == []
+
+    def test_an_instance_that_was_submitted_again_in_one_run_is_told_as_it_ended_last(self, tmp_path: Path) -> None:
+        kept = InSqlite(tmp_path)
+        for job_id, exit_code in ((12, 0), (10, 1), (11, 1)):
+            kept.job(left(job_id, DAGManJobId=1, ProminenceJobUniqueIdentifier=UID, ExitCode=exit_code), None, None)
+        [one] = kept.archive.last_jobs([1])
+        assert (one.job_id, one.status) == (12, Status.COMPLETED)
+
+    def test_members_of_arrays_are_kept_beside_jobs_and_are_not_among_them(self, kept: Kept) -> None:
+        kept.job(left(7), None, None)
+        for index in range(3):
+            kept.job(a_member(9, index, ExitCode=index % 2), None, None)
+        assert ids(kept.archive.find(Selection(user="alice"), None, ALL)) == [7]
+        assert kept.archive.find(Selection(ids=(9,)), None, ALL) == []
+        of_array = kept.archive.find(Selection(array=9, user="alice"), None, ALL)
+        assert [str(job.job_id) for job in of_array] == ["9.0", "9.1", "9.2"]
+        [failed] = kept.archive.find(Selection(array=9), [Status.FAILED], ALL)
+        assert str(failed.job_id) == "9.1"
+        assert kept.archive.find(Selection(ids=(failed.job_id,)), None, ALL) == [failed]
+        assert kept.archive.find(Selection(uid=str(failed.ad[classads.JOB_UID])), None, ALL) == [failed]
+        page = Page(Order(Key.ID, descending=True), 9, Order().place(of_array[2].ad))
+        assert [str(job.job_id) for job in kept.archive.find(Selection(array=9), None, page)] == ["9.1", "9.0"]
+
+    def test_arrays_are_told_newest_first_with_how_their_members_ended(self, kept: Kept) -> None:
+        kept.job(left(1), None, None)
+        for array, user in ((4, "alice"), (5, "bob"), (6, "alice"), (7, "alice")):
+            for index in range(3):
+                kept.job(a_member(array, index, ExitCode=index % 2, ProminenceIdentity=user), None, None)
+        alice = Selection(user="alice")
+        found = kept.archive.arrays(alice, 2)
+        assert {array: dict(one.statuses) for array, one in found.items()} == {
+            array: {Status.COMPLETED: 2, Status.FAILED: 1} for array in (7, 6)
+        }
+        assert {array: one.ad[classads.ARRAY_COUNT] for array, one in found.items()} == {7: 3, 6: 3}
+        assert sorted(kept.archive.arrays(alice, 9)) == [4, 6, 7]
+        [one] = kept.archive.arrays(Selection(array=5), 1, [JobId.member(5, 0), JobId.member(4, 1)]).values()
+        assert dict(one.statuses) == {Status.COMPLETED: 1, Status.FAILED: 1}
+        assert kept.archive.arrays(Selection(array=1), 1) == {}
 
     @pytest.mark.parametrize("name", HOSTILE)
     def test_a_hostile_name_is_a_name_and_nothing_else(self, name: str, kept: Kept) -> None:
@@ -233,7 +341,11 @@ class TestTheFile:
     def test_that_is_none_is_unavailable(self, tmp_path: Path) -> None:
         (tmp_path / "jobs.db").write_bytes(b"garbage" * 999)
         archive = SqliteArchive(tmp_path / "jobs.db", tmp_path / "history")
-        for verb in (lambda: archive.find(Selection(), None, ALL), lambda: archive.attempts(1)):
+        for verb in (
+            lambda: archive.find(Selection(), None, ALL),
+            lambda: archive.left([]),
+            lambda: archive.attempts(1),
+        ):
             with pytest.raises(Unavailable) as caught:
                 verb()
             assert caught.value.retry_after_s

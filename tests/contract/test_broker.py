@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import docker
 import pytest
+from broker_client import Client, acting_as
 from hypothesis import given
 from hypothesis import strategies as st
 from real_executor import (
@@ -69,39 +69,6 @@ def marker() -> str:
     return str(uuid.uuid4().int % 10**9 + 10**9)
 
 
-class Client:
-    """Somebody who speaks to the broker by hand."""
-
-    def __init__(self, broker: BrokerProcess, uid: int, gid: int) -> None:
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(20)
-        with acting_as(uid, gid):  # the kernel notes who connects
-            self.socket.connect(str(broker.socket))
-        self._lines = self.socket.makefile("rb")
-
-    def send(self, line: bytes, *descriptors: int) -> None:
-        socket.send_fds(self.socket, [line], descriptors)
-
-    def receive(self) -> dict[str, Any]:
-        """The next answer; nothing when the broker has hung up."""
-        line = self._lines.readline()
-        return dict(json.loads(line)) if line else {}
-
-    def ask(self, verb: str, **fields: Any) -> dict[str, Any]:
-        self.send(protocol.line(verb, **fields))
-        return self.receive()
-
-    def close(self) -> None:
-        self._lines.close()
-        self.socket.close()
-
-    def __enter__(self) -> Client:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
 def told(broker: BrokerProcess, line: bytes) -> dict[str, Any]:
     """The answer to a line, on a connection of its own. Those that have just been closed may still count."""
 
@@ -120,17 +87,6 @@ def may_begin(client: Client) -> bool:
         return bool(client.ask("session").get("ok"))
     except ConnectionError:
         return False
-
-
-@contextmanager
-def acting_as(uid: int, gid: int) -> Iterator[None]:
-    os.setegid(gid)
-    os.seteuid(uid)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
 
 
 @pytest.fixture
@@ -156,7 +112,7 @@ def a_run(bench: Bench, *command: str, **changes: Any) -> bytes:
         "memory_mib": 64,
         **changes,
     }
-    return protocol.line("run", **fields)
+    return protocol.line(fields.pop("verb", "run"), **fields)
 
 
 class TestWho:
@@ -170,11 +126,12 @@ class TestWho:
             assert not connect(*uid_gid).ask(verb, **fields)["ok"]
 
     def test_anybody_may_ask_whether_there_is_docker(self, connect: Any, engine: docker.DockerClient) -> None:
-        assert connect(0, 0).ask("version")["version"] == engine.version()["Version"]
+        answer = connect(0, 0).ask("version")
+        assert answer == {"ok": True, "version": engine.version()["Version"], "between_nodes": False}
         assert connect(999, 999).ask("version")["ok"]
 
     def test_a_user_has_so_many_sessions_at_once_and_no_more(self, connect: Any) -> None:
-        clients = [connect() for _ in range(8)]
+        clients = [connect() for _ in range(24)]
         assert all(client.ask("session")["ok"] for client in clients)
         assert connect().receive()["message"] == "too many sessions of one user"
         assert connect(SLOT_UID + 1, SLOT_UID + 1).ask("session")["ok"]
@@ -191,6 +148,7 @@ class TestEntering:
         client.ask("pull", image=bench.image())
         client.send(a_run(bench, "sleep", marker), 1, 2)
         until(lambda: processes_with(marker))
+        until(lambda: connect().ask("usage")["ok"])  # the broker hears of it a moment after the process is there
         return client
 
     def enter(self, client: Client, tmp_path: Path, *command: str) -> tuple[dict[str, Any], str]:
@@ -209,6 +167,18 @@ class TestEntering:
         for uid in (SLOT_UID + 1, 999, 0):
             answer, said = self.enter(connect(uid, uid), tmp_path, "id")
             assert (answer["ok"], said) == (False, "")
+
+    def test_what_it_uses_is_told_to_the_same_process_alone(self, connect: Any, running: Client) -> None:
+        answer = connect().ask("usage")
+        assert answer["ok"], answer
+        assert 0 < answer["cpu_s"] < 60
+        assert 0 < answer["memory_kib"] < 64 * 1024
+        for uid in (SLOT_UID + 1, 999, 0):
+            assert not connect(uid, uid).ask("usage")["ok"]
+
+    def test_without_a_container_there_is_nothing_to_tell_of(self, connect: Any) -> None:
+        connect().ask("session")
+        assert connect().ask("usage")["error"] == "not there"
 
     def test_without_a_container_there_is_nothing_to_enter(self, connect: Any, tmp_path: Path) -> None:
         client = connect()
@@ -485,6 +455,70 @@ class TestHostile:
             assert processes_with(marker)
             victim.send(protocol.line("signal", name="KILL"))
             assert victim.receive()["exit_code"] == 137
+
+
+class TestBeside:
+    def test_containers_of_one_session_share_what_the_engine_limits_by_container(
+        self, connect: Any, bench: Bench, broker: BrokerProcess, engine: docker.DockerClient, marker: str
+    ) -> None:
+        client, beside = connect(), connect()
+        client.ask("session", beside=3)
+        client.ask("pull", image=bench.image())
+        client.send(a_run(bench, "sleep", marker), 1, 2)
+        beside.send(a_run(bench, "sleep", marker, verb="beside"), 1, 2)
+        assert beside.receive() == {"ok": True, "started": True}
+        until(lambda: len(processes_with(marker)) >= 2)
+        containers = broker.containers(engine)
+        assert {one.attrs["HostConfig"]["PidsLimit"] for one in containers} == {1024}
+        assert {one.attrs["HostConfig"]["CpuShares"] for one in containers} == {256}
+        beside.send(protocol.line("signal", name="KILL"))
+        assert beside.receive()["exit_code"] == 137
+        assert len(until(lambda: processes_with(marker))) >= 1  # the task's is another's business
+        client.close()
+        until(lambda: broker.containers(engine) == [])
+
+    def test_they_share_one_memory_before_there_is_a_task(self, connect: Any, bench: Bench) -> None:
+        client, *both = connect(), connect(), connect()
+        client.ask("session", beside=2)
+        client.ask("pull", image=bench.image())
+        for number, beside in enumerate(both):
+            # 80 MB, which are written to who does not read.
+            hold = f"mkfifo {number}; sleep 100 < {number} & dd if=/dev/zero of={number} bs=80M count=1"
+            beside.send(a_run(bench, "sh", "-c", hold, verb="beside", memory_mib=150), 1, 2)
+            assert beside.receive()["started"]
+        ended = both[0].receive()
+        assert (ended["exit_code"], ended["oom"]) == (137, True)
+        both[1].send(protocol.line("signal", name="KILL"))
+        ended = both[1].receive()
+        assert (ended["exit_code"], ended["oom"]) == (137, False)
+
+    def test_who_hangs_up_ends_the_container_of_that_connection(
+        self, connect: Any, bench: Bench, broker: BrokerProcess, engine: docker.DockerClient, marker: str
+    ) -> None:
+        client, beside = connect(), connect()
+        client.ask("session", beside=1)
+        client.ask("pull", image=bench.image())
+        beside.send(a_run(bench, "sleep", marker, verb="beside"), 1, 2)
+        assert beside.receive()["started"]
+        beside.close()
+        until(lambda: processes_with(marker) == [] and broker.containers(engine) == [])
+        assert client.ask("has", image=bench.image())["has"]
+
+    def test_there_are_no_more_than_were_announced_and_none_without_a_session(
+        self, connect: Any, bench: Bench, marker: str
+    ) -> None:
+        asked = a_run(bench, "sleep", marker, verb="beside")
+        client, alone, other = connect(), connect(), connect(SLOT_UID + 1, SLOT_UID + 1)
+        alone.send(asked, 1, 2)
+        assert alone.receive()["message"] == "there is no session to run it in"
+        client.ask("session")
+        client.send(asked, 1, 2)
+        assert client.receive()["message"] == "a container beside the task's has a connection of its own"
+        alone.send(asked, 1, 2)
+        assert alone.receive()["message"] == "the session was to have 0 containers beside its task's"
+        other.send(asked, 1, 2)
+        assert other.receive()["message"] == "there is no session to run it in"
+        assert processes_with(marker) == []
 
 
 class TestContainers:

@@ -14,13 +14,17 @@ import docker
 import pytest
 from builders import a_size
 from builders_imc import CONTRACT_POOL, SMALL, the_docker_engine
+from cloud_servers import OnEC2, OnGoogle, OnOpenStack, served
+from file_server import a_tar
+from infrastructure_manager import Managed, manager
+from saved_images import Picture, saved
 
 from prominence.core.errors import CloudError, NoSuchImage, Unavailable
 from prominence.core.machines import Flavour
 from prominence.imc.adapters.docker import DockerCloud
 from prominence.imc.adapters.memory import MemoryCloud
+from prominence.imc.declared import DockerSettings, FlavourSettings
 from prominence.imc.ports import Cloud, File, NodeState
-from prominence.imc.settings import DockerSettings, FlavourSettings
 
 FILES = (File("/etc/condor/tokens.d/pool", 0o600, "the token\n"), File("/etc/prominence/broker.json", 0o644, "{}\n"))
 
@@ -47,7 +51,7 @@ def memory_subject() -> Subject:
 
 def docker_subject(engine: docker.DockerClient, image: str, state: Path) -> Subject:
     settings = docker_settings(image, state)
-    cloud = DockerCloud(settings, CONTRACT_POOL)
+    cloud = DockerCloud("docker", settings, CONTRACT_POOL)
 
     def break_down() -> None:
         cloud.close()
@@ -64,6 +68,7 @@ def docker_subject(engine: docker.DockerClient, image: str, state: Path) -> Subj
 def docker_settings(image: str, state: Path, **changes: Any) -> DockerSettings:
     return DockerSettings(
         **{
+            "type": "docker",
             "image": image,
             "network": CONTRACT_POOL,
             "state_dir": state,
@@ -80,10 +85,88 @@ def engine() -> Iterator[tuple[docker.DockerClient, str]]:
         yield found
 
 
-@pytest.fixture(params=["memory", "docker"])
+def ec2_subject(url: str, home: Path) -> Subject:
+    on_ec2 = OnEC2(url, home)
+
+    def stop(name: str) -> None:
+        on_ec2.driver.stop_node(on_ec2.machine(name))
+
+    def vanish(name: str) -> None:
+        on_ec2.driver.destroy_node(on_ec2.machine(name))
+
+    return Subject(on_ec2.cloud, stop, vanish, on_ec2.break_down)
+
+
+@pytest.fixture(scope="module")
+def amazon() -> Iterator[str]:
+    with served("ec2_server.py") as url:
+        yield url
+
+
+def openstack_subject(url: str, home: Path) -> Subject:
+    here = OnOpenStack(url, home)
+    return Subject(
+        here.cloud,
+        lambda name: here.change(name, status="SHUTOFF"),
+        lambda name: here.change(name, status="DELETED"),
+        here.break_down,
+    )
+
+
+@pytest.fixture(scope="module")
+def nova() -> Iterator[str]:
+    with served("openstack_server.py") as url:
+        yield url
+
+
+def google_subject(here: OnGoogle) -> Subject:
+    return Subject(
+        here.cloud,
+        lambda name: here.change(name, status="TERMINATED"),
+        lambda name: here.change(name, status="GONE"),
+        here.break_down,
+    )
+
+
+@pytest.fixture(scope="module")
+def google() -> Iterator[str]:
+    with served("google_server.py") as url:
+        yield url
+
+
+def managed_subject(url: str, home: Path) -> Subject:
+    here = Managed(url, home)
+
+    def stop(name: str) -> None:
+        here.ask("PUT", f"/infrastructures/{here.infrastructure(name)}/stop")
+
+    def vanish(name: str) -> None:
+        here.ask("DELETE", f"/infrastructures/{here.infrastructure(name)}")
+
+    return Subject(here.cloud, stop, vanish, here.break_down)
+
+
+@pytest.fixture(scope="module")
+def island() -> Iterator[str]:
+    with manager() as url:
+        yield url
+
+
+@pytest.fixture(params=["memory", "docker", "ec2", "google", "openstack", "im"])
 def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]:
     if request.param == "memory":
         yield memory_subject()
+    elif request.param == "ec2":
+        yield ec2_subject(request.getfixturevalue("amazon"), tmp_path)
+    elif request.param == "openstack":
+        here = openstack_subject(request.getfixturevalue("nova"), tmp_path)
+        yield here
+    elif request.param == "google":
+        on_google = OnGoogle(request.getfixturevalue("google"), tmp_path)
+        yield google_subject(on_google)
+        on_google.clean()
+    elif request.param == "im":
+        yield managed_subject(request.getfixturevalue("island"), tmp_path)
     else:
         client, image = request.getfixturevalue("engine")
         subject = docker_subject(client, image, tmp_path)
@@ -106,7 +189,7 @@ class TestCloud:
     def test_what_it_offers_bears_its_name(self, subject: Subject) -> None:
         assert subject.cloud.flavours()
         assert {flavour.cloud for flavour in subject.cloud.flavours()} == {subject.cloud.name}
-        assert subject.cloud.limit >= 1
+        assert subject.cloud.terms.limit >= 1
 
     def test_every_worker_has_directories_of_its_own(self, subject: Subject) -> None:
         one, other = subject.cloud.layout("w-1"), subject.cloud.layout("w-2")
@@ -176,7 +259,7 @@ class Docker:
         self.engine = engine
         self.image = image
         self.state = state
-        self.cloud = DockerCloud(docker_settings(image, state, **changes), CONTRACT_POOL)
+        self.cloud = DockerCloud("docker", docker_settings(image, state, **changes), CONTRACT_POOL)
 
     def worker(self, name: str = "w-1") -> Any:
         return self.engine.containers.get(f"prominence-{CONTRACT_POOL}-{name}")
@@ -301,6 +384,13 @@ class TestDockerDeletion:
         on_docker.cloud.delete("w-1")
         assert containers(on_docker) == [other]
 
+    def test_images_that_its_jobs_have_brought_go_too(self, on_docker: Docker) -> None:
+        brought = {name: brought_image(on_docker, name) for name in ("w-1", "w-10")}
+        on_docker.cloud.delete("w-1")
+        assert images(on_docker) == [brought["w-10"]]
+        on_docker.cloud.delete("w-10")
+        assert images(on_docker) == []
+
     def test_tasks_of_a_vanished_worker_go_too(self, on_docker: Docker) -> None:
         create(on_docker)
         task(on_docker, 0, "w-1")
@@ -308,6 +398,21 @@ class TestDockerDeletion:
         on_docker.cloud.delete("w-1")
         assert containers(on_docker) == []
         assert not (on_docker.state / "workers" / "w-1").exists()
+
+    def test_it_takes_the_private_images_of_its_jobs_along_and_no_others(self, on_docker: Docker) -> None:
+        def kept(session: str, worker: str) -> str:
+            return f"localhost/prominence-private/{session}-0:{CONTRACT_POOL}.{worker}"
+
+        names = [kept("a", "w-1"), kept("b", "w-1"), kept("a", "w-10")]
+        image = on_docker.engine.images.get(on_docker.image)
+        for name in names:
+            image.tag(name)
+        create(on_docker)
+        on_docker.cloud.delete("w-1")
+        left = set(on_docker.engine.images.get(on_docker.image).tags)
+        on_docker.engine.images.remove(names[2])
+        assert left & set(names) == {names[2]}
+        assert on_docker.image in left
 
     def test_links_that_a_job_made_are_not_followed(self, on_docker: Docker, tmp_path: Path) -> None:
         precious = tmp_path / "precious"
@@ -371,6 +476,18 @@ def task(on_docker: Docker, number: int, worker: str) -> str:
         detach=True,
     )
     return str(container.id)
+
+
+def brought_image(on_docker: Docker, worker: str) -> str:
+    """What a worker's broker makes of a job's file."""
+    labels = {"prominence.pool": CONTRACT_POOL, "prominence.role": "image", "prominence.worker": worker}
+    [image] = on_docker.engine.images.load(saved(Picture([a_tar({"file": b""})], config={"Labels": labels})))
+    return str(image.id)
+
+
+def images(on_docker: Docker) -> list[str]:
+    label = [f"prominence.pool={CONTRACT_POOL}", "prominence.role=image"]
+    return [str(image["Id"]) for image in on_docker.engine.api.images(filters={"label": label})]
 
 
 def containers(on_docker: Docker) -> list[str]:

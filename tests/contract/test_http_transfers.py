@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from breaking_server import CONTENT, Breaking, breaking
+from file_server import serving
 from object_servers import LocalServer, served_objects
 
-from prominence.executor.adapters.http import HttpWeb, may_be_fetched_from
+from prominence.executor.adapters.addresses import may_be_fetched_from
+from prominence.executor.adapters.http import HttpWeb
 from prominence.executor.ports import Interrupted, Stop
 from prominence.executor.transfer import Address, QuotaReached, Refused, TransferFailed
 from prominence.restapi.objects import Reach, Terms
@@ -28,7 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
 def to_put(server: LocalServer, **changes: int | str | None) -> Address:
     asked = {"lifetime_s": 60, "largest": 100_000_000, **changes}
     put = server.store.url_to_put("scratch/1/out", Terms(**asked), Reach.WORKERS)  # type: ignore[arg-type]
-    return Address(put.url, dict(put.headers))
+    return Address(put.url, dict(put.headers), tells_checksum=put.tells_checksum and changes.get("sha256") is None)
 
 
 def get(url: str, file: Path, most: int | None = None, **known: int | str) -> None:
@@ -43,6 +46,38 @@ def test_what_is_put_can_be_got(server: LocalServer, tmp_path: Path, content: by
     get(server.store.url_to_get("scratch/1/out", 60, Reach.WORKERS), tmp_path / "in", size=len(content), sha256=sha256)
     assert (tmp_path / "in").read_bytes() == content
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
+
+
+@pytest.mark.parametrize("content", [CONTENT, b""])
+def test_what_has_arrived_is_compared_with_what_was_sent(server: LocalServer, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "out").write_bytes(content)
+    assert WEB.put(to_put(server), tmp_path / "out", Stop()) == hashlib.sha256(content).hexdigest()
+
+
+def test_what_arrives_as_something_else_has_not_arrived(tmp_path: Path) -> None:
+    (tmp_path / "out").write_bytes(CONTENT)
+    with breaking() as url, pytest.raises(TransferFailed, match="not what was sent"):
+        WEB.put(Address(url, tells_checksum=True), tmp_path / "out", Stop())
+
+
+def test_a_file_that_becomes_shorter_while_it_is_sent_is_not_waited_for(server: LocalServer, tmp_path: Path) -> None:
+    (tmp_path / "out").write_bytes(CONTENT)
+    stop = CutsOnLook(tmp_path / "out")
+    with pytest.raises(TransferFailed, match="became shorter"):
+        WEB.put(to_put(server), tmp_path / "out", stop)
+
+
+class CutsOnLook(Stop):
+    """Never requested; whoever looks finds the file cut."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self._file = file
+
+    @property
+    def requested(self) -> bool:
+        os.truncate(self._file, 1)
+        return False
 
 
 def test_what_the_store_refuses_is_told_in_its_words(server: LocalServer, tmp_path: Path) -> None:
@@ -143,3 +178,24 @@ def test_artifacts_do_not_come_from_the_worker_itself(server: LocalServer, tmp_p
 )  # fmt: skip
 def test_neither_the_worker_nor_a_metadata_service_is_a_source(address: str, may: bool) -> None:
     assert may_be_fetched_from(address) == may
+
+
+def test_a_server_is_asked_whether_it_still_has_what_it_had(tmp_path: Path) -> None:
+    contents, sent = {"/f": b"first", "/none": b""}, list[str]()
+    with serving(contents, tags=True, sent=sent) as base:
+        address = Address(f"{base}/f")
+        tag = WEB.get(address, tmp_path / "f", None, Stop())
+        assert tag.startswith('"')
+        assert WEB.is_still(address, tag)
+        assert sent == ["/f"]
+        contents["/f"] = b"second"
+        assert not WEB.is_still(address, tag)
+        del contents["/f"]
+        with pytest.raises(Refused):
+            WEB.is_still(address, tag)
+
+
+def test_a_server_that_does_not_say_by_what_it_knows_its_content_is_not_believed_to_know(tmp_path: Path) -> None:
+    with serving({"/f": b"first"}) as base:
+        assert WEB.get(Address(f"{base}/f"), tmp_path / "f", None, Stop()) == ""
+        assert not WEB.is_still(Address(f"{base}/f"), '"1"')

@@ -19,16 +19,17 @@ from builders import a_job
 
 from prominence.core import classads
 from prominence.core.errors import Unavailable
+from prominence.core.jobid import JobId
 from prominence.core.reasons import Reason
-from prominence.core.states import HELD_BY_USER, HoldCode, JobStatus
+from prominence.core.states import HELD_BY_OPERATOR, HELD_BY_USER, HoldCode, JobStatus, Status
 from prominence.core.view import JobAd
 from prominence.restapi.adapters.memory import MemoryArchive, MemoryQueue, MemorySandboxes
 from prominence.restapi.identity import Account
 from prominence.restapi.paging import Key, Order, Page
 from prominence.restapi.ports import Archive, JobQueue, Sandboxes
-from prominence.restapi.selection import Event, Selection, Span
+from prominence.restapi.selection import ANY_KIND, Event, Kind, Selection, Span
 from prominence.restapi.translate.site import Site
-from prominence.restapi.translate.submit import describe
+from prominence.restapi.translate.submit import describe, of_array
 
 ON_HTCONDOR = os.environ.get("PROMINENCE_TEST_SCHEDD") == "local"
 
@@ -79,6 +80,7 @@ class Users:
     def __init__(self, queue: JobQueue, sandboxes: Sandboxes) -> None:
         self._queue, self._sandboxes = queue, sandboxes
         self._uids: list[str] = []
+        self._arrays: list[int] = []
         self._mark = uuid.uuid4().hex
 
     def called(self, name: str, group: str = "") -> Account:
@@ -93,12 +95,24 @@ class Users:
         site = Site(executor="/bin/true")
         return self._queue.submit(describe(a_job(cpus=100_000, **changes), uid, user, sandbox, site))
 
+    def submit_array(self, user: Account, count: int, **changes: Any) -> int:
+        """An array of this user; its id."""
+        uid = str(uuid.uuid4())
+        sandbox = self._sandboxes.make(uid, {"plan.json": "{}"}, {str(place): {} for place in range(count)})
+        self._uids.append(uid)
+        job = describe(a_job(cpus=100_000, **changes), uid, user, sandbox, Site(executor="/bin/true"))
+        array = self._queue.submit(of_array(job, uid, sandbox, count), count)
+        self._arrays.append(array)
+        return array
+
     def last_uid(self) -> str:
         """Of the job submitted last."""
         return self._uids[-1]
 
     def leave(self) -> None:
         """Take everything away."""
+        for array in self._arrays:
+            self._queue.remove(Selection(array=array), "the test is over")
         for uid in self._uids:
             self._queue.remove(Selection(uid=uid), "the test is over")
             self._sandboxes.discard(uid)
@@ -272,6 +286,58 @@ class TestJobQueue:
         assert queue.find(only)[0][classads.WALLTIME] == 60
         assert queue.find(Selection(ids=(other,)))[0][classads.WALLTIME] != 60
         assert queue.edit(Selection(user=alice.user, ids=()), {classads.WALLTIME: "1"}) == 0
+
+    def test_an_array_is_queued_as_a_whole_and_its_members_are_found_by_their_numbers(
+        self, queue: JobQueue, users: Users
+    ) -> None:
+        alice = users.called("alice", "physics")
+        job, array = users.submit(alice), users.submit_array(alice, 3, name="fit", labels={"app": "x"})
+        members = [JobId.member(array, index) for index in range(3)]
+        ads = queue.find(Selection(array=array))
+        assert sorted(JobId.of(ad) for ad in ads) == members
+        assert {(ad[classads.JOB_NAME], ad[classads.ARRAY_COUNT], ad[classads.JOB_STATUS]) for ad in ads} == {
+            ("fit", 3, JobStatus.IDLE)
+        }
+        [one] = queue.find(Selection(ids=(members[1], JobId.member(job, 1))))
+        assert one[classads.JOB_UID] == f"{users.last_uid()}/1"
+        assert queue.find(Selection(uid=f"{users.last_uid()}/1")) == [one]
+        assert queue.find(Selection(ids=(array,))) == []
+        assert queue.find(Selection(array=job)) == []
+        assert ids(queue.find(Selection(ids=(job, members[2])))) == [job, array]
+
+    def test_members_are_no_jobs_of_their_own_and_count_as_much(self, queue: JobQueue, users: Users) -> None:
+        alice = users.called("alice")
+        job, array = users.submit(alice, labels={"app": "x"}), users.submit_array(alice, 3, labels={"app": "x"})
+        for selection in (Selection(user=alice.user), Selection(user=alice.user, labels=(("app", "x"),))):
+            assert ids(queue.find(selection)) == [job]
+        assert ids(queue.find(Selection(user=alice.user, kinds=(Kind.MEMBER,)))) == [array] * 3
+        assert queue.count(Selection(user=alice.user, kinds=ANY_KIND), 100) == 4
+        one = queue.one(Selection(array=array))
+        assert one is not None
+        assert JobId.of(one).cluster == array
+        assert queue.one(Selection(array=job)) is None
+
+    def test_members_come_in_pages(self, queue: JobQueue, users: Users) -> None:
+        array = users.submit_array(users.called("alice"), 5)
+        order = Order(Key.ID, descending=True)
+        first = queue.find(Selection(array=array), Page(order, 2))
+        rest = queue.find(Selection(array=array), Page(order, 9, order.place(first[-1])))
+        assert [str(JobId.of(ad)) for ad in (*first, *rest)] == [f"{array}.{index}" for index in (4, 3, 2, 1, 0)]
+
+    def test_an_act_is_on_one_member_or_on_all(self, queue: JobQueue, archive: Archive, users: Users) -> None:
+        array = users.submit_array(users.called("alice"), 3)
+        first = Selection(ids=(JobId.member(array, 0),))
+        assert queue.hold(first, "held by an operator", HELD_BY_OPERATOR) == 1
+        assert queue.hold(Selection(array=array, statuses=(JobStatus.IDLE,)), "held by the user", HELD_BY_USER) == 2
+        assert queue.release(Selection(array=array, held=(HELD_BY_USER,))) == 2
+        assert queue.find(first)[0][classads.JOB_STATUS] == JobStatus.HELD
+        assert queue.remove(first, "deleted by the user") == 1
+        assert sorted(JobId.of(ad).index or 0 for ad in queue.find(Selection(array=array))) == [1, 2]
+        [left] = soon(lambda: archive.find(first, None, Page()))
+        assert str(left.job_id) == f"{array}.0"
+        assert queue.remove(Selection(array=array), "deleted by the user") == 2
+        assert soon(lambda: not queue.find(Selection(array=array)))
+        assert soon(lambda: archive.arrays(Selection(array=array), 1)[array].statuses == {Status.DELETED: 3})
 
     def test_nobody_is_silent(self, queue: JobQueue) -> None:
         assert queue.silent() == ()

@@ -39,7 +39,7 @@ def test_the_real_schedd_keeps_the_promise(pool: RealPool, pytest_for_the_access
             *("python3", "-m", "pytest", "--noconftest", "-c", "/dev/null", "-p", "no:cacheprovider", "-q"),
             *("--import-mode=importlib", f"{here}/tests/contract/test_job_queue.py"),
         ],
-        user="prominence",
+        user="prominence:sandboxes",
         workdir=here,
         environment={
             "PROMINENCE_TEST_SCHEDD": "local",

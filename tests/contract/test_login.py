@@ -93,7 +93,7 @@ def provider(request: pytest.FixtureRequest) -> Iterator[RealProvider]:
     one = RealProvider(request.param)
     one.start()
     yield one
-    one.stop()
+    one.kill()
 
 
 def test_a_login_with_a_code_lasts_until_its_user_logs_out(site: Site) -> None:

@@ -57,7 +57,7 @@ def _running(form: str) -> Iterator[RealProvider]:
     one = RealProvider(form)
     one.start()
     yield one
-    one.stop()
+    one.kill()
 
 
 def known_by(provider: RealProvider, clock: Clock | None = None, **settings: Any) -> OidcTokens:
@@ -74,6 +74,14 @@ class TestJwt:
             assert found == expected
             assert found.login
             assert found.expires is not None and 0 < found.expires - time.time() <= 600
+
+    def test_an_address_is_known_that_the_provider_vouches_for(
+        self, provider: RealProvider, opaque: RealProvider
+    ) -> None:
+        for one, userinfo in ((provider, "never"), (opaque, "opaque")):
+            for user, email in (("alice", "alice@example.org"), ("bob@example.org", "")):
+                token = one.log_in(user)["access_token"]
+                assert known_by(one, userinfo=userinfo).who(token).email == email, (userinfo, user)
 
     def test_the_name_is_the_claim_that_the_settings_say(self, provider: RealProvider) -> None:
         tokens = known_by(provider, username_claim="preferred_username", groups_claim="edu_person_entitlements")
@@ -206,7 +214,7 @@ class TestKeys:
         tokens = known_by(own, clock)
         old, new = own.keys[0], Key("two")
         assert tokens.who(old.sign(own.claims())) == ALICE
-        own.stop()
+        own.kill()
         own.keys = [new]
         own.start()
         with pytest.raises(Unauthenticated):
@@ -233,7 +241,7 @@ class TestKeys:
         tokens = known_by(own, clock)
         token = own.keys[0].sign(own.claims())
         assert tokens.who(token) == ALICE
-        own.stop()
+        own.kill()
         clock.now += KEYS_S + 1
         assert tokens.who(token) == ALICE
         clock.now += NEW_KEY_S + SILENT_S
@@ -248,7 +256,7 @@ class TestKeys:
         assert tokens.who(token) == ALICE
 
     def test_one_that_is_away_from_the_start_is_503_and_asked_again_a_little_later(self, own: RealProvider) -> None:
-        own.stop()
+        own.kill()
         clock = Clock()
         tokens = known_by(own, clock)
         token = own.keys[0].sign(own.claims())

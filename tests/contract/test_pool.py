@@ -19,8 +19,9 @@ from prominence.imc import userdata
 from prominence.imc.adapters.docker import DockerCloud
 from prominence.imc.adapters.htcondor import HTCondorPool, Run, run_here
 from prominence.imc.adapters.memory import MemoryPool
+from prominence.imc.declared import DockerSettings, FlavourSettings
 from prominence.imc.ports import ExecutePoint, Pool
-from prominence.imc.settings import DockerSettings, FlavourSettings, PoolSettings
+from prominence.imc.settings import PoolSettings
 
 FREE = ExecutePoint(claimed_slots=0, draining=False)
 
@@ -104,13 +105,14 @@ def inside(container: str) -> Run:
 def machines_of(real: RealPool, engine: docker.DockerClient, state: Path) -> Machines:
     image = next(image.tags[0] for image in engine.images.list(name="prominence-worker") if image.tags)
     settings = DockerSettings(
+        type="docker",
         image=image,
         network=f"prominence-{real.name}",
         state_dir=state,
         flavours=(FlavourSettings(name="small", cpus=1, memory_mib=500),),
         docker_tasks=False,
     )
-    return Machines(DockerCloud(settings, CONTRACT_POOL))
+    return Machines(DockerCloud("docker", settings, CONTRACT_POOL))
 
 
 @pytest.fixture

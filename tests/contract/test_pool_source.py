@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -17,13 +18,27 @@ from builders import a_request, a_size
 from builders_scaler import LARGE, a_pretend_pool
 from real_condor import MACHINE, SLEEP_S, WITHIN_S, CondorDaemons, eventually, trusting
 
+from prominence.core import classads
 from prominence.core.errors import Unavailable
 from prominence.core.machines import Size, Wish
+from prominence.core.placement import Area, Place, Placement
 from prominence.core.snapshot import Demand, ExecutePoint
+from prominence.imc import condor_text
+from prominence.restapi.translate import places
+from prominence.scaler.adapters.classads import evaluate
 from prominence.scaler.adapters.htcondor import HTCondorPool
+from prominence.scaler.matching import Matcher
 from prominence.scaler.ports import PoolSource
 
 MACHINE_SIZE = LARGE.size
+PLACE = Place("docker", "north")
+ANYWHERE = Placement()
+MOUNTS = "webdav s3"
+
+
+def mounting(kind: str) -> str:
+    """What a job with such storage requires."""
+    return f'stringListMember("{kind}", TARGET.{classads.STORAGE}) =?= true'
 
 
 class World(Protocol):
@@ -32,7 +47,9 @@ class World(Protocol):
     source: PoolSource
     machine: str
 
-    def submit(self, size: Size, user: str, group: str = "", jobs: int = 1) -> None: ...
+    def submit(
+        self, size: Size, user: str, group: str = "", jobs: int = 1, placement: Placement = ANYWHERE, require: str = ""
+    ) -> None: ...
     def submit_what_is_no_demand(self) -> None: ...
     def start_machine(self) -> None: ...
     def drain(self) -> None: ...
@@ -47,11 +64,18 @@ class PretendWorld:
     machine = "w-1"
 
     def __init__(self) -> None:
-        self._pool = a_pretend_pool(LARGE)
+        self._pool = a_pretend_pool(
+            LARGE.model_copy(update={"region": PLACE.region}),
+            advertised={LARGE.name: (("ProminenceStorage", f'"{MOUNTS}"'), ("Start", "true"))},
+            meets=lambda job, machine: not job or evaluate(dict(job)["Requirements"], job, machine),
+        )
         self.source: PoolSource = self._pool
 
-    def submit(self, size: Size, user: str, group: str = "", jobs: int = 1) -> None:
-        self._pool.submit(size, user, jobs, group, runs_for=timedelta(seconds=SLEEP_S))
+    def submit(
+        self, size: Size, user: str, group: str = "", jobs: int = 1, placement: Placement = ANYWHERE, require: str = ""
+    ) -> None:
+        ad = (("Requirements", require),) if require else ()
+        self._pool.submit(size, user, jobs, group, placement, runs_for=timedelta(seconds=SLEEP_S), ad=ad)
 
     def submit_what_is_no_demand(self) -> None:
         """The pretend pool has no such jobs."""
@@ -76,7 +100,9 @@ class PretendWorld:
         self._pool.advance(timedelta(seconds=1))
 
     def stop(self) -> None:
-        self._pool.unavailable.update(demand="stopped", execute_points="stopped", collector_started_at="stopped")
+        self._pool.unavailable.update(
+            demand="stopped", execute_points="stopped", ads="stopped", collector_started_at="stopped"
+        )
 
 
 class CondorWorld(CondorDaemons):
@@ -93,9 +119,21 @@ class CondorWorld(CondorDaemons):
         # The bindings remember sessions by address; one with an earlier container is given up after a failure.
         eventually(lambda: answers(self.source.demand) and answers(self.source.collector_started_at))
 
-    def submit(self, size: Size, user: str, group: str = "", jobs: int = 1) -> None:
-        lines = (f"accounting_group_user = {user}", f"accounting_group = {group}" if group else "")
-        self.submit_sleep(size, *lines, jobs=jobs)
+    def submit(
+        self, size: Size, user: str, group: str = "", jobs: int = 1, placement: Placement = ANYWHERE, require: str = ""
+    ) -> None:
+        """As the API says where a job must run."""
+        lines = [f"accounting_group_user = {user}", f"accounting_group = {group}" if group else ""]
+        commands = {
+            "requirements": " && ".join([*places.requirements(), *([require] if require else [])]),
+            **places.attributes(placement),
+        }
+        self.submit_sleep(size, *lines, *(f"{name} = {value}" for name, value in commands.items()), jobs=jobs)
+
+    def start_machine(self, *lines: str) -> None:
+        told = {classads.CLOUD: PLACE.cloud, classads.REGION: PLACE.region, classads.STORAGE: MOUNTS}
+        where = condor_text.attributes(told)
+        super().start_machine(*where.splitlines(), *lines)
 
     def submit_what_is_no_demand(self) -> None:
         self.submit_sleep(a_size(), "hold = true")
@@ -151,11 +189,18 @@ def answers(read: Callable[[], object]) -> bool:
 
 
 def see(world: World, look: Callable[[PoolSource], bool]) -> None:
-    """Lets time pass until `look` is true of the source."""
+    """Lets time pass until `look` is true of the source; a daemon that does not answer once is asked again."""
     deadline = time.monotonic() + WITHIN_S
-    while not look(world.source):
+    while not _is_so(world.source, look):
         assert time.monotonic() < deadline, (world.source.demand(), world.source.execute_points())
         world.pass_time()
+
+
+def _is_so(source: PoolSource, look: Callable[[PoolSource], bool]) -> bool:
+    try:
+        return look(source)
+    except Unavailable:
+        return False
 
 
 def the_point(source: PoolSource) -> ExecutePoint | None:
@@ -191,6 +236,52 @@ class TestPoolSource:
             a_size(1, 1000, 100),
         ]
 
+    def test_jobs_that_say_where_are_demand_of_their_own(self, world: World, pool_source: PoolSource) -> None:
+        elsewhere = Placement(requirements=Area(sites=("mars", "docker"), regions=("south",)))
+        had_rather = Placement(preferences=Area(sites=("mars",), regions=("north", "south")))
+        for placement, jobs in ((elsewhere, 3), (ANYWHERE, 1), (had_rather, 2)):
+            world.submit(a_size(1, 1000, 64), "alice", jobs=jobs, placement=placement)
+        seen = {demand.placement: demand.jobs for demand in pool_source.demand()}
+        assert seen == {elsewhere: 3, ANYWHERE: 1, had_rather: 2}
+
+    def test_a_machine_is_where_it_says_and_takes_the_jobs_that_may_run_there(self, world: World) -> None:
+        elsewhere = Placement(requirements=Area(sites=("mars",)))
+        there = Placement(requirements=Area(sites=("mars", PLACE.cloud), regions=(PLACE.region,)))
+        world.start_machine()
+        see(world, lambda source: the_point(source) is not None)
+        point = the_point(world.source)
+        assert point is not None
+        assert point.place == PLACE
+        # In this order: they differ in nothing but where they must run, and the first is never matched.
+        world.submit(a_size(1, 1000, 64), "alice", placement=elsewhere)
+        world.submit(a_size(1, 1000, 64), "alice", placement=there)
+        see(world, runs_something)
+        see(world, lambda source: [one.placement for one in source.demand()] == [elsewhere])
+        assert the_claims(world.source) == 1
+
+    def test_what_a_job_requires_and_a_machine_has_tells_whether_it_runs_there(self, world: World) -> None:
+        world.submit(a_size(1, 1000, 64), "alice", require=mounting("s3"))
+        world.submit(a_size(1, 1000, 64), "bob", require=mounting("onedata"))
+        matcher = Matcher(evaluate)
+        demand = sorted(world.source.demand(), key=by_user)
+        world.start_machine()
+        see(world, lambda source: the_point(source) is not None)
+        points = world.source.execute_points()
+        ads = world.source.ads(matcher.attributes(demand))
+        matched = matcher.match(demand, points, ads, (), (), world.now())
+        assert {one.user: one.placement.takes(matched.points[0].place) for one in matched.demand} == {
+            "alice": True,
+            "bob": False,
+        }
+        see(world, runs_something)
+        see(world, lambda source: [one.user for one in source.demand()] == ["bob"])
+        assert the_claims(world.source) == 1
+        assert world.source.ads(matcher.attributes(demand)) == ads, "as if nothing ran there"
+        world.drain()
+        see(world, is_draining)
+        assert classads.START in dict(ads[world.machine])
+        assert classads.START not in dict(world.source.ads(())[world.machine])
+
     def test_a_job_that_runs_takes_room_and_is_no_demand(self, world: World) -> None:
         world.start_machine()
         see(world, lambda source: the_point(source) is not None)
@@ -201,8 +292,11 @@ class TestPoolSource:
         assert idle.free == idle.total
         assert (idle.claimed_slots, idle.draining, idle.idle_since) == (0, False, None)
         assert abs(world.now() - idle.last_heard_at) < timedelta(seconds=WITHIN_S)
-        world.submit(a_size(3, 2000, 64), "alice", jobs=2)
+        world.submit(a_size(3, 2000, 64), "alice", group="physics")
+        world.submit(a_size(3, 2000, 64), "bob")
+        see(world, lambda source: dict(source.group_cpus()) == {})
         see(world, lambda source: not source.demand() and the_claims(source) == 2 and runs_something(source))
+        see(world, lambda source: dict(source.group_cpus()) == {"physics": 3})
         busy = the_point(world.source)
         assert busy is not None
         assert (busy.free.cpus, busy.free.memory_mib) == (MACHINE_SIZE.cpus - 6, MACHINE_SIZE.memory_mib - 4000)
@@ -236,7 +330,12 @@ class TestPoolSource:
 
     def test_a_source_that_does_not_answer_is_unavailable(self, world: World, pool_source: PoolSource) -> None:
         world.stop()
-        for read in (pool_source.demand, pool_source.execute_points, pool_source.collector_started_at):
+        for read in (
+            pool_source.demand,
+            pool_source.execute_points,
+            partial(pool_source.ads, ()),
+            pool_source.collector_started_at,
+        ):
             with pytest.raises(Unavailable):
                 read()
 

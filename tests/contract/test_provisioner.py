@@ -16,6 +16,7 @@ from werkzeug.serving import make_server
 from prominence.core.errors import Conflict, Rejected, Unauthenticated, Unavailable
 from prominence.core.keyvalue.memory import MemoryKeyValue
 from prominence.core.machines import CloudStatus, Wish
+from prominence.imc.adapters.memory import MemoryPool
 from prominence.imc.app import create_app
 from prominence.imc.records import Records
 from prominence.imc.routes import Services
@@ -47,7 +48,9 @@ class ImcWorld:
         store = MemoryKeyValue()
         records = Records(store)
         records.publish((a_cloud(),))
-        services = Services(records, TOKEN, clock=lambda: NOON, changed=lambda: None, silent_for_s=lambda: 0.0)
+        services = Services(
+            records, MemoryPool(), TOKEN, None, clock=lambda: NOON, changed=lambda: None, silent_for_s=lambda: 0.0
+        )
         self._server = make_server("127.0.0.1", 0, create_app(services), threaded=True)
         self._thread = threading.Thread(target=self._server.serve_forever)
         self._thread.start()

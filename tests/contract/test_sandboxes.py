@@ -86,6 +86,30 @@ class TestSandboxes:
             sandboxes.replace(OTHER, "a.json", "{}")
         assert not sandboxes.exists(OTHER)
 
+    def test_members_of_an_array_have_each_their_own_within_it(self, sandboxes: Sandboxes) -> None:
+        sandboxes.make(UID, {"a.json": "{}"}, {"0": {"token": "0"}, "1": {"token": "1"}})
+        first, second, third = (f"{UID}/{place}" for place in range(3))
+        assert [sandboxes.read(uid, "token") for uid in (first, second)] == [b"0", b"1"]
+        assert sandboxes.read(first, "a.json") is None
+        assert [sandboxes.exists(uid) for uid in (UID, first, second, third)] == [True, True, True, False]
+        sandboxes.replace(first, "token", "new")
+        assert sandboxes.add(second, lambda number: f"order-{number}", "text") == 1
+        assert [sandboxes.read(uid, "token") for uid in (first, second)] == [b"new", b"1"]
+        assert list(sandboxes.last_changes()) == [UID]
+        sandboxes.discard(UID)
+        assert not any(sandboxes.exists(uid) for uid in (UID, first, second))
+
+    def test_instances_of_a_workflows_job_have_each_their_own_beside_what_they_share(
+        self, sandboxes: Sandboxes
+    ) -> None:
+        directory = sandboxes.make(UID, {"workflow.dag": ""}, {"0": {"plan.json": "{}"}, "0.17": {"token": "t"}})
+        assert sandboxes.directory(UID) == directory
+        assert sandboxes.read(f"{UID}/0", "plan.json") == b"{}"
+        assert sandboxes.read(f"{UID}/0.17", "token") == b"t"
+        assert list(sandboxes.last_changes()) == [UID]
+        sandboxes.discard(UID)
+        assert not sandboxes.exists(f"{UID}/0.17")
+
     def test_without_room_no_more_are_made_and_the_others_are_as_before(self, full: Sandboxes) -> None:
         with pytest.raises(NoRoom):
             full.make(UID, {"a.json": "{}"})

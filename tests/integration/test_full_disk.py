@@ -13,7 +13,7 @@ import docker
 import pytest
 from real_parts import RealPool, new_pool, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(1200)]
 
 MIB = 1024 * 1024
 

@@ -19,6 +19,8 @@ from builders_hostile import Scene, Verdict, a_scene
 from real_executor import processes_with
 from real_parts import until
 
+from prominence.core import classads
+
 CONTROLS = [name for name in hostile_attempts.ATTEMPTS if name.startswith("control_")]
 ATTEMPTS = [name for name in hostile_attempts.ATTEMPTS if name not in (*CONTROLS, "reaches_the_world")]
 RUNTIMES = ["docker", "apptainer"]
@@ -195,9 +197,13 @@ FILES = [
 @pytest.mark.slow
 @pytest.mark.parametrize("files", FILES)
 def test_a_worker_gets_no_file_of_the_access_point_but_those_of_jobs(scene: Scene, files: str) -> None:
-    """What a worker asks the access point to open while a job runs; here a job says it in the worker's place."""
+    """What a worker asks the access point to open while a job runs; here a job says it in the worker's place.
+
+    Of what it may open it says what every job of the API's says: its own directory.
+    """
     (access_point,) = scene.pool.containers("access-point")
     lines = ["executable = /bin/cat", "transfer_executable = false", "should_transfer_files = YES", *files.splitlines()]
+    lines += [f'My.{classads.MAY_OPEN} = "{scene.pool.state}/jobs/its-own,/opt/prominence"']
     lines += ["initialdir = /tmp", "request_memory = 100", "request_disk = 1000", "accounting_group_user = x", "queue"]
     submit = f"printf '%s\\n' {shlex.join(lines)} | condor_submit -terse"
     done = access_point.exec_run(["sh", "-c", submit], user="prominence", workdir="/tmp")

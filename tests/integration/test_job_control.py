@@ -30,7 +30,8 @@ def test_a_job_on_hold_gives_its_worker_back_and_begins_anew_when_it_is_released
     done(pool, "PUT", f"/jobs/{job}/hold")
     held = pool.wait_for(job, "waiting")
     assert held["statusReasonCode"] == "HeldByUser"
-    [attempt] = until(lambda: [one for one in attempts(pool, job) if "endTime" in one], 30)
+    # That it has ended is an event of its own, and why is the next.
+    [attempt] = until(lambda: [one for one in attempts(pool, job) if "reason" in one], 30)
     assert (attempt["number"], attempt["outcome"], attempt["reason"]) == (1, "held", "held by the user")
     done(pool, "PUT", f"/jobs/{job}/release")
     pool.wait_for(job, "running")

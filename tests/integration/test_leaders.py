@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import docker
 import pytest
+from docker.models.containers import Container
 from docker.types import EndpointConfig
 from pydantic import SecretStr
 from real_parts import RealPool, new_pool, until
 
-from prominence.core.errors import Conflict
+from prominence.core.errors import Conflict, Unavailable
+from prominence.core.keyvalue.port import Entry
 from prominence.core.machines import Size, WorkerRequest
 from prominence.core.published import SNAPSHOT_KEY, unpacked
 from prominence.core.scaling import LEADER_KEY
@@ -22,9 +25,10 @@ from prominence.core.snapshot import PoolSnapshot
 from prominence.imc import records
 from prominence.scaler.adapters.imc import ImcProvisioner
 
-pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(900)]
 
 JOBS = 4
+LONGER_THAN_A_ROUND = timedelta(seconds=8)
 A_WHOLE_WORKER = {"cpus": 8, "memory": 0.2, "disk": 0.1}
 """So that each job needs a worker to itself, whoever sees how many of them when."""
 
@@ -64,10 +68,75 @@ def test_a_leader_that_was_paused_beyond_its_lease_changes_nothing(shared: RealP
             _imc(shared).request("w-stale", request)
 
         for job in jobs:
-            assert shared.finish(job)["status"] == "completed"
+            described = shared.finish(job)
+            assert described["status"] == "completed", described
     assert shared.workers().keys() == ordered.keys() == set(born)
     assert len(born) == JOBS
     assert {record.request.fence for record in shared.workers().values()} == {new_fence}
+
+
+STEPS: dict[str, Callable[[RealPool], AbstractContextManager[None]]] = {
+    "asks the queue": lambda pool: _stopped(pool, "condor_schedd"),
+    "asks the collector": lambda pool: _stopped(pool, "condor_collecto"),
+    "speaks to imc": lambda pool: _paused(pool.containers("imc")[0]),
+    "orders machines": lambda pool: nullcontext(),
+}
+"""Of a round, with what lets it last."""
+
+
+def test_a_leader_that_is_killed_in_any_step_is_followed_and_nothing_is_ordered_twice(
+    shared: RealPool, tiny_image: str
+) -> None:
+    for step in STEPS:
+        born = _kill_the_leader(shared, step, tiny_image)
+        assert len(born) == len(set(born)), (step, born)
+        # While nobody leads, one machine may do the work of two.
+        assert 1 <= len(born) <= JOBS, (step, born)
+
+
+def _kill_the_leader(pool: RealPool, step: str, image: str) -> list[str]:
+    """When it is in this step of a round; the workers that were made for a batch of which all jobs have succeeded."""
+    until(lambda: not pool.containers("worker"), 180)
+    old_pid, old_fence = until(lambda: _leading(pool), 90)
+    with _births(pool) as born, _second_scaler(pool) as second_pid:
+        assert old_pid != second_pid
+        # While queue or collector are stopped no job can be submitted.
+        jobs = _submit(pool, image) if step.startswith("asks") else []
+        with STEPS[step](pool):
+            jobs = jobs or _submit(pool, image)
+            until(lambda: _is_in(pool, step), 90)
+            _signal(pool, "KILL", old_pid)
+        until(lambda: _leading_beyond(pool, old_fence), 90)
+        for job in jobs:
+            described = pool.finish(job, timeout_s=300)
+            assert described["status"] == "completed", (step, described)
+    return born
+
+
+@contextmanager
+def _stopped(pool: RealPool, daemon: str) -> Iterator[None]:
+    pool.inside("access-point", "pkill", "-STOP", "-x", daemon)
+    try:
+        yield
+    finally:
+        pool.inside("access-point", "pkill", "-CONT", "-x", daemon)
+
+
+@contextmanager
+def _paused(container: Container) -> Iterator[None]:
+    container.pause()
+    try:
+        yield
+    finally:
+        container.unpause()
+
+
+def _is_in(pool: RealPool, step: str) -> bool:
+    """Whether the leader is in the midst of it."""
+    if step == "orders machines":
+        return _has_workers(pool)
+    snapshot = _snapshot(pool)
+    return snapshot is not None and datetime.now(UTC) - snapshot.taken_at > LONGER_THAN_A_ROUND
 
 
 def test_two_scalers_and_two_imcs_order_what_one_of_each_does(shared: RealPool, tiny_image: str) -> None:
@@ -89,7 +158,8 @@ def _orders_for_a_batch(pool: RealPool, image: str) -> Counter[str]:
     """How many workers of each flavour were made for a batch, from no worker to no worker."""
     with _births(pool) as born:
         for job in _submit(pool, image):
-            assert pool.finish(job)["status"] == "completed"
+            described = pool.finish(job)
+            assert described["status"] == "completed", described
         until(lambda: not pool.containers("worker"), 120)
     assert len(born) == len(set(born)), born
     made = [record for name, record in pool.workers().items() if name in born]
@@ -180,9 +250,24 @@ def _signal(pool: RealPool, name: str, pid: str) -> None:
 
 def _leading(pool: RealPool) -> tuple[str, int] | None:
     """The leading scaler's process id and fence."""
-    with pool.store() as store:
-        entry = store.get(LEADER_KEY)
+    entry = _read(pool, LEADER_KEY)
     return (entry.value.decode().partition(":")[2], entry.revision) if entry else None
+
+
+def _has_workers(pool: RealPool) -> bool:
+    try:
+        return any(not record.phase.is_over for record in pool.workers().values())
+    except Unavailable:
+        return False
+
+
+def _read(pool: RealPool, key: str) -> Entry | None:
+    """What the store has there. One that does not answer in time is asked again by whoever waits for it."""
+    try:
+        with pool.store() as store:
+            return store.get(key)
+    except Unavailable:
+        return None
 
 
 def _leading_beyond(pool: RealPool, fence: int) -> tuple[str, int] | None:
@@ -192,17 +277,19 @@ def _leading_beyond(pool: RealPool, fence: int) -> tuple[str, int] | None:
 
 
 def _leading_imc(pool: RealPool) -> str:
-    with pool.store() as store:
-        entry = store.get(records.LEADER)
+    entry = _read(pool, records.LEADER)
     return entry.value.decode() if entry else ""
 
 
 def _sees_jobs_and_no_imc(pool: RealPool) -> bool:
     """What the scaler published last."""
-    with pool.store() as store:
-        entry = store.get(SNAPSHOT_KEY)
-    snapshot = unpacked(PoolSnapshot, entry.value) if entry else None
+    snapshot = _snapshot(pool)
     return bool(snapshot and snapshot.workers is None and sum(one.jobs for one in snapshot.demand or ()) == JOBS)
+
+
+def _snapshot(pool: RealPool) -> PoolSnapshot | None:
+    entry = _read(pool, SNAPSHOT_KEY)
+    return unpacked(PoolSnapshot, entry.value) if entry else None
 
 
 def _imc(pool: RealPool) -> ImcProvisioner:

@@ -16,7 +16,7 @@ PLAYBOOK = Path(__file__).parents[2] / "ansible" / "personal_pool.yml"
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_a_pool_is_up_after_the_playbook_and_stays_as_it_is(engine: docker.DockerClient, tmp_path: Path) -> None:
     pool = new_pool(tmp_path / "state", engine)
     variables = {

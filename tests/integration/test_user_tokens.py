@@ -216,7 +216,7 @@ class TestAnotherUser:
             ("DELETE", "/jobs?id={job},1,2,3", 400),
             ("GET", "/jobs/%20{job}", 400),
             ("GET", "/jobs/{job}%20", 400),
-            ("GET", "/jobs/{job}.0", 400),
+            ("GET", "/jobs/{job}.0", 200),
             ("GET", "/jobs/0{job}", 200),
             ("GET", "/jobs/{job}%20%7C%7C%20true", 400),
         ],

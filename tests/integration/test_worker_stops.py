@@ -9,7 +9,7 @@ import docker
 import pytest
 from docker.models.containers import Container
 from real_executor import Registry, trust
-from real_parts import RealPool, new_pool, until
+from real_parts import RealPool, gateway, new_pool, until
 
 pytestmark = pytest.mark.slow
 
@@ -27,8 +27,7 @@ def roomy(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture
 def registry(roomy: RealPool) -> Iterator[Registry]:
-    network = roomy.engine.networks.get("bridge")
-    registry = Registry(network.attrs["IPAM"]["Config"][0]["Gateway"])
+    registry = Registry(gateway(roomy.engine))
     yield registry
     registry.close()
 

@@ -193,6 +193,18 @@ class TestAWorkersToken:
         assert {c.id for c in pool.containers("worker")} == machines
 
 
+def test_a_token_for_workers_of_a_user_advertises_none_of_the_pools(pool: RealPool, thief: Thief) -> None:
+    thief.give("owner", pool.request("POST", "/token").json()["token"])
+    assert thief.powers("owner", "collector") == {"ALLOW", "ADVERTISE_STARTD", "ADVERTISE_MASTER"}
+    assert [thief.powers("owner", daemon) for daemon in ACCESS_POINT[1:]] == [set()] * 3
+    before = _ads(pool)
+    taken = _taken_over(pool)
+    thief.does("owner", "advertise_others", "advertise_itself")
+    assert set(_taken_over(pool)) <= set(taken)  # what another test took over may have got its own ad back
+    assert _ads(pool) >= before
+    assert not any(done for done, _ in thief.does("owner", *READING, *ACTING).values())
+
+
 @pytest.mark.parametrize("who", ["nobody", "another_key", "expired", "elsewhere"])
 def test_who_has_no_good_token_is_let_in_nowhere(pool: RealPool, thief: Thief, who: str) -> None:
     if who == "another_key":

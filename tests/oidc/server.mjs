@@ -29,7 +29,7 @@ const provider = new Provider(issuer, {
   }],
   jwks: { keys },
   scopes: ['openid', 'offline_access', 'profile', 'email'],
-  claims: { openid: ['sub'], profile: ['preferred_username', 'groups', 'edu_person_entitlements'], email: ['email'] },
+  claims: { openid: ['sub'], profile: ['preferred_username', 'groups', 'edu_person_entitlements'], email: ['email', 'email_verified'] },
   findAccount: (_, name) => accounts[name] && { accountId: name, claims: () => ({ sub: name, ...accounts[name] }) },
   extraTokenClaims: (_, token) => (token.accountId ? accounts[token.accountId] : undefined),
   features: {

@@ -25,11 +25,6 @@ def test_it_creates_lists_describes_and_reads_a_job(pool: RealPool, old_client: 
     )  # fmt: skip
     job = int(re.search(r"\d+", said).group())  # type: ignore[union-attr]
 
-    row = next(line for line in _run(old_client, pool, "list").splitlines() if line.split()[0] == str(job))
-    assert "from-afar" in row
-    assert tiny_image in row
-    assert "echo hello from afar" in row
-
     assert pool.finish(job)["status"] == "completed"
     listed = _run(old_client, pool, "list", "--completed")
     assert re.search(rf"^\s*{job}\s+from-afar\s.*completed", listed, re.MULTILINE), listed
@@ -46,7 +41,10 @@ def test_it_clones_a_job_and_takes_one_out_of_the_queue(pool: RealPool, old_clie
     said = _run(old_client, pool, "create", "--leave-in-queue", "--name", "stays", "--disk", "1", tiny_image, "true")
     job = int(re.search(r"\d+", said).group())  # type: ignore[union-attr]
     pool.finish(job)
-    assert re.search(rf"^\s*{job}\s+stays\s.*completed", _run(old_client, pool, "list"), re.MULTILINE)
+    row = next(line for line in _run(old_client, pool, "list").splitlines() if line.split()[0] == str(job))
+    assert re.search(r"\sstays\s.*completed", row)
+    assert tiny_image in row
+    assert row.rstrip().endswith("true")
     clone = int(re.search(r"\d+", _run(old_client, pool, "clone", str(job))).group())  # type: ignore[union-attr]
     assert pool.describe(clone)["name"] == "stays"
     _run(old_client, pool, "remove", str(job))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import harness
-from benchmarks.harness import Goal, Row, chosen, figure, in_pairs, measured_in_pairs
+from benchmarks.harness import Goal, Row, chosen, figure, grown, in_pairs, measured_in_pairs
 from benchmarks.results import merged, table
 
 SECONDS = st.floats(min_value=0.001, max_value=1000)
@@ -60,6 +60,13 @@ def test_without_a_baseline_the_goal_is_for_the_figure(samples: list[float], met
 
 def test_a_figure_without_a_goal_is_neither_met_nor_missed() -> None:
     assert figure("x", [1.0]).met is None
+
+
+@pytest.mark.parametrize(("after_kib", "met"), [(11 * 1024, True), (11 * 1024 + 1, False), (0, True)])
+def test_memory_may_grow_up_to_its_goal(after_kib: int, met: bool) -> None:
+    row = grown("x", 1024, after_kib, 10, runs=3)
+    assert row.met is met
+    assert (row.least, row.most, row.unit) == (1.0, round(after_kib / 1024, 1), "MiB")
 
 
 def test_the_first_pair_does_not_count_and_both_sides_run_equally_often() -> None:

@@ -20,7 +20,7 @@ from prominence.cli.client import Client
 from prominence.cli.errors import ApiError, ClientError, NoSuchJob, TokenRefused, Unreachable
 from prominence.cli.listing import Wanted
 from prominence.cli.news import News
-from prominence.cli.transport import patience
+from prominence.cli.transport import KNOWN_AGAIN, patience
 
 
 def a_client(api: FakeApi) -> Client:
@@ -251,7 +251,7 @@ def test_a_token_that_is_looked_up_is_looked_up_for_each_request() -> None:
     assert [request.headers["Authorization"] for request in api.asked] == ["Bearer one", "Bearer two"]
 
 
-@pytest.mark.parametrize("policy", [patience(), patience("POST", connect=5)], ids=["GET", "POST with a key"])
+@pytest.mark.parametrize("policy", [patience(), KNOWN_AGAIN], ids=["GET", "POST with a key"])
 def test_retries_cover_a_restart_of_fifteen_seconds(policy: Retry) -> None:
     waited = 0.0
     for _ in range(5):

@@ -17,12 +17,14 @@ from builders_cli import NOON, URL, FakeApi, PretendClock, Turn, a_described_job
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prominence.cli import render
 from prominence.cli.commands import job_options
 from prominence.cli.commands.submit import create
-from prominence.core.job import JobSpec, Task
-from prominence.core.policies import Policies
+from prominence.cli.render.jobs import WIDE_COLUMNS
+from prominence.core.job import JobSpec
+from prominence.core.notifications import Notification
+from prominence.core.policies import PlacementPolicy, Policies, PreferredPlaces, RequiredPlaces
 from prominence.core.resources import Gpus, Resources
+from prominence.core.task import Task
 from prominence.core.validation import parse
 
 DEPLOYING = a_described_job(status="deploying", statusReason="Worker w-1 (small) is starting for it.")
@@ -35,6 +37,7 @@ _EVERYTHING = {
     **{name: 1 for name in _OPTIONS_OF},
     **dict(image="a", command=["true"], env=[("a", "b")], label=[("a", "b")], inputs=[Path(__file__)], artifacts=["a"]),
     **dict(output_files=["a"], output_dirs=["b"], cpus_range=[1, 2], cpus_options=[1, 2]),
+    **dict.fromkeys(("sites", "regions", "preferred_sites", "preferred_regions"), ["a"]),
 }
 
 
@@ -42,6 +45,14 @@ def sent(api: FakeApi) -> object:
     body = next(request.body for request in api.asked if request.method == "POST")
     assert isinstance(body, bytes)
     return json.loads(body)
+
+
+def test_create_asks_to_be_told() -> None:
+    api = FakeApi()
+    assert run_command(api, "create", "--notify", "a").exit_code == 0
+    body = sent(api)
+    assert isinstance(body, dict)
+    assert parse(JobSpec, body).notifications == (Notification(event="jobFinished", type="email"),)
 
 
 def test_create_sends_what_was_said() -> None:
@@ -60,6 +71,12 @@ def test_create_sends_what_was_said() -> None:
     }
 
 
+def test_create_sends_an_app_and_a_file_for_what_it_prints() -> None:
+    api = FakeApi()
+    run_command(api, "create", "--app", "greet", "--stdout", "logs/a", "tool.sif")
+    assert sent(api)["tasks"] == [{"image": "tool.sif", "app": "greet", "stdout": "logs/a"}]
+
+
 def test_create_sends_ranges_and_policies() -> None:
     api = FakeApi()
     sizes = ["--cpus-range", "2, 8", "--memory-per-cpu", "1.5"]
@@ -70,6 +87,57 @@ def test_create_sends_ranges_and_policies() -> None:
         "resources": {"nodes": 1, "cpusRange": [2, 8], "memoryPerCpu": 1.5},
         "policies": {"maximumRetries": 3, "maximumTaskRetries": 1, "maximumTimeInQueue": 60, "priority": 0},
     }
+
+
+def test_create_says_what_is_saved_of_the_job() -> None:
+    api = FakeApi()
+    words = ["--checkpoint", "state", "--checkpoint-interval", "2.5", "a"]
+    assert run_command(api, "create", *words).exit_code == 0
+    document = sent(api)
+    assert document["policies"] == {"checkpoint": {"path": "state", "interval": 2.5}}
+    assert parse(JobSpec, document).as_written() == document
+
+
+REGISTRY = ("--registry-username", "robot", "registry.example.org/tool:1", "true")
+KNOWN = {"PROMINENCE_URL": URL, "PROMINENCE_TOKEN": "t"}
+
+
+def test_create_shows_a_registry_what_the_environment_holds() -> None:
+    api = FakeApi()
+    result = run_command(api, "create", *REGISTRY, environment={**KNOWN, "PROMINENCE_REGISTRY_TOKEN": "se cret"})
+    assert result.exit_code == 0, result.stderr
+    document = sent(api)
+    assert parse(JobSpec, document).as_written() == document
+    assert document["tasks"][0]["imagePullCredential"] == {"username": "robot", "token": "se cret"}  # type: ignore[index]
+    assert "se cret" not in result.stdout + result.stderr
+
+
+def test_what_is_only_printed_does_not_hold_it() -> None:
+    environment = {**KNOWN, "PROMINENCE_REGISTRY_TOKEN": "se cret"}
+    result = run_command(FakeApi(), "create", "--dry-run", *REGISTRY, environment=environment)
+    assert json.loads(result.stdout)["tasks"][0]["imagePullCredential"] == {"username": "robot", "token": "***"}
+    assert "se cret" not in result.stderr
+
+
+STORAGE = {"type": "webdav", "mountpoint": "/data", "webdav": {"url": "https://a/", "username": "b", "password": "c d"}}
+
+
+@pytest.mark.parametrize("form", ["{}", '{{"storage": {}}}', '"storage": {}', '  "storage": {},\n'])
+def test_create_takes_storage_from_a_file_as_older_clients_have_it_too(form: str, tmp_path: Path) -> None:
+    file = tmp_path / "storage"
+    file.write_text(form.format(json.dumps(STORAGE)))
+    api = FakeApi()
+    assert run_command(api, "create", "--storage", str(file), "a").exit_code == 0
+    assert sent(api)["storage"] == STORAGE
+    shown = run_command(api, "create", "--dry-run", "--storage", str(file), "a").stdout
+    assert json.loads(shown)["storage"]["webdav"] == {"url": "https://a/", "username": "b", "password": "***"}
+
+
+def test_where_nobody_can_be_asked_for_it_the_variable_is_named() -> None:
+    api = FakeApi()
+    result = run_command(api, "create", *REGISTRY)
+    assert (result.exit_code, api.asked) == (125, [])
+    assert "PROMINENCE_REGISTRY_TOKEN" in result.stderr
 
 
 def test_create_sends_everything_that_a_job_of_one_task_may_hold(tmp_path: Path) -> None:
@@ -107,12 +175,28 @@ def test_create_sends_everything_that_a_job_of_one_task_may_hold(tmp_path: Path)
 
 def test_every_section_of_a_job_of_one_task_has_its_option() -> None:
     """What the model gets, the command gets: a field without an option is left out on purpose, and named here."""
-    filled = job_options.job(_EVERYTHING)
+    filled = job_options.job(_EVERYTHING, registry_token="t")
     assert set(JobSpec.model_fields) == set(filled)
     assert set(Task.model_fields) == set(filled["tasks"][0])
     assert set(Resources.model_fields) == set(filled["resources"])
     assert set(Gpus.model_fields) == set(filled["resources"]["gpus"])
     assert set(Policies.model_fields) == {*filled["policies"], "ignoreTaskFailures"}  # there is only one task
+    areas = {"requirements": RequiredPlaces, "preferences": PreferredPlaces}
+    assert set(PlacementPolicy.model_fields) == set(areas)
+    assert {area: set(model.model_fields) for area, model in areas.items()} == {
+        area: set(places) for area, places in filled["policies"]["placement"].items()
+    }
+
+
+def test_create_sends_where_the_job_may_and_had_rather_run() -> None:
+    api = FakeApi()
+    words = ["--site", "one", "--site", "two", "--prefer-region", "south", "--prefer-region", "north"]
+    assert run_command(api, "create", *words, "a").exit_code == 0
+    document = sent(api)
+    assert isinstance(document, dict)
+    assert document["policies"] == {
+        "placement": {"requirements": {"sites": ["one", "two"]}, "preferences": {"regions": ["south", "north"]}}
+    }
 
 
 def test_a_directory_is_uploaded_and_the_job_starts_with_what_is_in_it(tmp_path: Path) -> None:
@@ -324,7 +408,7 @@ def test_list_shows_the_newest_and_asks_for_no_more_than_it_shows() -> None:
 def test_list_shows_more_when_asked_to() -> None:
     job = a_described_job(status="failed", exitCode=3, group="physics", labels={"a": "b"}, statusReason="It is broken.")
     header, line = run_command(FakeApi(listed=[job]), "list", "-o", "wide").stdout.splitlines()
-    assert tuple(header.split()) == render.WIDE_COLUMNS
+    assert tuple(header.split()) == WIDE_COLUMNS
     for told in ("failed", "3", "physics", "a=b", "It is broken."):
         assert told in line
 
@@ -363,6 +447,26 @@ def test_edit_sends_what_was_said() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("words", "placement"),
+    [
+        (["--region", "north"], {"requirements": {"regions": ["north"]}}),
+        (["--prefer-site", "one"], {"preferences": {"sites": ["one"]}}),
+        (["--anywhere"], {"requirements": None, "preferences": None}),
+    ],
+)
+def test_edit_sends_a_job_elsewhere(words: list[str], placement: object) -> None:
+    api = FakeApi()
+    assert run_command(api, "edit", "12", *words).exit_code == 0
+    assert json.loads(api.asked[0].body or b"") == {"policies": {"placement": placement}}
+
+
+def test_anywhere_and_somewhere_are_not_said_together() -> None:
+    api = FakeApi()
+    assert run_command(api, "edit", "12", "--anywhere", "--site", "one").exit_code == 125
+    assert api.asked == []
+
+
 @pytest.mark.parametrize("words", [("ls", "-l", "a b"), ("ls -l 'a b'",)])
 def test_exec_runs_a_command_in_a_job_and_ends_as_it_did(words: tuple[str, ...]) -> None:
     api = FakeApi()
@@ -376,6 +480,14 @@ def test_exec_runs_a_command_in_a_job_and_ends_as_it_did(words: tuple[str, ...])
 
 def test_exec_refuses_what_cannot_be_split() -> None:
     assert "cannot be split" in run_command(FakeApi(), "exec", "12", "ls 'a").stderr
+
+
+def test_snapshot_says_why_there_is_none() -> None:
+    api = FakeApi()
+    api.instead.append(refusing(409, {"error": "Job 12 is not running."}))
+    result = run_command(api, "snapshot", "12", "a b")
+    assert (result.exit_code, result.stderr) == (125, "prominence: Job 12 is not running\n")
+    assert api.paths == ["PUT /jobs/12/snapshot?path=a+b"]
 
 
 def test_an_edit_of_nothing_is_refused() -> None:

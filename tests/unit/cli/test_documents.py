@@ -17,7 +17,7 @@ from prominence.cli.commands.job_options import RUNTIMES
 from prominence.cli.documents import LARGEST_INPUT, artifact, command_line, input_file, pair, read, said
 from prominence.cli.errors import ClientError
 from prominence.core.files import InputFile
-from prominence.core.job import Runtime
+from prominence.core.task import Runtime
 
 
 @given(st.text(min_size=1).filter(lambda name: "=" not in name), st.text())

@@ -17,10 +17,13 @@ from prominence.cli.client import Client
 from prominence.cli.errors import ApiError, ClientError, JobFailed, NoSuchJob, TokenRefused, Unreachable
 from prominence.cli.handle import Job
 from prominence.cli.listing import Wanted
-from prominence.core.job import JobSpec, Task
+from prominence.core.credentials import ImagePullCredential
+from prominence.core.job import JobSpec
+from prominence.core.plan import CREDENTIALS_FILE
 from prominence.core.reasons import Reason
 from prominence.core.report import Outcome, TaskReport
 from prominence.core.resources import Resources
+from prominence.core.task import Task
 
 PAGE = Path(__file__).parents[3] / "docs/python.md"
 DOCUMENT = {"tasks": [a_task()], "resources": {"cpus": 1}}
@@ -81,6 +84,13 @@ def test_a_job_of_classes_is_the_job_of_a_document(api: Api, client: Client) -> 
     assert described["tasks"] == [{"image": "python:3.12", "cmd": "python --version", "env": {"A": "b"}}]
     assert (described["resources"]["cpus"], described["resources"]["memory"]) == (2, 1.5)
     assert [one["name"] for one in described["outputFiles"]] == ["a"]
+
+
+def test_a_job_of_classes_is_sent_with_its_secrets(api: Api, client: Client) -> None:
+    credential = ImagePullCredential(username="robot", token="se cret")
+    task = Task(image="registry.example.org/tool:1", imagePullCredential=credential)
+    job = client.submit(JobSpec(tasks=(task,), resources=Resources(cpus=1, memory=1, disk=1)))
+    assert b"se cret" in api.sandboxes.files[api.uid(job.id)][CREDENTIALS_FILE]
 
 
 def test_a_new_job_is_looked_at_when_that_is_first_needed(api: Api, client: Client) -> None:

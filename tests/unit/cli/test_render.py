@@ -11,7 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from prominence.cli import exit_codes, render, view
+from prominence.cli import exit_codes, view
+from prominence.cli.render.description import description_of_job
+from prominence.cli.render.documents import as_json
+from prominence.cli.render.jobs import USUAL, by_id, elapsed, job_progress
+from prominence.cli.render.table import table
+from prominence.cli.render.text import clean, utc
 
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -34,8 +39,8 @@ JOB = st.fixed_dictionaries(
 
 def a_table(jobs: list[Any], width: int | None = None) -> str:
     """As `list` prints it."""
-    columns, row = render.USUAL
-    return render.table(columns, [row(job, NOON) for job in render.by_id(jobs)], width)
+    columns, row = USUAL
+    return table(columns, [row(job, NOON) for job in by_id(jobs)], width)
 
 
 def shown(text: str) -> bool:
@@ -55,26 +60,26 @@ def test_no_document_can_break_or_steer_the_table(jobs: list[dict[str, Any]], wi
 @settings(max_examples=40, deadline=None)
 @given(JOB)
 def test_no_document_can_break_or_steer_a_description(job: dict[str, Any]) -> None:
-    assert shown(render.description(job, NOON))
-    assert render.progress(job).isprintable()
+    assert shown(description_of_job(job, NOON))
+    assert job_progress(job).isprintable()
     assert 0 <= exit_codes.of_job(job) <= 255
 
 
 @given(JSON.filter(lambda document: document == document))
 def test_json_is_safe_to_show_and_means_the_same(document: Any) -> None:
-    text = render.as_json(document)
+    text = as_json(document)
     assert shown(text)
     assert json.dumps(json.loads(text)) == json.dumps(document)
 
 
 @pytest.mark.parametrize("hostile", ["\x1b]0;title\x07", "a\nb", "\x9b2J", "\u202eevil", "\ud800", "\x7f"])
 def test_what_a_terminal_might_obey_is_written_out(hostile: str) -> None:
-    assert render.clean(hostile).isprintable()
-    assert render.clean(hostile) != hostile
+    assert clean(hostile).isprintable()
+    assert clean(hostile) != hostile
 
 
 def test_letters_of_any_script_stay_as_they_are() -> None:
-    assert render.clean("Zürich 東京 🚀") == "Zürich 東京 🚀"
+    assert clean("Zürich 東京 🚀") == "Zürich 東京 🚀"
 
 
 def test_the_table_has_the_columns_of_the_published_client() -> None:
@@ -88,16 +93,16 @@ def test_the_table_has_the_columns_of_the_published_client() -> None:
 
 
 def test_a_running_job_has_run_until_now() -> None:
-    assert render.elapsed(a_described_job(events={"startTime": NOON - 61}), NOON) == "0+00:01:01"
+    assert elapsed(a_described_job(events={"startTime": NOON - 61}), NOON) == "0+00:01:01"
 
 
 def test_a_start_in_the_future_of_our_clock_counts_as_now() -> None:
-    assert render.elapsed(a_described_job(events={"startTime": NOON + 5}), NOON) == "0+00:00:00"
+    assert elapsed(a_described_job(events={"startTime": NOON + 5}), NOON) == "0+00:00:00"
 
 
 @pytest.mark.parametrize("moment", [1e300, -1e300, float("nan"), float("inf")])
 def test_a_moment_without_a_date_is_not_shown(moment: float) -> None:
-    assert render.utc(moment) == ""
+    assert utc(moment) == ""
 
 
 def test_long_commands_are_cut_and_columns_stay_in_line_with_wide_letters() -> None:
@@ -112,8 +117,8 @@ def test_long_commands_are_cut_and_columns_stay_in_line_with_wide_letters() -> N
 
 def test_a_pipe_gets_names_in_full_and_a_terminal_short_ones() -> None:
     rows = [("1", "n" * 300, "c")]
-    assert "n" * 300 in render.table(("ID", "NAME", "CMD"), rows)
-    assert "n" * 41 not in render.table(("ID", "NAME", "CMD"), rows, width=200)
+    assert "n" * 300 in table(("ID", "NAME", "CMD"), rows)
+    assert "n" * 41 not in table(("ID", "NAME", "CMD"), rows, width=200)
 
 
 def test_a_description_tells_what_is_known_and_leaves_out_what_is_not() -> None:
@@ -126,7 +131,7 @@ def test_a_description_tells_what_is_known_and_leaves_out_what_is_not() -> None:
         execution={"site": "here", "tasks": [{"exitCode": 3, "wallTimeUsage": 1.5}]},
         policies={"maximumRetries": 2},
     )
-    assert render.description(job, NOON).splitlines() == [
+    assert description_of_job(job, NOON).splitlines() == [
         "Job             12",
         "Name            hello",
         "Status          failed: Task 0 ended with exit code 3.",

@@ -72,6 +72,18 @@ def test_tokens_are_revoked_by_their_ids() -> None:
     assert api.paths == ["DELETE /tokens/a%2F..%2Fb", "DELETE /tokens/b"]
 
 
+def test_a_token_for_workers_of_ones_own_is_all_that_goes_to_standard_output() -> None:
+    made = {"token": "x.y.z", "owner": "alice-0a", "expires": NOON}
+    api = FakeApi()
+    api.instead.extend([refusing(201, made), refusing(201, made), refusing(200, {})])
+    result = run_command(api, "token", "worker")
+    said = "For workers whose names end with .alice-0a, good until 2023-11-14 22:13:20:\n"
+    assert (result.stdout, result.stderr) == ("x.y.z\n", said)
+    assert json.loads(run_command(api, "token", "worker", "-o", "json").stdout) == made
+    assert run_command(api, "token", "worker", "--revoke").stdout == "All tokens for your workers revoked\n"
+    assert api.paths == ["POST /token", "POST /token", "DELETE /token"]
+
+
 @pytest.mark.parametrize("words", [("whoami",), ("token", "list"), ("token", "create")])
 @pytest.mark.parametrize("body", [b"<html>", None, 5])
 def test_a_strange_answer_is_said(words: tuple[str, ...], body: Any) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import classad2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prominence.core import classads
 from prominence.core.classads import any_of, one_of, quote
 from prominence.core.errors import Rejected
 
@@ -41,3 +44,14 @@ def test_one_of_any_numbers_is_meant(numbers: set[int], other: int) -> None:
     expression = classad2.ExprTree(one_of("A", numbers))
     for value in (*numbers, other):
         assert expression.eval(classad2.ClassAd({"A": value})) is (value in numbers)
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_different_users_are_different_owners_that_can_end_the_name_of_a_machine(one: str, other: str) -> None:
+    assert (classads.owner(one) == classads.owner(other)) == (one == other)
+    assert re.fullmatch(classads.OWNER_PATTERN, classads.owner(one))
+
+
+def test_an_owner_is_known_by_the_users_name_and_upper_and_lower_case_are_told_apart() -> None:
+    assert re.fullmatch("ann-smith-uni-org-[0-9a-f]{32}", classads.owner("Ann.Smith@uni.org"))
+    assert classads.owner("alice") != classads.owner("Alice")

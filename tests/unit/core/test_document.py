@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prominence.core.document import BadDocument, dumps, loads
-from prominence.core.plan import ExecutionPlan, PlannedTask
+from prominence.core.plan import ExecutionPlan, PlannedCheckpoint, PlannedTask
 from prominence.core.reasons import Reason
-from prominence.core.report import ExecutionReport, Outcome, TaskReport, TransferReport
+from prominence.core.report import CheckpointReport, ExecutionReport, NodeReport, Outcome, TaskReport, TransferReport
 
 TEXT = st.text(max_size=8)
 COUNT = st.none() | st.integers(0, 2**40)
@@ -36,9 +36,40 @@ PLANS = st.builds(
     memory_mib=st.integers(1),
     walltime_s=COUNT,
     grace_s=st.integers(0),
+    checkpoint=st.none() | st.builds(PlannedCheckpoint, path=TEXT, interval_s=st.floats(0, 1e12)),
 )
 TRANSFERS = st.lists(
     st.builds(TransferReport, name=TEXT, status=TEXT, seconds=st.floats(0, 1e12), size=COUNT), max_size=2
+).map(tuple)
+RAN = st.lists(
+    st.builds(
+        TaskReport,
+        image=TEXT,
+        runtime=TEXT,
+        exit_code=COUNT,
+        signal=COUNT,
+        pull_s=SECONDS,
+        image_digest=st.none() | TEXT,
+        wall_s=SECONDS,
+        cpu_s=SECONDS,
+        max_rss_kib=COUNT,
+    ),
+    max_size=2,
+).map(tuple)
+NODES = st.lists(
+    st.builds(
+        NodeReport,
+        number=st.integers(1),
+        outcome=st.sampled_from(Outcome),
+        host=TEXT,
+        reason=st.none() | st.sampled_from(Reason),
+        details=st.dictionaries(TEXT, TEXT, max_size=2),
+        exit_code=COUNT,
+        tasks=RAN,
+        stage_in=TRANSFERS,
+        cpu_model=TEXT,
+    ),
+    max_size=2,
 ).map(tuple)
 REPORTS = st.builds(
     ExecutionReport,
@@ -48,25 +79,14 @@ REPORTS = st.builds(
     reason=st.none() | st.sampled_from(Reason),
     details=st.dictionaries(TEXT, TEXT, max_size=2),
     exit_code=COUNT,
-    tasks=st.lists(
-        st.builds(
-            TaskReport,
-            image=TEXT,
-            runtime=TEXT,
-            exit_code=COUNT,
-            signal=COUNT,
-            pull_s=SECONDS,
-            image_digest=st.none() | TEXT,
-            wall_s=SECONDS,
-            cpu_s=SECONDS,
-            max_rss_kib=COUNT,
-        ),
-        max_size=2,
-    ).map(tuple),
+    tasks=RAN,
+    sidecars=RAN,
     stage_in=TRANSFERS,
     stage_out=TRANSFERS,
+    nodes=NODES,
     host=TEXT,
     cpu_model=TEXT,
+    checkpoint=st.none() | st.builds(CheckpointReport, saved=st.integers(0), restored=st.booleans(), trouble=TEXT),
     runtime_versions=st.dictionaries(TEXT, TEXT, max_size=2),
 )
 

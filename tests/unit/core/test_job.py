@@ -48,7 +48,7 @@ def test_five_mistakes_are_all_named_at_once() -> None:
         "name: may hold letters (a to z), digits, spaces and _ . / - only",
         "resources.cpus: must be a whole number",
         "tasks[0].image: not the name of a container image, such as python:3.12 or registry.example.org/group/tool:1.0",
-        "tasks[0].runtime: must be one of 'apptainer', 'singularity', 'docker', 'podman' or 'udocker'",
+        "tasks[0].runtime: must be one of 'apptainer', 'singularity', 'docker', 'podman', 'udocker' or 'process'",
         "tasks[1].image: this field is required",
     ]
 
@@ -88,7 +88,7 @@ def test_a_wrong_task_is_not_called_a_missing_one() -> None:
         (job_json(cpus=1.5), "resources.cpus: must be a whole number"),
         (job_json(cpus=True), "resources.cpus: must be a whole number"),
         (job_json(cpus=2**31), "resources.cpus: must be at most 2147483647"),
-        (job_json(nodes=2), "resources.nodes: must be at most 1"),
+        (job_json(nodes=101), "resources.nodes: must be at most 100"),
         (job_json(memory=0), "resources.memory: must be more than 0"),
         (job_json(memory="1"), "resources.memory: must be a number"),
         (job_json(memory=float("nan")), "resources.memory: must be a finite number"),
@@ -111,6 +111,26 @@ def test_a_wrong_task_is_not_called_a_missing_one() -> None:
             job_json(resources={"cpusRange": [1, 2], "cpusOptions": [1, 2]}),
             "resources.cpusOptions: cannot be given together with cpusRange",
         ),
+        (
+            job_json(resources={"cpus": 2, "nodes": 2, "totalCpusRange": [4, 8]}),
+            "resources.totalCpusRange: cannot be given together with nodes",
+        ),
+        (
+            job_json(resources={"totalCpusRange": [4, 8]}),
+            "resources.totalCpusRange: needs cpus: the cores of each node",
+        ),
+        (
+            job_json(resources={"cpus": 1, "totalCpusRange": [8, 4]}),
+            "resources.totalCpusRange: must be two numbers, the smaller one first",
+        ),
+        (
+            job_json(resources={"cpus": 4, "totalCpusRange": [5, 7]}),
+            "resources.totalCpusRange: no number of nodes with 4 cores each has as many",
+        ),
+        (
+            job_json(resources={"cpus": 1, "totalCpusRange": [101, 200]}),
+            "resources.totalCpusRange: more than 100 nodes would be needed",
+        ),
         (job_json(memoryPerCpu=1), "resources.memoryPerCpu: cannot be given together with memory"),
         (job_json(resources={"memoryPerCpu": 0}), "resources.memoryPerCpu: must be more than 0"),
         (
@@ -129,6 +149,20 @@ def test_a_wrong_task_is_not_called_a_missing_one() -> None:
         (job_json(policies={"ignoreTaskFailures": "yes"}), "policies.ignoreTaskFailures: must be true or false"),
         (job_json(policies={"autoScalingType": "dedicated"}), "policies.autoScalingType: unknown field"),
         (job_json(walltime=0), "resources.walltime: must be at least 1"),
+        (job_json(tasks=[a_task(type="sidecar")]), "tasks: at least one task is needed that is no sidecar"),
+        (job_json(tasks=[a_task(), *[a_task(type="sidecar")] * 17]), "tasks: at most 16 can be sidecars"),
+        (
+            job_json(tasks=[{"image": "a", "type": "openmpi"}]),
+            "tasks[0].cmd: needed for a task of the type openmpi",
+        ),
+        (
+            job_json(tasks=[a_task(cmd="/opt/mpirun -n 2 fit", type="intelmpi")]),
+            "tasks[0].cmd: /opt/mpirun is put before it; write what it is to run",
+        ),
+        (
+            job_json(tasks=[a_task(cmd="fit", type="mpich", procsPerNode=3)], cpus=2),
+            "tasks[0].procsPerNode: must be at most resources.cpus, 2",
+        ),
         (job_json(walltime=10**30), "resources.walltime: must be at most 35000000"),
     ],
 )
@@ -149,6 +183,25 @@ def test_a_mistake_is_a_sentence_with_its_path(job: Any, complaint: str) -> None
         ({"cmd": ["true"]}, "cmd: must be a text"),
         ({"workdir": ""}, "workdir: is empty; leave it out to start in the job's home"),
         ({"workdir": "/\0"}, "workdir: a NUL character cannot be passed to a program"),
+        ({"type": "pmi"}, "type: must be one of 'basic', 'sidecar', 'openmpi', 'mpich' or 'intelmpi'"),
+        ({"procsPerNode": 0, "type": "mpich"}, "procsPerNode: must be at least 1"),
+        ({"procsPerNode": 1}, "procsPerNode: is for tasks of the types openmpi, mpich, intelmpi"),
+        (
+            {"stdout": "a", "type": "sidecar"},
+            "stdout: is for tasks that are no sidecars; what those write is kept apart",
+        ),
+        ({"app": "--help"}, "app: must be the name of an app: letters (a to z), digits, _ . and - only"),
+        ({"app": "../a"}, "app: must be the name of an app: letters (a to z), digits, _ . and - only"),
+        ({"app": "a", "runtime": "docker"}, "app: is for Apptainer; docker has none"),
+        ({"app": "a", "runtime": "udocker"}, "app: is for Apptainer; udocker has none"),
+        *(
+            (
+                {"stdout": path},
+                "stdout: must be a path in the job's home, or in what is mounted, "
+                'without "." or "..", // and control characters',
+            )
+            for path in ("", "/", "../a", "a/../b", "/data/../etc/passwd", "a//b", "a/", "//a", "a\n", "a\0")
+        ),
         ({"env": {"A": "\0"}}, "env.A: a NUL character cannot be passed to a program"),
         ({"env": {"A": None}}, "env.A: must be a text"),
         ({"env": {"A": True}}, "env.A: must be a text"),
@@ -299,3 +352,43 @@ def test_of_very_many_mistakes_the_first_are_told() -> None:
     assert said[-1] == "and 902 more mistakes"
     said = complaints(["\ud800"] * 1000)
     assert len(said) == 101
+
+
+MOUNTED = [{"url": "data.tgz", "mountpoint": "data:/data"}]
+
+
+@pytest.mark.parametrize("path", ["a", "logs/a.txt", "/data/a", "/data/logs/a"])
+def test_output_has_a_place_in_the_home_and_in_what_is_mounted(path: str) -> None:
+    job = parse(JobSpec, job_json(tasks=[a_task(stdout=path)], artifacts=MOUNTED))
+    assert job.tasks[0].stdout == path
+
+
+@pytest.mark.parametrize("path", ["/a", "/data", "/datas/a", "/home/user/a", "/etc/passwd"])
+def test_output_has_no_place_elsewhere(path: str) -> None:
+    with pytest.raises(Rejected, match=r"tasks\[0\].stdout: nothing that the job fetches is mounted there"):
+        parse(JobSpec, job_json(tasks=[a_task(stdout=path)], artifacts=MOUNTED))
+
+
+def test_without_a_container_there_is_no_image_and_a_command() -> None:
+    said = 'tasks[0]: a task with the runtime "process"'
+    assert complaints_about_task(runtime="process") == [f'{said} has no image; write "scratch"']
+    without = complaints_about_task(runtime="process", image="scratch", cmd=None)
+    assert without == [f"{said} needs a command; it has no image with one"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"resources": {"gpus": {"count": 1}}}, 'tasks[0].runtime: "process" gives no GPUs'),
+        (
+            {"artifacts": [{"url": "data.tgz", "mountpoint": "data:/data"}]},
+            'tasks[0].runtime: with "process" no artifact can have a mountpoint',
+        ),
+    ],
+)
+def test_what_only_a_container_can_show_is_refused_without_one(fields: dict[str, Any], complaint: str) -> None:
+    job = job_json(tasks=[{"runtime": "process", "image": "scratch", "cmd": "true"}])
+    job["resources"] |= fields.pop("resources", {})
+    with pytest.raises(Rejected) as caught:
+        parse(JobSpec, {**job, **fields})
+    assert [str(mistake) for mistake in caught.value.mistakes] == [complaint]

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from prominence.core import logs
+from prominence.core import logs, tracing
 from prominence.core.errors import Rejected
 from prominence.core.reasons import Reason
 
@@ -216,3 +216,17 @@ def test_a_log_that_cannot_be_opened_anew_is_written_again_as_soon_as_it_can(
     folder.mkdir()
     logs.get(__name__).info("kept")
     assert [line["event"] for line in lines(folder / "file")] == ["kept"]
+
+
+def test_a_line_has_the_id_of_the_request_that_it_belongs_to(file: Path) -> None:
+    logs.configure("restapi", file)
+    log = logs.get("prominence.restapi.app")
+    with tracing.during("r-1"):
+        log.info("job submitted", job=1)
+        log.info("asked", request="what somebody said")
+    log.info("stopped")
+    assert [(line.get("request"), line.get("request_")) for line in lines(file)] == [
+        ("r-1", None),
+        ("r-1", "what somebody said"),
+        (None, None),
+    ]

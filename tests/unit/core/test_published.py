@@ -31,7 +31,7 @@ def _explanations(names: list[str]) -> tuple[Explanation, ...]:
 
 def test_what_was_published_is_what_is_read() -> None:
     snapshot = a_snapshot(demand=(a_demand(),), workers=(a_worker(),), execute_points=(an_execute_point(),))
-    assert unpacked(PoolSnapshot, packed_snapshot(snapshot)) == snapshot
+    assert unpacked(PoolSnapshot, packed_snapshot(snapshot).value) == snapshot
     plan = ScalingPlan(made_at=NOON, explanations=_explanations(["alice"]))
     assert unpacked(ScalingPlan, packed_plan(plan)) == plan
 
@@ -39,7 +39,7 @@ def test_what_was_published_is_what_is_read() -> None:
 def test_a_pool_of_thousands_of_alike_workers_is_published_whole() -> None:
     snapshot = a_snapshot(workers=tuple(a_worker(name=f"w-{number}") for number in range(4000)))
     assert len(snapshot.model_dump_json()) > LARGEST_VALUE
-    packed = packed_snapshot(snapshot)
+    packed = packed_snapshot(snapshot).value
     assert len(packed) <= LARGEST_VALUE
     assert unpacked(PoolSnapshot, packed) == snapshot
 
@@ -56,7 +56,7 @@ def test_of_too_many_explanations_the_first_are_published_and_a_note_says_so() -
 def test_too_large_a_demand_is_left_out_as_unknown_and_idle_times_stay() -> None:
     demand = tuple(a_demand(user=name) for name in _names(200))
     snapshot = a_snapshot(demand=demand, execute_points=(an_execute_point(),), unknown={"workers": "imc is silent"})
-    published = unpacked(PoolSnapshot, packed_snapshot(snapshot, 10_000))
+    published = unpacked(PoolSnapshot, packed_snapshot(snapshot, 10_000).value)
     assert published.demand is None
     assert published.execute_points == snapshot.execute_points
     assert published.unknown == {"workers": "imc is silent", "demand": "too large to be published"}
@@ -74,13 +74,13 @@ def test_whatever_the_limit_something_readable_is_published(largest: int, count:
         workers=tuple(a_worker(reason=name) for name in names),
         execute_points=tuple(an_execute_point(name=name) for name in names),
     )
-    packed = packed_snapshot(snapshot, largest)
+    packed = packed_snapshot(snapshot, largest).value
     assert len(packed) <= largest
     published = unpacked(PoolSnapshot, packed)
     assert published == snapshot or published.unknown
 
 
-@pytest.mark.parametrize("value", [b"", b"\xff{", b'{"made_at": "noon"}', packed_snapshot(a_snapshot())[:-9]])
+@pytest.mark.parametrize("value", [b"", b"\xff{", b'{"made_at": "noon"}', packed_snapshot(a_snapshot()).value[:-9]])
 def test_what_cannot_be_read_is_rejected(value: bytes) -> None:
     store = MemoryKeyValue()
     store.put_if(PLAN_KEY, value, None)

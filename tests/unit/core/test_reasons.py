@@ -43,6 +43,6 @@ def test_explaining_never_fails(reason: Reason, fields: dict[str, Any]) -> None:
 
 
 def test_advice_follows_the_sentence() -> None:
-    assert explain(Reason.MEMORY_EXCEEDED, limit="1 GB") == (
-        "The job needed more than its memory of 1 GB. Ask for more resources.memory."
+    assert explain(Reason.MEMORY_EXCEEDED, used="2 GB", limit="1 GB") == (
+        "The job needed more than its memory: 2 GB of 1 GB. Ask for more resources.memory."
     )

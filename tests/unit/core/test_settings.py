@@ -110,6 +110,18 @@ def test_a_missing_setting_says_how_to_set_it(file: Path) -> None:
     assert "/etc/prominence/example.toml" in mistakes(Demanding, None, {})[0]
 
 
+def test_of_a_missing_table_the_settings_are_told_that_must_be_in_it(file: Path) -> None:
+    class Outer(Settings):
+        inner: Demanding
+
+    file.write_text("")
+    assert mistakes(Outer, file, {}) == [
+        f"inner.must: this setting is required; set it in {file} or as PROMINENCE_EXAMPLE_INNER__MUST"
+    ]
+    file.write_text("inner = 1")
+    assert mistakes(Outer, file, {}) == [f"inner: must be an object (from {file})"]
+
+
 def test_a_wrong_value_is_not_repeated(file: Path) -> None:
     file.write_text('token = ["hunter2"]')
     assert mistakes(Example, file, {}) == [f"token: must be a text (from {file})"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from prominence.core import classads
 from prominence.core.reasons import Reason
-from prominence.core.report import ExecutionReport, Outcome, TaskReport
+from prominence.core.report import ExecutionReport, Outcome, TaskReport, TransferReport
 from prominence.core.scaling import Explanation
 from prominence.core.states import ENDED, HELD_BY_OPERATOR, HELD_BY_USER, TOO_MANY_ATTEMPTS, HoldCode, JobStatus, Status
 from prominence.core.view import JobAd, view
@@ -142,7 +142,7 @@ DISK = "Disk usage exceeds the disk limit."
 HOLDS = [
     (HoldCode.JOB_POLICY, TOO_MANY_ATTEMPTS, WRONG, Status.FAILED, Reason.TOO_MANY_ATTEMPTS, "6 times"),
     (HoldCode.JOB_POLICY, 0, WRONG, Status.FAILED, Reason.HELD, WRONG),
-    (HoldCode.OUT_OF_RESOURCES, 0, MEMORY, Status.KILLED, Reason.MEMORY_EXCEEDED, "1 GB"),
+    (HoldCode.OUT_OF_RESOURCES, 0, MEMORY, Status.KILLED, Reason.MEMORY_EXCEEDED, "more than 1 GB of 1 GB"),
     (HoldCode.OUT_OF_RESOURCES, 0, DISK, Status.FAILED, Reason.HELD, DISK),
     (HoldCode.JOB_DURATION, 0, WRONG, Status.KILLED, Reason.WALLTIME_EXCEEDED, "60 min"),
     (HoldCode.EXECUTE_DURATION, 0, WRONG, Status.KILLED, Reason.WALLTIME_EXCEEDED, "60 min"),
@@ -161,6 +161,16 @@ def test_a_held_job_says_why(code: int, subcode: int, said: str, status: Status,
     assert (seen.status, seen.reason) == (status, reason)
     assert words in (seen.sentence or "")
     assert ".." not in (seen.sentence or "")
+
+
+def test_a_job_that_htcondor_held_for_its_memory_says_how_much_it_needed() -> None:
+    seen = view(held(HoldCode.OUT_OF_RESOURCES, 0, MEMORY, MemoryUsage=1500), None, None)
+    assert "more than its memory: 1.5 GB of 1" in (seen.sentence or "")
+
+
+def test_of_an_older_executor_that_tells_only_the_limit_the_sentence_is_whole() -> None:
+    told = a_report(Outcome.OUT_OF_MEMORY, reason=Reason.MEMORY_EXCEEDED, details={"limit": "1 GB"})
+    assert "more than its memory: more than 1 GB of 1 GB." in (view(completed(252), told, None).sentence or "")
 
 
 @pytest.mark.parametrize(
@@ -216,9 +226,17 @@ def test_events_are_those_that_have_happened(case: str, ad: JobAd, expected: dic
 def test_the_execution_is_told_in_the_words_of_the_api() -> None:
     tasks = (
         TaskReport("a", "docker", 0, None, 1.23456, "sha256:abc", 2.0, 1.5, 2048),
-        TaskReport("a", "docker", 3, None, None, None, 4.0, 0.5, 1024),
+        TaskReport("a", "docker", 139, 11, None, None, 4.0, 0.5, 1024),
     )
-    told = a_report(Outcome.TASK_FAILED, tasks=tasks, cpu_model="a fast one", runtime_versions={"docker": "27"})
+    told = a_report(
+        Outcome.TASK_FAILED,
+        tasks=tasks,
+        cpu_model="a fast one",
+        cpu_clock="3000.1",
+        runtime_versions={"docker": "27"},
+        stage_in=(TransferReport("data.tgz", "success", 1.5, 70), TransferReport("gone", "failedDownload", 0.5)),
+        stage_out=(TransferReport("result.csv", "success", 0.25, 9),),
+    )
     ad = completed(
         3,
         NumJobStarts=3,
@@ -232,9 +250,18 @@ def test_the_execution_is_told_in_the_words_of_the_api() -> None:
         "worker": "w-1",
         "retries": 2,
         "provisionedResources": {"cpus": 1, "memory": 1.02, "disk": 10.0, "nodes": 1},
-        "cpu": {"model": "a fast one"},
+        "cpu": {"model": "a fast one", "clock": "3000.1"},
         "runtimeVersion": {"docker": "27"},
         "maxMemoryUsageKB": 2048,
+        "stageInTime": 2.0,
+        "stageInBytes": 70,
+        "stageIn": [
+            {"name": "data.tgz", "status": "success", "time": 1.5, "size": 70},
+            {"name": "gone", "status": "failedDownload", "time": 0.5},
+        ],
+        "stageOutTime": 0.25,
+        "stageOutBytes": 9,
+        "stageOut": [{"name": "result.csv", "status": "success", "time": 0.25, "size": 9}],
         "tasks": [
             {
                 "retries": 0,
@@ -249,7 +276,8 @@ def test_the_execution_is_told_in_the_words_of_the_api() -> None:
             },
             {
                 "retries": 0,
-                "exitCode": 3,
+                "exitCode": 139,
+                "signal": 11,
                 "imagePullStatus": "cached",
                 "wallTimeUsage": 4.0,
                 "cpuTimeUsage": 0.5,
@@ -267,6 +295,38 @@ def test_an_image_that_could_not_be_had_is_told_of_its_task() -> None:
 
 def test_an_old_report_is_not_shown_of_a_job_that_runs_again() -> None:
     assert "tasks" not in view(an_ad(JobStatus.RUNNING, **RAN), a_report(), None).execution
+
+
+LIVE = {
+    "ChirpProminenceAt": SUBMITTED + 90,
+    "ChirpProminenceCpuMs": 1500,
+    "ChirpProminenceMilliCpus": 250,
+    "ChirpProminenceMemoryKiB": 2048,
+    "ChirpProminenceDiskKiB": 0,
+}
+
+
+def test_of_a_running_job_it_is_told_what_its_task_uses() -> None:
+    told = {"time": SUBMITTED + 90, "cpuTimeUsage": 1.5, "cpus": 0.25, "memoryUsageKB": 2048, "diskUsageKB": 0}
+    assert view(an_ad(JobStatus.RUNNING, **RAN, **LIVE), None, None).execution["live"] == told
+
+
+@pytest.mark.parametrize(
+    "ad",
+    [
+        an_ad(JobStatus.RUNNING, **RAN),
+        an_ad(JobStatus.RUNNING, **{**RAN, **LIVE, "JobCurrentStartDate": SUBMITTED + 200}),
+        an_ad(JobStatus.IDLE, **RAN, **LIVE),
+        completed(0, **LIVE),
+    ],
+)
+def test_what_an_earlier_start_used_is_not_told(ad: JobAd) -> None:
+    assert "live" not in view(ad, None, None).execution
+
+
+def test_nonsense_of_a_worker_is_left_out() -> None:
+    ad = an_ad(JobStatus.RUNNING, **RAN, **{**LIVE, "ChirpProminenceMemoryKiB": -1, "ChirpProminenceCpuMs": "much"})
+    assert set(view(ad, None, None).execution["live"]) == {"time", "cpus", "diskUsageKB"}
 
 
 def test_a_worker_cannot_send_a_sentence_without_end() -> None:

@@ -28,18 +28,23 @@ def read(home: Path, path: str) -> str:
 @pytest.mark.parametrize(
     ("pattern", "found"),
     [
-        ("a.txt", "a.txt"), ("*.txt", "a.txt"), ("b*", "b.txt"), ("run/*.txt", "run/c.txt"),
-        ("*/*/d.txt", "run/deep/d.txt"),
-        ("run", None), ("*.csv", None), ("run/deep/d.txt/x", None), (".h*", ".hidden.txt"), ("?.txt", "a.txt"),
+        ("a.txt", ["a.txt"]), ("*.txt", ["a.txt", "b.txt"]), ("b*", ["b.txt"]), ("run/*.txt", ["run/c.txt"]),
+        ("*/*/d.txt", ["run/deep/d.txt"]),
+        ("run", []), ("*.csv", []), ("run/deep/d.txt/x", []), (".h*", [".hidden.txt"]), ("?.txt", ["a.txt", "b.txt"]),
     ],
 )  # fmt: skip
-def test_the_first_file_that_matches_is_found(home: Path, pattern: str, found: str | None) -> None:
-    assert beneath.first_match(home, pattern) == found
+def test_all_files_that_match_are_found(home: Path, pattern: str, found: list[str]) -> None:
+    assert beneath.matches(home, pattern) == found
+
+
+def test_of_one_pattern_no_more_are_found_than_anybody_wants(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beneath, "MOST_MATCHES", 1)
+    assert beneath.matches(home, "*.txt") == ["a.txt"]
 
 
 def test_a_name_is_meant_as_it_is_before_it_is_a_pattern(home: Path) -> None:
     (home / "[x].txt").write_text("brackets")
-    assert beneath.first_match(home, "[x].txt") == "[x].txt"
+    assert beneath.matches(home, "[x].txt") == ["[x].txt"]
 
 
 def test_links_are_followed_as_the_tasks_see_them(home: Path) -> None:
@@ -49,7 +54,9 @@ def test_links_are_followed_as_the_tasks_see_them(home: Path) -> None:
     assert read(home, "near") == "run/c.txt"
     assert read(home, "far/d.txt") == "run/deep/d.txt"
     assert read(home, "run/up") == "a.txt"
-    assert beneath.directory(home, "far") == home / "run" / "deep"
+    far = beneath.open_directory(home, "far")
+    assert os.path.samestat(os.fstat(far), os.stat(home / "run" / "deep"))
+    os.close(far)
 
 
 @pytest.mark.parametrize(
@@ -61,8 +68,8 @@ def test_a_link_that_leads_out_leads_nowhere(home: Path, target: str) -> None:
     with pytest.raises(OSError):
         beneath.open_file(home, name)
     with pytest.raises(OSError):
-        beneath.directory(home, f"{name}/x")
-    assert beneath.first_match(home, name) is None
+        beneath.open_directory(home, f"{name}/x")
+    assert beneath.matches(home, name) == []
 
 
 @pytest.mark.parametrize("path", ["run", "pipe", "nothing", ""])

@@ -46,6 +46,8 @@ def test_jobs_have_no_docker_and_no_network_unless_somebody_says_so() -> None:
         ({"pool": "p", "tasks_dir": "tasks"}, "tasks_dir: not an absolute path"),
         ({"pool": "p", "task_network": "host"}, "task_network"),
         ({"pool": "p", "task_network": "container:x"}, "task_network"),
+        ({"pool": "p", "worker_network": "bridge"}, "worker_network"),
+        ({"pool": "p", "nodes_gid": 0}, "nodes_gid"),
     ],
 )
 def test_a_mistake_is_named(tmp_path: Path, values: object, words: str) -> None:

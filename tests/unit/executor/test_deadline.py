@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 from builders_executor import Clock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prominence.executor.deadline import PATIENCE_S, left_s, supervise, why_end
-from prominence.executor.ports import Cause, Limits, RuntimeFailed, Stop
+from prominence.executor.deadline import PATIENCE_S, Walltime, left_s, supervise, why_end
+from prominence.executor.ports import Cause, Farewell, Limits, RuntimeFailed, Stop
 
 
 class Pretended:
@@ -50,6 +53,21 @@ def test_what_ends_in_time_is_left_alone() -> None:
     running = Pretended(clock, ends_after_s=9.9)
     assert supervise(running, Limits(10, 5), Stop(), clock) is Cause.EXITED
     assert not running.warned_after and not running.killed_after
+
+
+def test_a_limit_may_change_while_it_runs() -> None:
+    clock, walltime = Clock(), Walltime(10)
+
+    class Asks(Pretended):
+        """For more when half of its time is over, and for less when it has had that."""
+
+        def exceeded(self) -> Cause | None:
+            walltime.limit_s = 10 if clock.now - self._started < 5 else 100 if clock.now - self._started < 50 else 60
+            return None
+
+    running = Asks(clock, ends_after_s=1000)
+    assert supervise(running, walltime.left(4, 5), Stop(), clock) is Cause.OUT_OF_TIME
+    assert running.warned_after == [pytest.approx(56)]
 
 
 def test_what_has_no_limit_may_run_for_days() -> None:
@@ -124,3 +142,39 @@ def test_what_was_spent_is_not_left() -> None:
 
 def test_no_less_than_no_time_is_left() -> None:
     assert left_s(10, [11.0]) == 0
+
+
+class Endless:
+    """Something that really runs until it is killed."""
+
+    def __init__(self) -> None:
+        self._killed = threading.Event()
+        self.begun_at, self.ended_at = time.monotonic(), 0.0
+
+    def wait(self, timeout_s: float) -> bool:
+        return self._killed.wait(timeout_s)
+
+    def warn(self) -> None:
+        return
+
+    def kill(self) -> None:
+        self.ended_at = time.monotonic()
+        self._killed.set()
+
+    def exceeded(self) -> Cause | None:
+        return None
+
+
+@pytest.mark.parametrize("jump_s", [-86_400.0, 86_400.0])
+def test_a_jump_of_the_clock_on_the_wall_changes_no_deadline(monkeypatch: pytest.MonkeyPatch, jump_s: float) -> None:
+    """A machine's time is set while a task runs: by hand, by a hypervisor, at its first contact with a time server."""
+    really = time.time
+    monkeypatch.setattr(time, "time", lambda: really() + jump_s)
+    running = Endless()
+    assert supervise(running, Limits(timeout_s=0.02, grace_s=0.0), Stop()) is Cause.OUT_OF_TIME
+    assert running.ended_at - running.begun_at >= 0.02
+    assert not Farewell(Stop(), 0.0).requested
+    stop = Stop()
+    farewell = Farewell(stop, 600.0)
+    stop.request()
+    assert not farewell.requested

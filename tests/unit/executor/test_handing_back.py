@@ -14,7 +14,8 @@ def waited(clock: Clock, told_after: float = 1e9, well_after: float = 1e9) -> bo
 
     def sleep(seconds: float) -> None:
         clock.advance(seconds)
-        stop.requested = clock.now - started >= told_after
+        if clock.now - started >= told_after:
+            stop.request()
 
     return wait(stop, lambda: clock.now - started >= well_after, clock, sleep)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import os
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 
 from prominence.core import document
 from prominence.core.orders import LARGEST_OUTPUT, Answer, Order, Refusal, Verb, answer_file, order_file
-from prominence.executor.orders import Desk, run_command
+from prominence.executor.deadline import Walltime
+from prominence.executor.orders import Act, Desk, change_walltime, run_command
 from prominence.executor.ports import NotRunning, OutOfTime, RuntimeFailed
 
 NOW = 1000.0
@@ -38,8 +40,16 @@ class Directory:
         return document.loads(Answer, self.files[answer_file(number)].decode())
 
 
-def a_desk(directory: Directory) -> Desk:
-    return Desk(directory, {Verb.RUN: lambda order: Answer(exit_code=int(order.command[1]))}, lambda: NOW)
+def a_desk(directory: Directory, act: Act = lambda order: Answer(exit_code=int(order.command[1]))) -> Desk:
+    return Desk(directory, {Verb.RUN: act}, lambda: NOW)
+
+
+def answered(desk: Desk, directory: Directory, *numbers: int) -> None:
+    """These orders have been given, and their answers waited for."""
+    while desk.look():
+        pass
+    while not all(answer_file(number) in directory.files for number in numbers):
+        desk.tell(10)
 
 
 def test_orders_are_carried_out_by_their_numbers() -> None:
@@ -49,6 +59,7 @@ def test_orders_are_carried_out_by_their_numbers() -> None:
     for number in (2, 1, 3):
         directory.order(number)
     assert [desk.look() for _ in range(4)] == [True, True, True, False]
+    answered(desk, directory, 1, 2, 3)
     assert [directory.answer(number).exit_code for number in (1, 2, 3)] == [1, 2, 3]
 
 
@@ -57,8 +68,7 @@ def test_what_an_earlier_attempt_has_answered_is_not_done_again() -> None:
     directory.order(1)
     directory.order(2)
     directory.files[answer_file(1)] = b"{}"
-    desk = a_desk(directory)
-    assert desk.look() and desk.look()
+    answered(a_desk(directory), directory, 2)
     assert directory.files[answer_file(1)] == b"{}"
     assert directory.answer(2).exit_code == 2
 
@@ -66,8 +76,23 @@ def test_what_an_earlier_attempt_has_answered_is_not_done_again() -> None:
 def test_what_nobody_waits_for_any_more_is_not_done() -> None:
     directory = Directory()
     directory.order(1, expires=NOW - 1)
-    assert a_desk(directory).look()
+    answered(a_desk(directory), directory, 1)
     assert directory.answer(1).refusal is Refusal.TOO_LATE
+
+
+def test_an_order_does_not_wait_for_another_that_takes_long() -> None:
+    directory, second_is_done = Directory(), threading.Event()
+
+    def act(order: Order) -> Answer:
+        if order.command[1] == "2":
+            second_is_done.set()
+            return Answer(exit_code=2)
+        return Answer(exit_code=1 if second_is_done.wait(30) else 0)
+
+    directory.order(1)
+    directory.order(2)
+    answered(a_desk(directory, act), directory, 1, 2)
+    assert [directory.answer(number).exit_code for number in (1, 2)] == [1, 2]
 
 
 @given(st.text(min_size=1))
@@ -75,8 +100,7 @@ def test_whatever_an_order_says_the_next_is_carried_out(text: str) -> None:
     directory = Directory()
     directory.order(1, text=text.encode(errors="replace").decode())
     directory.order(2)
-    desk = a_desk(directory)
-    assert desk.look() and desk.look()
+    answered(a_desk(directory), directory, 1, 2)
     assert directory.answer(1).refusal is Refusal.NOT_UNDERSTOOD
     assert directory.answer(2).exit_code == 2
 
@@ -131,3 +155,11 @@ def test_why_a_command_could_not_be_run_is_told(error: Exception, refusal: Refus
 
 def test_without_a_container_nothing_can_be_run() -> None:
     assert run_command(ORDER, {"docker": PretendedRuntime()}).refusal is Refusal.NOT_RUNNING
+
+
+def test_a_walltime_is_what_all_tasks_may_have_from_now_on() -> None:
+    walltime = Walltime(60)
+    assert change_walltime(Order(Verb.WALLTIME, NOW, walltime_s=3600), walltime) == Answer(exit_code=0)
+    assert walltime.limit_s == 3600
+    assert change_walltime(Order(Verb.WALLTIME, NOW), walltime).refusal is Refusal.NOT_UNDERSTOOD
+    assert walltime.limit_s == 3600

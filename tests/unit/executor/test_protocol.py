@@ -8,8 +8,8 @@ from builders_executor import a_run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prominence.executor.broker.protocol import line
-from prominence.executor.broker.requests import BadRequest, Has, Run, Signal, Version, parse
+from prominence.executor.broker.protocol import PRIVATE, line
+from prominence.executor.broker.requests import BadRequest, Has, Pull, Run, Signal, Version, parse
 
 RUN = asdict(a_run())
 JSON = st.recursive(
@@ -123,3 +123,34 @@ def test_nothing_is_mounted_where_it_would_hide_what_isolates(target: str) -> No
 def test_a_session_has_so_many_directories_and_no_more(mounts: int) -> None:
     with pytest.raises(BadRequest, match="mounts"):
         parse(line("session", mounts=mounts))
+
+
+@pytest.mark.parametrize("verb", ["has", "pull", "run"])
+@pytest.mark.parametrize("name", [f"localhost/{PRIVATE}/0-0:p.w", f"docker.io/{PRIVATE}/x", f"{PRIVATE}:1"])
+def test_nobody_asks_for_an_image_that_is_one_sessions_alone(verb: str, name: str) -> None:
+    with pytest.raises(BadRequest, match="image"):
+        parse(line(verb, **{**(RUN if verb == "run" else {}), "image": name}))
+
+
+@pytest.mark.parametrize(
+    ("username", "token"),
+    [("alice", ""), ("", "t"), ("a:b", "t"), ("a\nb", "t"), ("a", "t\0"), ("a", "\ud800"), ("a" * 257, "t"), ("a", 1)],
+)
+def test_what_is_no_credential_is_refused_and_not_repeated(username: str, token: object) -> None:
+    with pytest.raises(BadRequest) as refusal:
+        parse(line("pull", image="busybox:1", username=username, token=token))
+    assert username not in str(refusal.value) or username in ("", "a")
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_a_credential_that_is_taken_fits_the_headers_of_a_request_and_is_never_printed(
+    username: str, token: str
+) -> None:
+    try:
+        request = parse(line("pull", image="busybox:1", username=username, token=token))
+    except BadRequest:
+        return
+    assert isinstance(request, Pull)
+    assert (request.username, request.token) == (username, token)
+    assert ":" not in username and not set(username + token) & {"\r", "\n", "\0"}
+    assert "token" not in repr(request)

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from prominence.executor.broker.engine import EngineRefused, EngineUnavailable, HangUp
+from prominence.executor.broker.enginesocket import EngineRefused, EngineUnavailable, HangUp
 from prominence.executor.broker.pulls import Pulls
 
 
@@ -66,7 +66,7 @@ Wait = Callable[[str, Woken], "Future[None]"]
 
 @pytest.fixture
 def wait(engine: Engine) -> Wait:
-    pulls = Pulls(engine)  # type: ignore[arg-type]
+    pulls = Pulls(engine, engine.pull)  # type: ignore[arg-type]
     pool = ThreadPoolExecutor()
 
     def wait(image: str, woken: Woken) -> Future[None]:
@@ -125,3 +125,26 @@ def test_the_refusal_of_an_engine_that_is_going_is_none(engine: Engine, wait: Wa
     engine.ends.set()
     with pytest.raises(EngineUnavailable):
         job.result(10)
+
+
+def test_what_is_fetched_alone_is_shared_with_nobody_and_ends_with_who_wants_it(engine: Engine) -> None:
+    pulls = Pulls(engine, engine.pull)  # type: ignore[arg-type]
+    begun, waits = threading.Barrier(3, timeout=10), [Woken(), Woken()]
+    given_up = [threading.Event(), threading.Event()]
+
+    def act(number: int) -> Callable[[HangUp], None]:
+        def fetch(hang_up: HangUp) -> None:
+            hang_up.watch(_Connection(given_up[number]))  # type: ignore[arg-type]
+            begun.wait()
+            given_up[number].wait(10)
+
+        return fetch
+
+    with ThreadPoolExecutor() as pool:
+        jobs = [pool.submit(pulls.fetch_alone, f"s{number}", act(number), waits[number]) for number in range(2)]
+        begun.wait()
+        waits[0].set()
+        assert given_up[0].wait(10)
+        assert not given_up[1].is_set() and not jobs[1].done()
+        given_up[1].set()
+        assert jobs[1].result(10) is None

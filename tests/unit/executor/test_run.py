@@ -1,75 +1,46 @@
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from builders_executor import PretendedRuntime, a_plan, a_planned_task
+from builders_executor import (
+    Clock,
+    PretendedFiles,
+    PretendedRuntime,
+    PretendedStorage,
+    PretendedWorker,
+    a_plan,
+    a_planned_task,
+)
 
+from prominence.core import document
 from prominence.core.document import BadDocument
-from prominence.core.plan import ExecutionPlan
+from prominence.core.plan import (
+    CREDENTIALS_FILE,
+    STORAGE_FILE,
+    Credentials,
+    ExecutionPlan,
+    PlannedStorage,
+    RegistryCredential,
+    StorageSecret,
+)
 from prominence.core.reasons import Reason
-from prominence.core.report import ExecutionReport, Outcome, TransferReport
+from prominence.core.report import ExecutionReport, Outcome
 from prominence.executor import exits
-from prominence.executor.ports import Cause, ContainerRuntime, Ended, RuntimeFailed, Stop, WorkerLost
-from prominence.executor.run import Found, fitted, run
-from prominence.executor.sandbox import Workspace
-from prominence.executor.stage_in import Progress
-from prominence.executor.tasks import Failure
-
-
-class PretendedFiles:
-    """Of a job: why they did not come, or could not be kept; and what was done with them."""
-
-    def __init__(self, *names: str, missing: Failure | None = None, lost: Failure | None = None) -> None:
-        self._names, self._missing, self._lost = names, missing, lost
-        self.done: list[str] = []
-
-    def stage_in(self, stop: Stop, progress: Progress) -> Failure | None:
-        self.done.append("in")
-        self._tell(progress)
-        return self._missing
-
-    def stage_out(self, stop: Stop, progress: Progress) -> Failure | None:
-        self.done.append("out")
-        self._tell(progress)
-        return self._lost
-
-    def _tell(self, progress: Progress) -> None:
-        if self._names:
-            progress(tuple(TransferReport(name, "success", 1.0) for name in self._names))
-
-
-class PretendedWorker:
-    job_id = "17"
-    host = "worker-1"
-    cpu_model = "Zilog Z80"
-    disk_kib = 1024 * 1024
-    cpus = 3
-    gpus: dict[str, str] = {}
-
-    def __init__(self, *runtimes: PretendedRuntime, refuses: str = "") -> None:
-        self._runtimes = runtimes
-        self._refuses = refuses
-        self.asked_for: Sequence[str] = ()
-        self.staging = PretendedFiles()
-
-    def find(self, wanted: Sequence[str]) -> Found:
-        self.asked_for = wanted
-        runtimes: dict[str, ContainerRuntime] = {one.name: one for one in self._runtimes if one.name in wanted}
-        return Found(runtimes, {name: runtime.version() for name, runtime in runtimes.items()})
-
-    def workspace(self, runtimes: dict[str, ContainerRuntime], mounts: int) -> Workspace:
-        if self._refuses:
-            raise RuntimeFailed(self._refuses)
-        return Workspace(Path("/nowhere/home"), Path("/nowhere/tmp"))
-
-    def attend(self, runtimes: Mapping[str, ContainerRuntime], over: threading.Event) -> None:
-        self.attended = over
-
-    def files(self, plan: ExecutionPlan, workspace: Workspace) -> PretendedFiles:
-        return self.staging
+from prominence.executor.condor import Surroundings
+from prominence.executor.failures import Failure
+from prominence.executor.machine import Machine
+from prominence.executor.ports import (
+    Attached,
+    Cause,
+    Ended,
+    Farewell,
+    Stop,
+    WorkerLost,
+)
+from prominence.executor.run import fitted, run
+from prominence.executor.worker import Found
 
 
 def attempt(
@@ -205,10 +176,28 @@ def test_a_job_whose_outputs_are_lost_has_failed() -> None:
     assert (last.outcome, last.reason, last.exit_code) == (Outcome.SYSTEM_FAILED, Reason.OUTPUT_NOT_FOUND, 250)
 
 
-def test_a_job_that_was_stopped_keeps_nothing() -> None:
-    files, last, _ = with_files(PretendedFiles(), Ended(Cause.STOPPED, 143))
-    assert files.done == ["in"]
+def test_a_job_that_was_stopped_keeps_what_there_is() -> None:
+    files, last, _ = with_files(PretendedFiles("a"), Ended(Cause.STOPPED, 143))
+    assert files.done == ["in", "out"]
+    assert [one.status for one in last.stage_out] == ["success"]
     assert last.reason is Reason.INTERRUPTED
+
+
+def test_a_job_that_begins_anew_elsewhere_keeps_nothing() -> None:
+    worker = PretendedWorker(PretendedRuntime(ends=[WorkerLost("the broker has hung up")]))
+    attempt(a_plan(), worker)
+    assert worker.staging.done == ["in"]
+
+
+def test_who_is_told_to_stop_has_some_time_for_what_is_still_to_be_done() -> None:
+    stop, clock = Stop(), Clock()
+    farewell = Farewell(stop, 60, clock)
+    clock.advance(1000)
+    assert not farewell.requested
+    stop.request()
+    for seconds, over in ((0, False), (59, False), (1, True)):
+        clock.advance(seconds)
+        assert farewell.requested is over
 
 
 @pytest.mark.parametrize(
@@ -223,3 +212,76 @@ def test_a_job_takes_of_its_slot_what_it_may(slot_cpus: int | None, cpus: int, m
 def test_a_job_that_asks_for_a_number_of_cores_gets_no_more() -> None:
     assert fitted(a_plan(cpus=2), 8) == a_plan(cpus=2)
     assert fitted(a_plan(cpus=2, most_cpus=4, memory_mib=500), 8).memory_mib == 500
+
+
+PRIVATE = a_plan(a_planned_task(image="busybox:2", private=True), a_planned_task())
+
+
+def test_each_image_is_fetched_with_its_own_tasks_credential() -> None:
+    runtime = PretendedRuntime()
+    attempt(PRIVATE, PretendedWorker(runtime))
+    assert runtime.shown == [RegistryCredential("alice", "a token"), None]
+
+
+WITH_STORAGE = a_plan(storage=PlannedStorage("webdav", "/data"))
+NOT_WRITTEN = Failure(Outcome.SYSTEM_FAILED, Reason.STORAGE_NOT_WRITTEN, exits.SYSTEM_FAILED, {"detail": "no room"})
+
+
+def test_storage_is_there_while_tasks_run_and_let_go_afterwards() -> None:
+    runtime = PretendedRuntime("docker")
+    worker = PretendedWorker(runtime)
+    assert attempt(WITH_STORAGE, worker)[0] == 0
+    assert worker.mounted.done == ["mount", "end"]
+    assert [one.storage for one, _ in runtime.ran] == [Attached(42, "/seen", "/data", "/kept")]
+    assert worker.staging.done == ["in", "out"]
+
+
+def test_what_is_not_written_to_it_makes_the_job_fail_where_nothing_else_has() -> None:
+    worker = PretendedWorker(PretendedRuntime("docker"))
+    worker.mounted = PretendedStorage(lost=NOT_WRITTEN)
+    code, reports = attempt(WITH_STORAGE, worker)
+    assert (code, reports[-1].reason, reports[-1].details) == (250, Reason.STORAGE_NOT_WRITTEN, {"detail": "no room"})
+
+
+def test_without_it_no_task_is_started() -> None:
+    runtime = PretendedRuntime("docker")
+    worker = PretendedWorker(runtime)
+    worker.mounted = PretendedStorage(missing=NOT_WRITTEN._replace(reason=Reason.STORAGE_MOUNT_FAILED))
+    code, reports = attempt(WITH_STORAGE, worker)
+    assert (code, reports[-1].reason, runtime.ran) == (250, Reason.STORAGE_MOUNT_FAILED, [])
+    assert worker.mounted.done == ["mount", "end"]
+
+
+def test_its_secret_is_taken_out_of_the_sandbox_before_anything_is_mounted(tmp_path: Path) -> None:
+    machine = Machine(Surroundings(tmp_path, "17", "worker-1", "none"), "")
+    (tmp_path / STORAGE_FILE).write_text(document.dumps(StorageSecret("5eCret")))
+    assert machine.storage(PlannedStorage("webdav", "/data"), 1.0).attached is None
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / STORAGE_FILE).write_text('{"secret": 1}')
+    with pytest.raises(BadDocument):
+        machine.storage(PlannedStorage("webdav", "/data"), 1.0)
+
+
+def test_a_broker_is_waited_for_where_the_worker_has_not_told_yet_what_runs_there(tmp_path: Path) -> None:
+    new = Surroundings(tmp_path, "17", "worker-1", "none")
+    assert Machine(new, "").patience_s > 0
+    assert Machine(new._replace(runtimes=("apptainer",)), "").patience_s == 0
+    assert Machine(new._replace(job_id=""), "").patience_s == 0, "nobody is about to start one"
+
+
+def test_credentials_are_taken_out_of_the_sandbox_before_a_task_runs(tmp_path: Path) -> None:
+    machine = Machine(Surroundings(tmp_path, "17", "worker-1", "none"), "")
+    credentials = (RegistryCredential("alice", "a token"), None)
+    (tmp_path / CREDENTIALS_FILE).write_text(document.dumps(Credentials(credentials)))
+    assert machine.credentials(PRIVATE) == credentials
+    assert list(tmp_path.iterdir()) == []
+    assert machine.credentials(a_plan()) == (), "nothing is looked for where no task has any"
+    with pytest.raises(FileNotFoundError):
+        machine.credentials(PRIVATE)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"of_tasks": []}', '{"of_tasks": [null]}', '{"of_tasks": [{"token": 1}]}'])
+def test_what_holds_no_credentials_of_this_plan_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / CREDENTIALS_FILE).write_text(text)
+    with pytest.raises(BadDocument):
+        Machine(Surroundings(tmp_path, "17", "worker-1", "none"), "").credentials(PRIVATE)

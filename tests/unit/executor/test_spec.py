@@ -32,6 +32,13 @@ def test_a_container_runs_as_who_asked_with_no_rights_and_no_network() -> None:
     assert not {"Privileged", "CapAdd", "Devices", "PidMode", "Binds"} & set(host_config)
 
 
+def test_one_that_speaks_with_other_nodes_is_on_the_workers_network_in_a_group_of_its_own() -> None:
+    settings = Settings(pool="p", worker="w", worker_network="container:w-1", task_network="tasks")
+    wanted = a_spec(settings, between_nodes=True)
+    assert (wanted["User"], wanted["HostConfig"]["NetworkMode"]) == ("20001:20300", "container:w-1")
+    assert (a_spec(settings)["User"], a_spec(settings)["HostConfig"]["NetworkMode"]) == ("20001:20002", "tasks")
+
+
 def test_it_sees_the_sessions_directories_only() -> None:
     mounts = {(mount["Source"], mount["Target"]) for mount in a_spec()["HostConfig"]["Mounts"]}
     assert mounts == {("/tasks/s/home", "/home/user"), ("/tasks/s/tmp", "/tmp")}

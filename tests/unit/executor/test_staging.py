@@ -13,49 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders_executor import Clock, a_plan
+from builders_executor import Clock, PretendedWeb, StopAfter, a_plan
 
-from prominence.core.plan import PlannedArtifact, PlannedInput, PlannedMount
+from prominence.core.plan import PATIENCE_S, PlannedArtifact, PlannedInput, PlannedMount
 from prominence.core.reasons import MEANINGS, Blame, Reason
 from prominence.core.report import TransferReport
+from prominence.executor.failures import STOPPED, Failure
 from prominence.executor.ports import Interrupted, Stop
 from prominence.executor.sandbox import make_workspace
 from prominence.executor.stage_in import prepare_mounts, stage_in
 from prominence.executor.stage_out import stage_out
-from prominence.executor.tasks import Failure
-from prominence.executor.transfer import PATIENCE_S, Address, QuotaReached, Refused, TransferFailed, patiently
-
-
-@dataclass
-class PretendedWeb:
-    """Web and Objects in memory. failing: what is raised for a name."""
-
-    contents: dict[str, bytes] = field(default_factory=dict)
-    failing: dict[str, Exception] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-
-    def get(self, address: Address, file: Path, most: int | None, stop: Stop) -> None:
-        self._begin(address.url)
-        if address.url not in self.contents:
-            raise Refused("the server says 404 Not Found")
-        file.write_bytes(self.contents[address.url])
-
-    def put(self, address: Address, file: Path, stop: Stop) -> None:
-        self._begin(address.url)
-        content = file.read_bytes()
-        assert (len(content), hashlib.sha256(content).hexdigest()) == (address.size, address.sha256)
-        self.contents[address.url] = content
-
-    def to_get(self, name: str) -> Address:
-        return Address(f"store:{name}")
-
-    def to_put(self, name: str, size: int, sha256: str) -> Address:
-        return Address(f"store:{name}", size=size, sha256=sha256)
-
-    def _begin(self, url: str) -> None:
-        self.asked.append(url)
-        if url in self.failing:
-            raise self.failing[url]
+from prominence.executor.transfer import AddressRefused, QuotaReached, Refused, TransferFailed, patiently
 
 
 @pytest.fixture
@@ -179,15 +147,41 @@ class TestMounts:
         assert failure is not None
         assert failure.reason is Reason.ARTIFACT_UNPACK_FAILED
 
+    def test_what_may_be_missing_is_mounted_empty(self, home: Path, tmp_path: Path) -> None:
+        mounts = (PlannedMount("data", "/data", may_be_missing=True), PlannedMount("x", "/x", may_be_missing=True))
+        (home / "x").symlink_to("/")
+        failure = prepare_mounts(a_plan(mounts=mounts), workspace := make_workspace(tmp_path, mounts=2))
+        assert os.readlink(home / "data") == "/data"
+        assert list(workspace.mounts[0].iterdir()) == []
+        assert failure is not None
+        assert failure.details["name"] == "x"
+
 
 class TestOut:
-    def test_the_first_file_of_a_pattern_is_kept_under_its_own_name(self, home: Path, web: PretendedWeb) -> None:
+    def test_all_files_of_a_pattern_are_kept_each_once_under_its_own_name(self, home: Path, web: PretendedWeb) -> None:
         for name in ("out2.txt", "out1.txt"):
             (home / name).write_text(name)
-        told = keep(home, web, files=("out*.txt",))
-        assert web.contents == {"store:out1.txt": b"out1.txt"}
-        assert told.words() == [("out*.txt", "success")]
+        told = keep(home, web, files=("out*.txt", "out2.*"))
+        assert web.contents == {"store:out1.txt": b"out1.txt", "store:out2.txt": b"out2.txt"}
+        assert told.words() == [("out1.txt", "success"), ("out2.txt", "success")]
         assert told.reports[0].size == 8
+        assert told.reports[0].sha256 == hashlib.sha256(b"out1.txt").hexdigest()
+
+    @pytest.mark.parametrize("tells", [True, False])
+    def test_the_checksum_is_announced_where_the_store_does_not_tell_what_has_arrived(
+        self, home: Path, web: PretendedWeb, tells: bool
+    ) -> None:
+        contents = {"a": b"1", "b": b""}
+        for name, content in contents.items():
+            (home / name).write_bytes(content)
+        web.tells = tells
+        sums = [hashlib.sha256(content).hexdigest() for content in contents.values()]
+        assert [report.sha256 for report in keep(home, web, files=("a", "b")).reports] == sums
+        assert web.announced == ([None, None] if tells else [None, *sums])
+
+    def test_of_a_pattern_that_nothing_matches_the_pattern_is_told(self, home: Path, web: PretendedWeb) -> None:
+        told = keep(home, web, files=("*.csv",))
+        assert (told.reason(), told.words()) == (Reason.OUTPUT_NOT_FOUND, [("*.csv", "failedNoSuchFile")])
 
     def test_a_directory_is_kept_as_an_archive(self, home: Path, web: PretendedWeb) -> None:
         (home / "run" / "results").mkdir(parents=True)
@@ -195,6 +189,14 @@ class TestOut:
         assert keep(home, web, dirs=("run/results",)).failure is None
         with tarfile.open(fileobj=io.BytesIO(web.contents["store:run/results.tgz"])) as archive:
             assert archive.getnames() == ["run/results", "run/results/a"]
+
+    def test_a_stop_ends_the_packing_of_a_directory(self, home: Path, web: PretendedWeb) -> None:
+        (home / "results").mkdir()
+        (home / "results" / "large").touch()
+        os.truncate(home / "results" / "large", 10**12)
+        plan, told = a_plan(output_dirs=("results",)), Told()
+        assert stage_out(plan, home, home.parent, web, web, StopAfter(5), told.tell) is STOPPED
+        assert (web.contents, told.reports) == ({}, ())
 
     def test_what_is_missing_is_told_and_the_rest_is_kept(self, home: Path, web: PretendedWeb) -> None:
         (home / "there").write_text("x")
@@ -242,7 +244,7 @@ class TestPatience:
         return Clock()
 
     def attempt(self, clock: Clock, act: Callable[[], Any], progress: Callable[[], int] = lambda: 0) -> Any:
-        return patiently(act, progress, Stop(), clock, clock.advance)
+        return patiently(act, progress, Stop(), PATIENCE_S, clock, clock.advance)
 
     def test_what_fails_is_tried_again(self, clock: Clock) -> None:
         failures = [TransferFailed("no"), TransferFailed("no")]
@@ -264,6 +266,20 @@ class TestPatience:
         with pytest.raises(Refused):
             self.attempt(clock, act)
         assert tries == [1]
+
+    def test_an_address_that_has_expired_is_asked_for_anew_at_once_and_once(self, clock: Clock) -> None:
+        began, expired = clock.now, [1]
+
+        def act() -> str:
+            if expired:
+                expired.pop()
+                raise AddressRefused("the server says 403 Forbidden")
+            return "done"
+
+        assert (self.attempt(clock, act), clock.now) == ("done", began)
+        expired += [1, 1]
+        with pytest.raises(AddressRefused):
+            self.attempt(clock, act)
 
     def test_patience_ends_when_nothing_goes_on(self, clock: Clock) -> None:
         began = clock.now
@@ -294,4 +310,4 @@ class TestPatience:
             raise TransferFailed("no")
 
         with pytest.raises(Interrupted):
-            patiently(act, lambda: 0, stop, clock, clock.advance)
+            patiently(act, lambda: 0, stop, PATIENCE_S, clock, clock.advance)

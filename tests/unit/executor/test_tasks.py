@@ -8,17 +8,25 @@ from builders_executor import TOO_LONG, Clock, PretendedRuntime, a_plan, a_plann
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prominence.core.plan import ExecutionPlan
+from prominence.core.plan import ExecutionPlan, RegistryCredential
 from prominence.core.reasons import Reason, explain
 from prominence.core.report import Outcome, TaskReport
 from prominence.executor import exits
+from prominence.executor.bench import Bench
+from prominence.executor.deadline import Walltime
+from prominence.executor.failures import Failure, judge
 from prominence.executor.ports import Cause, Ended, RuntimeFailed, Stop
 from prominence.executor.sandbox import Workspace
-from prominence.executor.tasks import Bench, Failure, judge, run_tasks
+from prominence.executor.tasks import run_tasks
 
 
 def run(
-    plan: ExecutionPlan, *runtimes: PretendedRuntime, stop: Stop | None = None, clock: Any = None
+    plan: ExecutionPlan,
+    *runtimes: PretendedRuntime,
+    stop: Stop | None = None,
+    clock: Any = None,
+    walltime: Walltime | None = None,
+    credentials: tuple[RegistryCredential | None, ...] = (),
 ) -> tuple[Failure | None, tuple[TaskReport, ...]]:
     """The failure, and the last that was told of the tasks."""
     told: list[tuple[TaskReport, ...]] = []
@@ -26,6 +34,8 @@ def run(
         {runtime.name: runtime for runtime in runtimes},
         Workspace(Path("/nowhere/home"), Path("/nowhere/tmp")),
         "17",
+        walltime or Walltime(plan.walltime_s),
+        credentials=credentials,
         clock=clock or Clock(),
     )
     failure = run_tasks(plan, bench, stop or Stop(), told.append)
@@ -63,7 +73,7 @@ def test_a_runtime_that_holds_the_image_is_preferred() -> None:
 
 def test_of_two_that_hold_the_image_the_first_runs_it_and_the_other_is_not_asked() -> None:
     docker = PretendedRuntime("docker", held=["busybox:1"])
-    docker.has = lambda image: pytest.fail("it was asked")  # type: ignore[method-assign]
+    docker.has = lambda *_: pytest.fail("it was asked")  # type: ignore[method-assign]
     _, tasks = run(a_plan(), PretendedRuntime("apptainer", held=["busybox:1"]), docker)
     assert tasks[0].runtime == "apptainer"
 
@@ -106,6 +116,22 @@ def test_tasks_share_the_walltime_and_fetching_does_not_spend_it() -> None:
     assert [limits.timeout_s for _, limits in runtime.ran] == [60, 20]
     assert [limits.grace_s for _, limits in runtime.ran] == [3, 3]
     assert [task.wall_s for task in tasks] == [40, 40]
+
+
+def test_a_walltime_that_changes_counts_from_then_on_and_is_the_one_that_is_told() -> None:
+    clock, walltime = Clock(), Walltime(60)
+    runtime = PretendedRuntime(ends=[Ended(Cause.EXITED, 0), Ended(Cause.OUT_OF_TIME, 143)])
+    looked: list[float | None] = []
+
+    def run_for_a_while() -> None:
+        clock.advance(40)
+        walltime.limit_s = 600
+        looked.append(runtime.ran[-1][1].timeout_s)
+
+    runtime.on_run = run_for_a_while
+    failure, _ = run(a_plan(a_planned_task(), a_planned_task(), walltime_s=60), runtime, clock=clock, walltime=walltime)
+    assert looked == [600, 560]
+    assert sentence(failure).startswith("The job ran longer than its walltime: 10 min of 10 min")
 
 
 def test_images_have_a_limit_of_their_own_which_all_of_them_share() -> None:
@@ -160,13 +186,41 @@ def test_a_runtime_that_fails_is_not_the_tasks_fault() -> None:
             127,
             'Task 0: the command "x" was not found in the image.',
         ),
-        (Ended(Cause.OUT_OF_TIME, 143), Outcome.OUT_OF_TIME, 251, "The job ran longer than its walltime of 2 min."),
-        (Ended(Cause.OUT_OF_MEMORY, 137), Outcome.OUT_OF_MEMORY, 252, "The job needed more than its memory of 1 GB."),
+        (
+            Ended(Cause.OUT_OF_TIME, 143),
+            Outcome.OUT_OF_TIME,
+            251,
+            "The job ran longer than its walltime: 3 min of 2 min.",
+        ),
+        (
+            Ended(Cause.OUT_OF_MEMORY, 137),
+            Outcome.OUT_OF_MEMORY,
+            252,
+            "The job needed more than its memory: more than 1 GB of 1 GB.",
+        ),
+        (
+            Ended(Cause.OUT_OF_MEMORY, 137, used_kib=1300 * 1024),
+            Outcome.OUT_OF_MEMORY,
+            252,
+            "The job needed more than its memory: 1.3 GB of 1 GB.",
+        ),
+        (
+            Ended(Cause.OUT_OF_MEMORY, 137, used_kib=1000 * 1024 + 1),
+            Outcome.OUT_OF_MEMORY,
+            252,
+            "The job needed more than its memory: more than 1 GB of 1 GB.",
+        ),
         (
             Ended(Cause.OUT_OF_DISK, 137),
             Outcome.OUT_OF_DISK,
             254,
-            "The job kept more than its disk of 2 GB on the worker.",
+            "The job kept more on the worker than its disk: more than 2 GB of 2 GB.",
+        ),
+        (
+            Ended(Cause.OUT_OF_DISK, 137, used_kib=3 * 1024 * 1024),
+            Outcome.OUT_OF_DISK,
+            254,
+            "The job kept more on the worker than its disk: 3 GB of 2 GB.",
         ),
         (Ended(Cause.STOPPED, 143), Outcome.REMOVED, 253, "The job was told to stop before it had finished."),
     ],
@@ -174,7 +228,7 @@ def test_a_runtime_that_fails_is_not_the_tasks_fault() -> None:
 def test_each_end_has_its_outcome_its_exit_code_and_its_sentence(
     ended: Ended, outcome: Outcome, exit_code: int, words: str
 ) -> None:
-    failure = judge(a_plan(walltime_s=120), 0, ended, 2 * 1024 * 1024)
+    failure = judge(a_plan(walltime_s=120), 0, ended, 2 * 1024 * 1024, 170.5)
     assert failure and (failure.outcome, failure.exit_code) == (outcome, exit_code)
     assert sentence(failure).startswith(words)
 
@@ -258,3 +312,12 @@ def test_a_job_that_forgives_its_tasks_succeeds_when_they_fail(goes_on: bool, ra
     )
     assert failure is None
     assert [task.exit_code for task in tasks] == [3, 0][:ran]
+
+
+def test_what_others_have_fetched_does_not_count_for_a_task_with_a_credential() -> None:
+    credential = RegistryCredential("alice", "a token")
+    plan = a_plan(a_planned_task(private=True), a_planned_task(private=True))
+    docker = PretendedRuntime("docker", held=["busybox:1"])
+    failure, _ = run(plan, docker, credentials=(credential, credential))
+    assert failure is None
+    assert docker.shown == [credential], "the registry is asked once for the same image"

@@ -6,10 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prominence.core.plan import RegistryCredential
+from prominence.core.reasons import Reason
 from prominence.executor.words import apptainers_own_failure, last_line, why_not_fetched, why_not_started
 
 NO_SUCH = "there is no such image, or it needs a password"
-UNREACHABLE = "the registry cannot be reached"
+REFUSED = "the registry refused it"
+UNREACHABLE = "the registry cannot be reached, or breaks off"
 
 FETCHES = [
     ("manifest for localhost:5055/busybox:nope not found: manifest unknown: manifest unknown", NO_SUCH),
@@ -25,17 +28,24 @@ FETCHES = [
     ),
     (
         'Get "https://registry.example.org/v2/": dial tcp: lookup registry.example.org on 10.0.0.1:53: no such host',
-        UNREACHABLE,
+        "there is no registry of that name",
     ),
     ('Get "http://localhost:5999/v2/": dial tcp 127.0.0.1:5999: connect: connection refused', UNREACHABLE),
     (
         "FATAL:   While making image from oci registry: error fetching image to cache: failed to get checksum for "
         'docker://172.17.0.5:5000/busybox:1: pinging container registry 172.17.0.5:5000: Get "https://172.17.0.5:5000'
         '/v2/": http: server gave HTTP response to HTTPS client',
-        UNREACHABLE,
+        "the registry has no certificate that the worker trusts",
     ),
+    ("write tcp 10.0.0.1:5000: use of closed network connection", UNREACHABLE),
+    ("received unexpected HTTP status: 503 Service Unavailable", UNREACHABLE),
+    ("error pulling image configuration: unexpected EOF", UNREACHABLE),
     ("toomanyrequests: You have reached your pull rate limit.", "the registry allows no more downloads for now"),
-    ("unauthorized: authentication required", "the registry refused it"),
+    ("unauthorized: authentication required", REFUSED),
+    (
+        'Head "http://127.0.0.1:5000/v2/tiny/manifests/1": no basic auth credentials',
+        REFUSED,
+    ),
     ("write /var/lib/docker/tmp/x: no space left on device", "the worker's disk is full"),
     ("something\nquite new happened\n\n", "quite new happened"),
     ("", "the runtime does not say why"),
@@ -74,7 +84,24 @@ STARTS = [
 
 @pytest.mark.parametrize(("said", "words"), FETCHES)
 def test_why_an_image_cannot_be_had_is_put_into_few_words(said: str, words: str) -> None:
-    assert why_not_fetched(said) == words
+    assert why_not_fetched(said)[0] == words
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (NO_SUCH, Reason.IMAGE_NOT_FOUND),
+        ("there is no registry of that name", Reason.IMAGE_NOT_FOUND),
+        (REFUSED, Reason.IMAGE_REFUSED),
+        (UNREACHABLE, Reason.IMAGE_UNAVAILABLE),
+        ("the registry allows no more downloads for now", Reason.IMAGE_UNAVAILABLE),
+        ("the worker's disk is full", Reason.IMAGE_PULL_FAILED),
+        ("the registry has no certificate that the worker trusts", Reason.IMAGE_PULL_FAILED),
+        ("quite new happened", Reason.IMAGE_PULL_FAILED),
+    ],
+)
+def test_each_of_them_has_a_reason_that_tells_whether_to_try_again(words: str, reason: Reason) -> None:
+    assert {why_not_fetched(said)[1] for said, told in FETCHES if told == words} == {reason}
 
 
 @pytest.mark.parametrize(("said", "exit_code", "words"), STARTS)
@@ -106,8 +133,21 @@ def test_apptainers_own_failure_is_in_its_last_line() -> None:
     assert apptainers_own_failure("FATAL:   once\nthen more") == ""
 
 
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("unauthorized: authentication required", "the registry refused it with this imagePullCredential"),
+        (FETCHES[1][0], "there is no such image, or the registry refused it with this imagePullCredential"),
+        (FETCHES[4][0], UNREACHABLE),
+        ("what is se cret/+ here?", "what is *** here?"),
+    ],
+)
+def test_with_a_credential_a_refusal_is_of_that_and_it_is_not_repeated(said: str, words: str) -> None:
+    assert why_not_fetched(said, RegistryCredential("alice", "se cret/+"))[0] == words
+
+
 @given(st.text())
 def test_anything_can_be_said(said: str) -> None:
-    assert why_not_fetched(said)
+    assert why_not_fetched(said)[0]
     assert why_not_started(said, said, said)[0] in (0, 126, 127)
     assert len(last_line(said)) <= 300 and "\n" not in last_line(said)

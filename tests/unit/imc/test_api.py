@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+import schemathesis
 from builders import NOON, a_cloud, a_request
 from builders_imc import a_record
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 from pydantic import SecretStr
 
+from prominence.core import tracing
 from prominence.core.errors import ProminenceError, QuotaReached, TooMany
 from prominence.core.keyvalue.memory import MemoryKeyValue
 from prominence.core.machines import CloudStatus, Wish, Worker, WorkerPhase
 from prominence.core.validation import parse
+from prominence.imc import openapi
+from prominence.imc.adapters.memory import MemoryPool
 from prominence.imc.app import MAX_BODY, STATUS, create_app
 from prominence.imc.records import WORKERS, Records
 from prominence.imc.routes import Services
@@ -25,15 +32,38 @@ BODY = a_request().model_dump(mode="json")
 AUTHORIZED = {"Authorization": "Bearer right"}
 
 
+DESCRIPTION = openapi.describe()
+
+
+def promise_broken(method: str, path: str, status: int, body: Any) -> str | None:
+    """What an answer is that its description does not say."""
+    for rule, operations in DESCRIPTION["paths"].items():
+        matches = re.fullmatch(re.sub(r"{\w+}", "[^/]+", rule), path.partition("?")[0])
+        if matches and method.lower() in operations:
+            responses = operations[method.lower()]["responses"]
+            if str(status) not in responses:
+                return None if status in (413, 500) else f"{method} {rule} never says {status}"
+            schema = responses[str(status)].get("content", {}).get("application/json", {}).get("schema")
+            if schema is None:
+                return f"{method} {rule} says nothing at {status}" if body is not None else None
+            validator = Draft202012Validator({**schema, "components": DESCRIPTION["components"]})
+            return next((f"{method} {rule} {status}: {error.message}" for error in validator.iter_errors(body)), None)
+    return None
+
+
 class Api:
     """A client that shows the right token unless told otherwise."""
 
-    def __init__(self) -> None:
+    def __init__(self, owners_token: str | None = "of the API", configuration: str = "") -> None:
         self.store = MemoryKeyValue()
         self.records = Records(self.store)
         self.changes = 0
         self.silence_s = 1.0
-        services = Services(self.records, SecretStr("right"), lambda: NOON, self._changed, lambda: self.silence_s)
+        self.pool = MemoryPool()
+        services = Services(
+            *(self.records, self.pool, SecretStr("right"), owners_token and SecretStr(owners_token)),
+            *(lambda: NOON, self._changed, lambda: self.silence_s, lambda: configuration),
+        )
         self.client: FlaskClient = create_app(services).test_client()
 
     def _changed(self) -> None:
@@ -43,7 +73,10 @@ class Api:
         with self.client.open(
             path, method=method, headers=AUTHORIZED if headers is None else headers, **options
         ) as answer:
-            return answer.status_code, answer.get_json() if answer.data else None
+            body = answer.get_json() if answer.data else None
+            if (wrong := promise_broken(method, path, answer.status_code, body)) is not None:
+                raise AssertionError(wrong)
+            return answer.status_code, body
 
 
 @pytest.fixture
@@ -152,7 +185,7 @@ def test_clouds_are_told_as_the_reconciler_saw_them(api: Api) -> None:
 
 
 def test_health_needs_no_token(api: Api) -> None:
-    assert api.call("GET", "/health", headers={}) == (204, None)
+    assert api.call("GET", "/health", headers={}) == (200, {"configuration": ""})
 
 
 def test_a_reconciler_that_hangs_is_ill_health(api: Api) -> None:
@@ -192,3 +225,77 @@ def test_an_unreadable_record_is_a_conflict_and_stays(api: Api) -> None:
     api.store.put_if(f"{WORKERS}worker-1", b"of a later version", 0)
     assert api.call("GET", "/v1/workers/worker-1")[0] == 409
     assert api.call("GET", "/v1/workers") == (200, [])
+
+
+OWNERS = "/v1/owners/alice-0a/tokens"
+OF_THE_API = {"Authorization": "Bearer of the API"}
+
+
+def test_the_rest_api_gets_a_token_for_workers_of_a_user_and_takes_it_back(api: Api) -> None:
+    status, made = api.call("POST", OWNERS, OF_THE_API)
+    assert (status, made["lifetime_s"]) == (201, 600)
+    assert api.pool.join("laptop.alice-0a", made["token"])
+    assert not api.pool.join("laptop.bob-0b", made["token"])
+    assert not api.pool.join("alice-0a", made["token"])
+    assert api.call("DELETE", OWNERS, OF_THE_API) == (204, None)
+    assert not api.pool.join("laptop.alice-0a", made["token"])
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+def test_the_token_of_the_scaler_and_that_of_the_rest_api_open_nothing_of_each_others(api: Api, method: str) -> None:
+    assert api.call(method, OWNERS)[0] == 401
+    assert api.call("GET", "/v1/workers", OF_THE_API)[0] == 401
+    assert api.call("PUT", "/v1/workers/worker-1", OF_THE_API, json=BODY)[0] == 401
+    status, said = Api(owners_token=None).call(method, OWNERS, OF_THE_API)
+    assert (status, said) == (403, {"error": "This pool gives no tokens to workers of users."})
+
+
+@given(st.text(min_size=1, max_size=80))
+@settings(max_examples=50)
+def test_an_owner_is_part_of_the_name_of_a_machine_or_refused(name: str) -> None:
+    api = Api()
+    status, _ = api.call("POST", f"/v1/owners/{quote(name, safe='')}/tokens", OF_THE_API)
+    is_one = re.fullmatch("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name) is not None
+    assert (status == 201) == is_one
+    assert status in (201, 400, 404, 405)
+
+
+def test_every_route_is_described_and_nothing_else_is(api: Api) -> None:
+    rules = api.client.application.url_map.iter_rules()
+    served = {
+        (method, re.sub(r"<(\w+)>", r"{\1}", rule.rule))
+        for rule in rules
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert served == {(one.method, one.path) for one in openapi.OPERATIONS}
+    assert api.call("GET", "/openapi.json", headers={}) == (200, openapi.describe())
+
+
+def test_the_description_is_one_of_openapi_and_says_who_may_ask(api: Api) -> None:
+    schemathesis.openapi.from_dict(DESCRIPTION)
+    for one in openapi.OPERATIONS:
+        path = one.path.format(name="worker-1") if "{" in one.path else one.path
+        status, _ = api.call(one.method, path, headers={}, json={})
+        assert (status == 401) == bool(one.token)
+        described = DESCRIPTION["paths"][one.path][one.method.lower()]["security"]
+        assert described == ([{one.token: []}] if one.token else [])
+
+
+def test_what_is_told_of_placements_is_as_described(api: Api) -> None:
+    api.records.publish((a_cloud(name="docker"),))
+    status, _ = api.call("POST", "/v1/placements", json={"size": BODY["size"], "groups": ["physics"]})
+    assert status == 200
+
+
+def test_health_tells_of_settings_that_were_refused() -> None:
+    api = Api(configuration="clouds: missing")
+    assert api.call("GET", "/health", headers={}) == (200, {"configuration": "clouds: missing"})
+
+
+def test_the_callers_id_of_a_request_comes_back_and_another_where_it_is_none(api: Api) -> None:
+    ids = [
+        api.client.get("/health", headers={tracing.HEADER: said}).headers[tracing.HEADER]
+        for said in ("round-1", "no id", "")
+    ]
+    assert ids[0] == "round-1"
+    assert len({*ids, "no id", ""}) == 5

@@ -198,3 +198,62 @@ def test_a_process_that_dies_at_any_call_is_healed_by_the_next(
         found = {record.name: (record.phase, record.reason) for record in world.records.all().records}
         assert found.keys() == outcome.keys()
         assert {name: phase for name, (phase, _) in found.items()} == {n: phase for n, (phase, _) in outcome.items()}
+
+
+def first_cloud_sold_out(world: PretendWorld) -> None:
+    world.cloud.faults.next("create", OutOfCapacity("sold out"), times=4)
+
+
+def first_cloud_used_up(world: PretendWorld) -> None:
+    world.cloud.faults.next("create", QuotaExceeded("used up"), times=1)
+
+
+def first_cloud_acts_and_does_not_answer(world: PretendWorld) -> None:
+    for verb in ("create", "delete"):
+        world.cloud.faults.next(verb, Unavailable("too late"), times=2, after_acting=True)
+
+
+def first_cloud_lists_nothing(world: PretendWorld) -> None:
+    world.cloud.faults.next("nodes", Unavailable("later"), times=3)
+
+
+def remove_both_soon(world: PretendWorld) -> None:
+    create_two(world)
+    world.ticks(2)
+    world.wish("worker-1", Wish.ABSENT)
+    world.wish("worker-2", Wish.ABSENT)
+
+
+FAULTS = [first_cloud_sold_out, first_cloud_used_up, first_cloud_acts_and_does_not_answer, first_cloud_lists_nothing]
+
+
+def lives(story: Callable[[PretendWorld], None], fault: Callable[[PretendWorld], None], deaths: list[int]) -> int:
+    """A story on two clouds, of which the first is in trouble, by processes that die one after the other.
+
+    Returns how many calls the first of them made. Afterwards every wished worker has one machine, on one cloud.
+    """
+    world = PretendWorld(place_s=100_000)
+    world.open_the_other_cloud()
+    story(world)
+    fault(world)
+    calls = [run_until_killed(world, abs(fatal), before=fatal < 0) for fatal in deaths]
+    world.reconciler = world.new_reconciler()
+    rest(world)
+    wished = {record.name for record in world.records.all().records if record.request.wish is not Wish.ABSENT}
+    machines = [*world.cloud.machines, *world.other.machines]
+    assert sorted(machines) == sorted(wished), (story.__name__, fault.__name__, deaths)
+    assert world.cloud.traces | world.other.traces == wished
+    assert all(record.reason for record in world.records.all().records)
+    return calls[0]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_no_two_deaths_leave_a_machine_behind_or_make_two(fault: Callable[[PretendWorld], None]) -> None:
+    schedules = 0
+    for story in (create_two, remove_both_soon):
+        calls = lives(story, fault, [0])
+        for first in range(1, calls + 1):
+            for deaths in ([first], [-first], [first, first % 7 + 1], [-first, -(first % 11 + 1)]):
+                lives(story, fault, deaths)
+                schedules += 1
+    assert schedules >= 300

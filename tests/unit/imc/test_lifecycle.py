@@ -162,3 +162,14 @@ def test_a_stopped_machine_is_told_with_its_exit_code() -> None:
     record = a_record(phase=WorkerPhase.REGISTERED, attempts=1)
     step = next_step(record, NODES["stopped"], a_point(), NOON, DEADLINES)
     assert step == Step(Act.GIVE_UP, "its machine is stopped: exit code 1")
+
+
+def test_of_several_machines_of_one_name_one_is_left() -> None:
+    record = a_record(phase=WorkerPhase.LAUNCHED, attempts=1, flavour=a_flavour())
+    step = next_step(record, a_node(copies=2), Sight.NOTHING, NOON, DEADLINES)
+    assert step == Step(Act.THIN_OUT, "2 machines have its name")
+
+
+def test_several_machines_of_a_worker_that_nobody_wants_are_all_deleted() -> None:
+    record = a_record(request=a_request(wish=Wish.ABSENT), phase=WorkerPhase.LAUNCHED, attempts=1, flavour=a_flavour())
+    assert next_step(record, a_node(copies=2), Sight.NOTHING, NOON, DEADLINES).act is Act.DELETE

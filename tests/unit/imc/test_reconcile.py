@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from builders import a_flavour, a_size
-from builders_imc import LARGE, SMALL, Inline, Later, PretendWorld
+from builders_imc import LARGE, SMALL, Inline, Later, PretendWorld, at
 
 from prominence.core.errors import (
     CredentialsRefused,
@@ -13,10 +13,10 @@ from prominence.core.errors import (
     QuotaExceeded,
     Unavailable,
 )
-from prominence.core.machines import Wish, WorkerPhase
+from prominence.core.machines import Quota, Wish, WorkerPhase
 from prominence.imc.adapters.memory import Machine, MemoryCloud
-from prominence.imc.ports import Node, NodeState
-from prominence.imc.records import WORKERS
+from prominence.imc.ports import About, Node, NodeState
+from prominence.imc.records import CLOUDS, WORKERS
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ def test_a_worker_that_no_flavour_can_hold_fails_at_once(world: PretendWorld) ->
     world.ask(size=a_size(100, 1, 1))
     world.ticks(3)
     assert world.record().phase is WorkerPhase.FAILED
-    assert "no flavour is large enough: docker/small: has 2 CPUs where 100 are needed" in world.record().reason
+    assert "no flavour will do: docker/small: has 2 CPUs where 100 are needed" in world.record().reason
 
 
 def test_a_worker_that_is_absent_before_it_was_made_is_never_made(world: PretendWorld) -> None:
@@ -384,3 +384,76 @@ def test_clouds_keep_their_flavours_while_they_are_silent(world: PretendWorld) -
     status = world.records.clouds()[0]
     assert (status.error, [flavour.name for flavour in status.flavours]) == ("down", ["small", "large"])
     assert world.record().reason.startswith("waits for room: docker: down")
+
+
+def test_a_flavour_whose_machines_never_join_is_left_alone_after_three_of_them() -> None:
+    world = PretendWorld(limit=40, join_s=60)
+    world.boots = False
+    for number in range(6):
+        world.ask(f"worker-{number}", size=a_size(1, 1, 1))
+        world.ticks(6, seconds=30)
+    tried = [record.flavour.name for record in world.records.all().records if record.flavour]
+    assert tried == ["small"] * 3 + ["large"] * 3
+    [docker, _] = world.records.clouds()
+    assert "never joined" in docker.troubles["small"]
+    assert docker.records["small"].joined == 0
+
+
+def test_what_is_known_of_clouds_is_published_for_people() -> None:
+    world = PretendWorld()
+    world.ask(size=a_size(1, 1, 1))
+    world.ticks(3)
+    world.cloud.machines["stranger"] = Machine(Node("stranger", NodeState.RUNNING), SMALL)
+    world.tick()
+    [docker, _] = world.records.clouds()
+    assert (docker.occupied, docker.cpus, docker.orphans) == (2, SMALL.size.cpus, ("stranger",))
+    assert docker.silent_since is None
+    world.cloud.faults.next("nodes", Unavailable("it is down"), times=2)
+    world.ticks(2)
+    [docker, _] = world.records.clouds()
+    assert (docker.error, docker.silent_since) == ("it is down", at(10))
+
+
+def test_a_cloud_may_have_its_own_time_to_boot() -> None:
+    world = PretendWorld(join_s=60)
+    world.cloud = MemoryCloud("docker", [SMALL, LARGE], 4, join_s=600)
+    world.reconciler = world.new_reconciler()
+    world.boots = False
+    world.ask()
+    world.ticks(10, seconds=30)
+    assert world.record().phase is WorkerPhase.LAUNCHED
+    world.ticks(15, seconds=30)
+    assert "did not join the pool within 10 min" in world.record().reason
+
+
+def test_a_quota_that_the_cloud_tells_holds_workers_up_and_is_told_with_its_age(world: PretendWorld) -> None:
+    world.cloud.known = About(quota=Quota(machines=1), image="worker-2", ages_s={"quota": 100})
+    world.ask("worker-1")
+    world.ask("worker-2")
+    world.ticks(3)
+    assert len(world.cloud.machines) == 1
+    assert "docker: 1 of 1 workers exist" in world.record("worker-2").reason
+    status = next(one for one in world.records.clouds() if one.name == "docker")
+    assert (status.most, status.image, status.memory_mib) == (1, "worker-2", SMALL.size.memory_mib)
+    assert 90 <= (world.now - status.seen_at["quota"]).total_seconds() <= 110
+    assert (world.now - status.seen_at["machines"]).total_seconds() <= 10
+
+
+def test_what_is_told_of_clouds_at_rest_is_not_stored_anew_each_round(world: PretendWorld) -> None:
+    world.now = at(10)
+    world.tick(1)
+    before = world.store.get(CLOUDS)
+    world.ticks(3, 2)
+    assert before is not None and world.store.get(CLOUDS) == before
+
+
+def test_a_worker_remembers_which_cloud_refused_it_and_why(world: PretendWorld) -> None:
+    world.cloud.faults.next("create", OutOfCapacity("sold out"))
+    world.ask()
+    world.ticks(6)
+    record = world.record()
+    assert (record.phase, record.flavour, record.refusals) == (
+        WorkerPhase.REGISTERED,
+        LARGE,
+        ("docker/small: sold out",),
+    )

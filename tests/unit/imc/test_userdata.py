@@ -9,14 +9,17 @@ import pytest
 from builders import a_flavour, a_size
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
-from prominence.core.bootstrap import WorkerBootstrap
+from prominence.core.bootstrap import Invitation, Patience, WorkerBootstrap
 from prominence.core.errors import Rejected
 from prominence.imc import condor_text, userdata
 from prominence.imc.condor_text import Revocation
 from prominence.imc.ports import File, Layout
 
-LAYOUT = Layout("/state/workers/w-1/execute", "/state/workers/w-1/tasks", "/private/docker.sock", "pool-tasks")
+LAYOUT = Layout(
+    "/state/workers/w-1/execute", "/state/workers/w-1/tasks", "/private/docker.sock", "pool-tasks", "container:pool-w-1"
+)
 
 
 def files(layout: Layout = LAYOUT, **changes: object) -> dict[str, File]:
@@ -41,6 +44,22 @@ def test_the_token_is_read_by_root_alone_and_never_shown() -> None:
     assert (token.mode, token.text) == (0o600, "secret-token\n")
     assert "secret-token" not in repr(made)
     assert not [f for f in made.values() if f is not token and "secret-token" in f.text]
+
+
+def test_an_invitation_comes_in_the_tokens_place_and_never_beside_it() -> None:
+    invitation = Invitation(url="https://door", secret=SecretStr("secret-word"))
+    made = files(token=None, invitation=invitation)
+    assert "/etc/condor/tokens.d/pool" not in made
+    told = made["/etc/prominence/invitation.json"]
+    assert (told.mode, json.loads(told.text)) == (
+        0o600,
+        {"url": "https://door", "worker": "w-1", "secret": "secret-word", "ca": ""},
+    )
+    assert "secret-word" not in repr(made)
+    assert [path for path, file in made.items() if "secret-word" in file.text] == ["/etc/prominence/invitation.json"]
+    for both_or_none in ({"invitation": invitation}, {"token": None}):
+        with pytest.raises(ValueError, match="either a token or an invitation"):
+            files(**both_or_none)
 
 
 def test_proxies_are_for_fetching_images_and_shown_nowhere_else() -> None:
@@ -73,6 +92,34 @@ def test_the_configuration_tells_the_worker_who_it_is() -> None:
     )
 
 
+def test_runtimes_that_isolate_nothing_are_there_where_they_are_allowed() -> None:
+    def arguments(*allowed: str) -> list[str]:
+        config = files(runtimes_allowed=allowed)[userdata.CONFIG].text
+        return [line for line in config.splitlines() if line.startswith("STARTD_CRON_RUNTIMES_ARGS")]
+
+    assert arguments("udocker", "process") == ["STARTD_CRON_RUNTIMES_ARGS = --allow udocker --allow process"]
+    assert arguments() == []
+
+
+def test_a_worker_of_a_cloud_for_some_groups_runs_their_jobs_alone() -> None:
+    def start(*groups: str) -> list[str]:
+        config = files(groups=groups)[userdata.CONFIG].text
+        return [line.removeprefix("START = ") for line in config.splitlines() if line.startswith("START =")]
+
+    assert start() == []
+    [expression] = start("physics", 'a" || true || "')
+    takes = classad2.ExprTree(expression.replace("TARGET.", ""))
+    for group, may_run in (("physics", True), ("chemistry", False), ("", False), ("true", False)):
+        assert takes.eval(classad2.ClassAd({"AcctGroup": group})) is may_run
+    assert takes.eval(classad2.ClassAd()) is classad2.Value.Undefined
+
+
+def test_when_a_worker_is_lost_is_told_where_it_may_ever_be() -> None:
+    config = files(patience=Patience(lost_s=60))[userdata.CONFIG].text
+    assert [line for line in config.splitlines() if line.startswith("PROMINENCE_")] == ["PROMINENCE_LOST_AFTER_S = 60"]
+    assert "PROMINENCE_" not in files()[userdata.CONFIG].text
+
+
 @pytest.mark.parametrize(("wished", "network"), [("none", "none"), ("outbound", "pool-tasks")])
 def test_the_broker_is_told_its_worker_and_its_tasks_network(wished: str, network: str) -> None:
     broker = files(task_network=wished)["/etc/prominence/broker.json"]
@@ -82,10 +129,13 @@ def test_the_broker_is_told_its_worker_and_its_tasks_network(wished: str, networ
         "worker": "w-1",
         "docker_socket": "/private/docker.sock",
         "tasks_dir": "/state/workers/w-1/tasks",
+        "images_dir": "/var/lib/prominence/images",
+        "images_mib": 20480,
         "execute_dir": "/state/workers/w-1/execute",
         "cpus": 2,
         "memory_mib": 4000,
         "task_network": network,
+        "worker_network": "container:pool-w-1",
     }
 
 

@@ -58,3 +58,22 @@ def test_services_can_read_what_a_user_with_a_strict_umask_makes(tmp_path: Path)
         os.umask(before)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
     assert modes == {"config": 0o755, "other": 0o700}
+
+
+def test_no_port_is_chosen_that_another_pool_has_settled_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bring_up, "_is_free", lambda port: True)
+    ports = []
+    for name in ("one", "two", "three"):
+        pool = Pool.named(name, {"XDG_STATE_HOME": str(tmp_path)})
+        pool.state.mkdir(parents=True)
+        ports.append(bring_up._settle(FakeEngine(), pool, bring_up.Wishes()).port)  # type: ignore[arg-type]
+    assert len(set(ports)) == 3
+
+    broken = Pool.named("broken", {"XDG_STATE_HOME": str(tmp_path)})
+    broken.state.mkdir()
+    for content in ("", "[]", '{"port": null}', '{"port": []}', "{"):
+        broken.settings_file.write_text(content)
+        other = Pool.named(f"beside-{len(ports)}", {"XDG_STATE_HOME": str(tmp_path)})
+        other.state.mkdir()
+        ports.append(bring_up._settle(FakeEngine(), other, bring_up.Wishes()).port)  # type: ignore[arg-type]
+    assert len(set(ports)) == len(ports)

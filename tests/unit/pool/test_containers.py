@@ -63,6 +63,21 @@ def test_workers_go_before_their_tasks_so_that_no_job_takes_the_end_for_its_own(
     assert engine.networks.all == []
 
 
+def test_what_jobs_have_brought_as_images_goes_with_their_workers(engine: Any, pool: Pool) -> None:
+    ours, role = f"{POOL_LABEL}={pool.name}", f"{ROLE_LABEL}=image"
+    engine.api.labels_of_images = {"ours": [ours, role], "another's": [f"{POOL_LABEL}=x", role], "recipe": [ours]}
+    engine.containers.create("any", name="w", labels={POOL_LABEL: pool.name, ROLE_LABEL: "worker"})
+    remove_everything(engine, pool, lambda _: None)
+    assert engine.removed == ["w", "ours"]
+
+
+def test_so_do_the_private_images_of_jobs(engine: Any, pool: Pool) -> None:
+    ours, anothers = (f"localhost/prominence-private/s-0:{name}.w-1" for name in (pool.name, f"{pool.name}-2"))
+    engine.api.names_of_images = [ours, anothers]
+    remove_everything(engine, pool, lambda _: None)
+    assert engine.removed == [ours]
+
+
 def test_a_removal_that_is_under_way_is_waited_for(engine: Any, pool: Pool) -> None:
     worker = engine.containers.create("any", name="w", labels={POOL_LABEL: pool.name, ROLE_LABEL: "worker"})
     worker.is_being_removed = True

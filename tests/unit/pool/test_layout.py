@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
+from prominence.cli.pool.configuration import write_configuration
 from prominence.cli.pool.errors import PoolError
 from prominence.cli.pool.layout import Pool, PoolSettings
+from prominence.cli.pool.secrets import local_user
 from prominence.core.errors import Rejected
+from prominence.core.settings import load
 from prominence.core.validation import parse
+from prominence.restapi.settings import RestApiSettings
+from prominence.scaler.settings import ScalerSettings
 
 
 def test_state_lives_where_the_user_keeps_state() -> None:
@@ -37,7 +43,46 @@ def test_two_pools_share_no_name() -> None:
     assert one.container("imc") != other.container("imc")
 
 
-@pytest.mark.parametrize("wrong", [{"port": 0}, {"port": 1, "idle_time": 0}, {"port": 1, "colour": "red"}])
+_MAIL = {"mail_server": "mail.example.org:2525", "mail_to": "alice@example.org"}
+
+
+def test_its_user_is_told_by_the_mail_server_that_is_named(tmp_path: Path) -> None:
+    pool = Pool("demo", tmp_path)
+    for settings, mail in (
+        ({}, None),
+        (_MAIL, ("mail.example.org", 2525)),
+        ({**_MAIL, "mail_server": "mail"}, ("mail", 25)),
+    ):
+        write_configuration(pool, PoolSettings(port=8280, **settings), defaultdict(str), "")
+        read = load(RestApiSettings, "restapi", tmp_path / "config" / "restapi.toml", {}).mail
+        assert (read and (read.host, read.port_in_use)) == mail
+        assert read is None or (read.sender, read.addresses) == (
+            "alice@example.org",
+            {local_user(): "alice@example.org"},
+        )
+        # By this line the access point knows whether there is something to run.
+        assert ("[mail]" in (tmp_path / "config" / "restapi.toml").read_text().splitlines()) is (mail is not None)
+
+
+def test_workers_are_kept_for_as_long_as_its_user_says(tmp_path: Path) -> None:
+    settings = PoolSettings(port=8280, idle_time=1234)
+    write_configuration(Pool("mine", tmp_path), settings, defaultdict(str), "")
+    policy = load(ScalerSettings, "scaler", tmp_path / "config" / "scaler.toml", {}).policy
+    assert (policy.idle_time_s, policy.idle_boots) == (1234, 0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"port": 0},
+        {"port": 1, "idle_time": 0},
+        {"port": 1, "colour": "red"},
+        {"port": 1, "mail_server": "mail"},
+        {"port": 1, "mail_to": "alice@example.org"},
+        {"port": 1, **_MAIL, "mail_to": "alice"},
+        {"port": 1, **_MAIL, "mail_server": "mail example"},
+    ],
+)
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(Rejected):
         parse(PoolSettings, wrong)

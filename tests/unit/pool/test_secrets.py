@@ -27,11 +27,11 @@ def test_keys_are_made_once_and_only_their_owner_reads_them(tmp_path: Path) -> N
     pool = Pool("demo", tmp_path)
     ensure_secrets(pool)
     files = [path for path in pool.secrets.rglob("*") if path.is_file()]
-    assert len(files) == 3
+    assert len(files) == 4
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
     assert {stat.S_IMODE(folder.stat().st_mode) for folder in (pool.secrets, pool.secrets / "keys")} == {0o700}
     before = {path: path.read_text() for path in files}
-    assert len(set(before.values())) == 3
+    assert len(set(before.values())) == 4
     ensure_secrets(pool)
     assert {path: path.read_text() for path in files} == before
 

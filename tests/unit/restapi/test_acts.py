@@ -15,7 +15,7 @@ from prominence.core import classads, document, plan
 from prominence.core.errors import Rejected
 from prominence.core.job import JobSpec
 from prominence.core.plan import ExecutionPlan
-from prominence.core.policies import Policies
+from prominence.core.policies import Checkpoint, Policies
 from prominence.core.states import TOO_MANY_ATTEMPTS, HoldCode, JobStatus
 from prominence.restapi.adapters.memory import MemoryIdentities
 from prominence.restapi.changes import changed, edits
@@ -246,11 +246,23 @@ OTHER_POLICIES = {
     "priority": 3,
     "ignoreTaskFailures": True,
     "reportJobSuccessOnTaskFailure": True,
+    "runSerialTasksOnAllNodes": True,
     "leaveInQueue": True,
+    "placement": {"requirements": {"sites": ["one"]}, "preferences": {"regions": ["north", "south"]}},
 }
 
 
-@pytest.mark.parametrize("policy", Policies.model_fields)
+def test_a_job_that_saves_checkpoints_may_save_others_but_not_begin_or_cease_to() -> None:
+    saving = a_job(policies=Policies(checkpoint=Checkpoint(path="state")))
+    other = changed(saving, {"policies": {"checkpoint": {"path": "other", "interval": 5}}})
+    assert other.policies.checkpoint == Checkpoint(path="other", interval=5)
+    assert edits(saving, other, "uid", Account("alice"), SITE) == {}
+    for job, policy in ((saving, None), (a_job(), {"path": "state"})):
+        with pytest.raises(Rejected, match="checkpoint"):
+            changed(job, {"policies": {"checkpoint": policy}})
+
+
+@pytest.mark.parametrize("policy", [name for name in Policies.model_fields if name != "checkpoint"])
 def test_every_policy_can_be_changed_and_taken_back(policy: str, api: Api) -> None:
     job = api.submit()
     done(api, "PATCH", f"/jobs/{job}", json={"policies": {policy: OTHER_POLICIES[policy]}})

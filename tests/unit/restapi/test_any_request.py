@@ -45,6 +45,12 @@ def test_any_json_is_refused_when_it_is_no_job(value: Any) -> None:
     is_refused(post(an_api(), json.dumps(value, allow_nan=True).encode()))
 
 
+@given(anything_in_json, anything_in_json)
+def test_any_json_is_refused_when_it_is_no_array(one: Any, other: Any) -> None:
+    for value in (one, {"count": one, "job": other}, {"count": 2, "job": one}):
+        is_refused(an_api().call("POST", "/arrays", data=json.dumps(value, allow_nan=True).encode()))
+
+
 def places(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
     """Where something stands in a document, itself included."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -62,15 +68,45 @@ def replaced(value: Any, path: tuple[str | int, ...], new: Any) -> Any:
 WHOLE = job_json(
     name="a",
     labels={"app": "b"},
-    tasks=[{"image": "c", "cmd": "d", "env": {"E": "f"}, "workdir": "g", "runtime": "docker"}],
+    tasks=[
+        {
+            "image": "c",
+            "cmd": "d",
+            "env": {"E": "f"},
+            "workdir": "g",
+            "runtime": "docker",
+            "imagePullCredential": {"username": "h", "token": "i"},
+        }
+    ],
+    notifications=[{"event": "jobFinished", "type": "email"}],
     nodes=1,
     walltime=5,
+    storage={"type": "webdav", "mountpoint": "/j", "webdav": {"url": "https://k/", "username": "l", "password": "m"}},
 )
 
 
 @given(st.sampled_from(places(WHOLE)), anything_in_json)
 def test_a_job_with_anything_anywhere_is_taken_or_refused(place: tuple[str | int, ...], value: Any) -> None:
-    answer = post(an_api(), json.dumps(replaced(WHOLE, place, value)).encode())
+    api = an_api(addresses={"alice": "alice@example.org"})
+    answer = post(api, json.dumps(replaced(WHOLE, place, value)).encode())
+    assert answer.status_code == 201 or is_refused(answer)
+
+
+WORKFLOW: dict[str, Any] = {
+    "name": "a",
+    "labels": {"b": "c"},
+    "jobs": [{"name": "d", "tasks": [{"image": "e:$x", "cmd": "f $x"}], "resources": {}, "outputFiles": ["g-$x"]}],
+    "dependencies": {"d": []},
+    "factories": [
+        {"type": "parameterSweep", "jobs": ["d"], "parameters": [{"name": "x", "start": 1, "end": 2, "step": 0.5}]}
+    ],
+    "policies": {"maximumRetries": 1, "maximumIdle": 2},
+}
+
+
+@given(st.sampled_from(places(WORKFLOW)), anything_in_json)
+def test_a_workflow_with_anything_anywhere_is_taken_or_refused(place: tuple[str | int, ...], value: Any) -> None:
+    answer = an_api().call("POST", "/workflows", data=json.dumps(replaced(WORKFLOW, place, value)).encode())
     assert answer.status_code == 201 or is_refused(answer)
 
 

@@ -10,8 +10,9 @@ from builders import job_json
 from builders_restapi import Api, an_api
 from endpoints import ANYBODY, ENDPOINTS, SIGNED
 
-from prominence.core import errors
+from prominence.core import document, errors, plan, tracing
 from prominence.core.keyvalue.memory import MemoryKeyValue
+from prominence.core.plan import ExecutionPlan
 from prominence.restapi.identity import Identity
 from prominence.restapi.operations import BASE_PATH
 from prominence.restapi.statuses import status_of
@@ -22,7 +23,11 @@ def api() -> Api:
     return an_api()
 
 
-ROUTES = [(row.method, row.path(job="1", key="a", id="t")) for row in ENDPOINTS if row.scope not in (ANYBODY, SIGNED)]
+ROUTES = [
+    (row.method, row.path(job="1", array="1", workflow="1", key="a", id="t"))
+    for row in ENDPOINTS
+    if row.scope not in (ANYBODY, SIGNED)
+]
 OF_JOBS = [(row.method, row.path(job="1"), row.body or job_json()) for row in ENDPOINTS if row.rule.startswith("/jobs")]
 
 
@@ -161,3 +166,31 @@ class TestHealth:
         assert self.ask(api) == (409, {"errors": "ETCD_STATUS"})
         api.queue.unavailable = "gone"
         assert self.ask(api) == (409, {"errors": "HTCONDOR_SCHEDD,ETCD_STATUS"})
+
+
+def test_a_request_has_an_id_by_which_its_job_its_plan_and_its_answer_are_found(api: Api) -> None:
+    made = api.call("POST", "/jobs", json=job_json(), headers={tracing.HEADER: "r-1"})
+    assert made.headers[tracing.HEADER] == "r-1"
+    [shown] = api.get(f"/jobs/{(made.json or {})['id']}")
+    assert shown["requestId"] == "r-1"
+    planned = document.loads(ExecutionPlan, api.sandboxes.files[api.uid(shown["id"])][plan.FILE_NAME].decode())
+    assert planned.request == "r-1"
+    api.call("PATCH", f"/jobs/{shown['id']}", json={"resources": {"walltime": 7}}, headers={tracing.HEADER: "r-2"})
+    changed = document.loads(ExecutionPlan, api.sandboxes.files[api.uid(shown["id"])][plan.FILE_NAME].decode())
+    assert (changed.walltime_s, changed.request) == (420, "r-2")
+    left_out = ("id", "status", "execution", "events")  # by the published client, which submits the rest anew
+    again = api.call("POST", "/jobs", json={name: said for name, said in shown.items() if name not in left_out})
+    assert again.status_code == 201, again.text
+    assert api.get(f"/jobs/{(again.json or {})['id']}")[0]["requestId"] != "r-1"
+
+
+@pytest.mark.parametrize("said", ["two words", 'a"', "\u00e4", "x" * 65])
+def test_what_is_no_id_is_replaced(said: str, api: Api) -> None:
+    told = api.call("GET", "/jobs", headers={tracing.HEADER: said})
+    assert told.headers[tracing.HEADER] not in (said, "")
+
+
+def test_members_of_an_array_have_the_id_of_the_request_that_made_them(api: Api) -> None:
+    array = api.submit_array(2)
+    members = [api.get(f"/jobs/{array}.{place}")[0]["requestId"] for place in range(2)]
+    assert members[0] == members[1] != ""

@@ -14,84 +14,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prominence.core import classads, document, report
+from prominence.core.errors import Unavailable
+from prominence.core.jobid import JobId
 from prominence.core.states import Status
+from prominence.restapi.adapters import sqlite
 from prominence.restapi.adapters.archive import ArchiveWriter, SqliteArchive
 from prominence.restapi.adapters.memory import MemorySandboxes
+from prominence.restapi.adapters.usage import SqliteUsage, UsageWriter
 from prominence.restapi.archive import records
 from prominence.restapi.archive.follower import Follower
-from prominence.restapi.archive.logfile import Position, is_current, news
 from prominence.restapi.files import SPEC_FILE
 from prominence.restapi.finished import Finished
+from prominence.restapi.members import uid_of
 from prominence.restapi.paging import Page
 from prominence.restapi.selection import Selection
+from prominence.restapi.usage import Period
 
 UID = next(uids())
-
-
-def lines(content: bytes) -> int:
-    """Records that are lines."""
-    return content.rfind(b"\n") + 1
-
-
-class TestNews:
-    @given(data=st.data())
-    def test_every_record_is_read_once_and_in_order(
-        self, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
-    ) -> None:
-        log = tmp_path_factory.mktemp("log") / "log"
-        position, written, read, rotations = Position(), 0, b"", 0
-        for act in data.draw(st.lists(st.sampled_from(["write", "write", "read", "rotate"]), max_size=30)):
-            if act == "write":
-                with open(log, "ab") as file:
-                    file.write(b"%d%s\n" % (written, b"x" * data.draw(st.integers(0, 20))))
-                written += 1
-            elif act == "rotate" and log.exists():
-                rotations += 1
-                log.rename(log.with_name(f"log.{rotations:03}"))
-            elif act == "read":
-                found = news(log, position, lines, piece=8)
-                read, position = read + found.content, found.position
-        while (found := news(log, position, lines, piece=8)).content:
-            read, position = read + found.content, found.position
-        assert [int(line.rstrip(b"x")) for line in read.splitlines()] == list(range(written))
-
-    def test_half_a_record_is_left_for_the_next_time(self, tmp_path: Path) -> None:
-        log = tmp_path / "log"
-        log.write_bytes(b"one\ntw")
-        first = news(log, Position(), lines)
-        assert first.content == b"one\n"
-        assert news(log, first.position, lines).content == b""
-        with open(log, "ab") as file:
-            file.write(b"o\n")
-        assert news(log, first.position, lines).content == b"two\n"
-
-    def test_half_a_record_at_the_end_of_an_older_file_is_passed_over(self, tmp_path: Path) -> None:
-        (tmp_path / "log.1").write_bytes(b"one\ntw")
-        (tmp_path / "log").write_bytes(b"three\n")
-        first = news(tmp_path / "log", Position(), lines)
-        assert first.content == b"one\n"
-        assert news(tmp_path / "log", first.position, lines).content == b"three\n"
-
-    def test_another_file_with_the_same_inode_is_not_the_same(self, tmp_path: Path) -> None:
-        log = tmp_path / "log"
-        log.write_bytes(b"one\ntwo\n")
-        before = news(log, Position(), lines).position
-        log.write_bytes(b"six\nnine\n")  # in place: the inode stays
-        assert news(log, before, lines).content == b"six\nnine\n"
-
-    def test_what_is_not_there_has_no_news(self, tmp_path: Path) -> None:
-        assert news(tmp_path / "log", Position(), lines).content == b""
-        assert is_current(tmp_path / "log", Position())
-
-    def test_the_last_word_is_known(self, tmp_path: Path) -> None:
-        log = tmp_path / "log"
-        log.write_bytes(b"one\n")
-        assert not is_current(log, Position())
-        position = news(log, Position(), lines).position
-        assert is_current(log, position)
-        log.rename(tmp_path / "log.1")
-        log.write_bytes(b"two\n")
-        assert not is_current(log, position)
 
 
 def ad_of(job_id: int, uid: str = UID) -> dict[str, str]:
@@ -175,13 +114,15 @@ class Followed:
     """HTCondor's files, the jobs' own, and the archive that is made of them."""
 
     def __init__(self, directory: Path) -> None:
-        self.history, self.events = directory / "history", directory / "events"
+        self.history, self.events, self.epochs = directory / "history", directory / "events", directory / "runs"
         self.sandboxes = MemorySandboxes()
         self.writer = ArchiveWriter(directory / "jobs.db")
         self.archive = SqliteArchive(directory / "jobs.db", self.history)
+        self.usage_writer = UsageWriter(directory / "usage.db")
+        self.usage = SqliteUsage(directory / "usage.db", self.history)
 
     def step(self) -> None:
-        follower = Follower(self.history, self.events, self.sandboxes, self.writer)
+        follower = Follower(self.history, self.events, self.epochs, self.sandboxes, self.writer, self.usage_writer)
         while follower.step():
             pass
 
@@ -210,16 +151,54 @@ class TestFollower:
         assert (first.spec, first.report) == (a_job(name="fit"), a_report())
         assert (first.ad[classads.IDENTITY], first.status, second.status) == ('eve"', Status.COMPLETED, Status.DELETED)
 
+    def test_what_jobs_have_used_is_booked_once_whatever_is_told_twice(self, followed: Followed) -> None:
+        used = {"RemoteWallClockTime": "10.0", "CumulativeSlotTime": "20.0", "RequestCpus": "2"}
+        followed.write(followed.history, record(7, **used) + record(7, **used) + record(8) + record(9, **used))
+        followed.step()
+        users = followed.usage.by_user(Period(200, 201), "", None)
+        assert {name: (one.jobs, one.core_ms) for name, one in users.items()} == {'eve"': (2, 40_000)}
+
+    def test_an_archive_that_is_made_anew_leaves_what_was_used_as_it_was(self, followed: Followed) -> None:
+        """HTCondor has forgotten job 7 by then."""
+        followed.write(followed.history, record(7, RemoteWallClockTime="10.0"))
+        followed.step()
+        followed.history.unlink()
+        followed.write(followed.history, record(8, RemoteWallClockTime="10.0"))
+        for file in followed.history.parent.glob("jobs.db*"):
+            file.unlink()
+        followed.writer = ArchiveWriter(followed.history.with_name("jobs.db"))
+        followed.step()
+        assert [job.job_id for job in followed.jobs()] == [8]
+        assert followed.usage.by_user(Period(0, 300), "", None)['eve"'].jobs == 2
+
     def test_ads_that_are_no_jobs_of_ours_are_left_alone(self, followed: Followed) -> None:
         followed.write(followed.history, record(7, ProminenceType="undefined") + record(8))
         followed.step()
         assert [job.job_id for job in followed.jobs()] == [8]
 
+    def test_a_member_of_an_array_is_kept_by_its_number_and_without_what_all_members_share(
+        self, followed: Followed
+    ) -> None:
+        uid = uid_of(UID, 3)
+        followed.sandboxes.make(UID, {SPEC_FILE: a_job().model_dump_json()}, {str(place): {} for place in range(4)})
+        followed.sandboxes.files[uid][report.FILE_NAME] = document.dumps(a_report()).encode()
+        member = {"ProminenceType": '"member"', "ProminenceArrayIndex": "3", "ProminenceArrayCount": "4"}
+        followed.write(followed.history, record(7, ProminenceJobUniqueIdentifier=f'"{uid}"', **member) + record(8))
+        followed.step()
+        [job] = followed.jobs()
+        assert job.job_id == 8
+        [one] = followed.archive.find(Selection(array=7), None, Page(), detail=True)
+        assert (str(one.job_id), one.spec, one.report) == ("7.3", None, a_report())
+
     @given(
         missing=st.sets(st.sampled_from(sorted(ad_of(7))), max_size=4),
         odd=st.dictionaries(
-            st.sampled_from(sorted(ad_of(7))),
-            st.sampled_from(["undefined", "error", "-1", "1e9", '"x"', '""', "true", "{ 1 }", "[ a = 1 ]", "nothing"]),
+            st.sampled_from(
+                [*sorted(ad_of(7)), "ProminenceArrayIndex", "RemoteWallClockTime", "CumulativeSlotTime", "RequestCpus"]
+            ),
+            st.sampled_from(
+                ['"member"', "undefined", "error", "-1", "1e9", '"x"', '""', "true", "{ 1 }", "[ a = 1 ]", "nothing"]
+            ),
             max_size=4,
         ),
     )
@@ -227,10 +206,12 @@ class TestFollower:
         self, tmp_path_factory: pytest.TempPathFactory, missing: set[str], odd: dict[str, str]
     ) -> None:
         followed = Followed(tmp_path_factory.mktemp("followed"))
-        followed.write(followed.history, record(7, without=missing, **odd) + record(8))
+        followed.write(followed.history, record(7, without=missing, **odd) + record(8, RemoteWallClockTime="1.0"))
         followed.step()
         assert 8 in [job.job_id for job in followed.jobs()]
+        assert followed.usage.by_user(Period(0, 10**12), "", None)['eve"'].jobs >= 1
         followed.writer.close()
+        followed.usage_writer.close()
 
     def test_what_was_followed_before_is_not_repeated(self, followed: Followed) -> None:
         followed.write(followed.history, record(7))
@@ -250,6 +231,15 @@ class TestFollower:
         again = Followed(tmp_path)
         again.step()
         assert [job.job_id for job in again.jobs()] == [7, 8]
+
+    def test_attempts_of_members_are_kept_apart(self, followed: Followed) -> None:
+        for process, worker in ((0, "w-1"), (1, "w-2"), (2, "w-3")):
+            followed.write(followed.events, event("ExecuteEvent", SlotName=f"slot1_1@{worker}", Proc=process))
+        followed.step()
+        workers = [
+            [attempt.worker for attempt in followed.archive.attempts(JobId.member(7, index))] for index in range(4)
+        ]
+        assert workers == [["w-1"], ["w-2"], ["w-3"], []]
 
     def test_attempts_are_told_with_the_report_that_was_there_when_they_ended(self, followed: Followed) -> None:
         told = a_report(exit_code=3)
@@ -272,3 +262,18 @@ class TestFollower:
             "outcome": "success",
             "exitCode": 0,
         }
+
+
+@pytest.mark.parametrize("name", ["jobs.db", "usage.db"])
+def test_whether_all_of_the_history_is_booked_can_be_asked(
+    followed: Followed, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "CATCH_UP_S", 0.1)
+    book = sqlite.FollowingFile(tmp_path / name, followed.history)
+    assert book.catch_up()
+    followed.write(followed.history, record(7))
+    assert not book.catch_up()
+    followed.step()
+    assert book.catch_up()
+    with pytest.raises(Unavailable):
+        sqlite.FollowingFile(tmp_path / "nothing", followed.history).catch_up()

@@ -30,11 +30,12 @@ def test_a_whole_constraint() -> None:
         )
     )
     assert text == (
-        "(ClusterId >= 1 && ClusterId <= 2 && member(ClusterId, {1,2}))"
+        "((ClusterId >= 1 && ClusterId <= 2 && member(ClusterId, {1,2})"
+        ' && ProminenceType =?= "job"))'
         ' && (ProminenceJobUniqueIdentifier =?= "u") && (ProminenceIdentity =?= "eve%22")'
         " && (JobStatus >= 1 && JobStatus <= 5 && member(JobStatus, {1,5}))"
         ' && (ProminenceName =?= "a b") && (ProminenceUserMetadata_app =?= "fit")'
-        ' && (ProminenceUserMetadata_run =?= "1") && (ProminenceType =?= "job")'
+        ' && (ProminenceUserMetadata_run =?= "1")'
     )
 
 

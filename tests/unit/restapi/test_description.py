@@ -18,7 +18,7 @@ from prominence.core.errors import Rejected
 from prominence.core.job import JobSpec
 from prominence.core.validation import parse
 from prominence.restapi import areas, kv
-from prominence.restapi.answers import JobShown
+from prominence.restapi.answers.jobs import JobShown
 from prominence.restapi.operations import BASE_PATH
 
 
@@ -64,15 +64,24 @@ def test_operations_have_names_of_their_own(description: Any) -> None:
 
 
 def test_what_is_told_of_a_job_is_what_is_described() -> None:
-    api = an_api()
+    api = an_api(addresses={"alice": "alice@example.org"})
     job = api.submit(
         name="a",
         labels={"a": "b"},
-        tasks=[a_task(env={"A": "b"}, workdir="/tmp", runtime="docker")],
+        tasks=[
+            a_task(env={"A": "b"}, workdir="/tmp", runtime="docker"),
+            a_task(imagePullCredential={"username": "robot", "token": "a"}),
+            a_task(image="https://example.org/tool.sif", imageSha256="0" * 64),
+        ],
+        notifications=[{"event": "jobFinished", "type": "email"}],
         policies={"priority": 3, "maximumRetries": 1},
         inputs=[{"filename": "in", "content": "aGk=", "executable": True}],
         outputFiles=["out"],
         outputDirs=["directory"],
+        storage={
+            **{"type": "b2drop", "mountpoint": "/data", "directory": "a"},
+            "b2drop": {"app-username": "a", "app-password": "b"},
+        },
     )
     kind = TypeAdapter(list[JobShown])
     kind.validate_python(api.get("/jobs"), extra="forbid")
@@ -135,9 +144,9 @@ def test_a_pattern_in_the_description_says_what_the_api_takes(place: str, text: 
 
 
 def pattern_of(schema: dict[str, Any]) -> str:
-    """Of a text that may be null."""
-    [found] = [one["pattern"] for one in (schema, *schema.get("anyOf", ())) if "pattern" in one]
-    return str(found)
+    """Of a text that may be null, or one of several kinds."""
+    found = [one["pattern"] for one in (schema, *schema.get("anyOf", ())) if "pattern" in one]
+    return "|".join(f"(?:{pattern})" for pattern in found)
 
 
 @given(text=texts)

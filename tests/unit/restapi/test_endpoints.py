@@ -7,14 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders import NOON
 from builders_restapi import a_slot, an_api
-from endpoints import A_JOBS, ANY_TOKEN, ANYBODY, ENDPOINTS, GROUP, OBJECT, OF_GROUP, SIGNED, Endpoint
+from endpoints import A_JOBS, ANY_TOKEN, ANYBODY, ENDPOINTS, GROUP, OBJECT, OF_GROUP, SIGNED, STEP, Endpoint
 from werkzeug.test import TestResponse
 
 from prominence.core import classads
+from prominence.core.jobid import JobId
 from prominence.restapi.adapters.memory import MemoryIdentities
+from prominence.restapi.budgets import books
+from prominence.restapi.budgets.accounts import Budgets
+from prominence.restapi.budgets.books import Adjustment
+from prominence.restapi.budgets.rules import Action, Budget
 from prominence.restapi.identity import Identity, Scope
 from prominence.restapi.operations import BASE_PATH
+from prominence.restapi.usage import Period
 
 MARK = "s3cret"
 """In everything that alice has; in nothing that another gets to see."""
@@ -46,11 +53,24 @@ class World:
 
     def __init__(self, *others: Identity) -> None:
         known = {f"token-of-{one.user}": one for one in (ALICE, *others)}
-        self.api = an_api(identities=MemoryIdentities(known))
+        budget = Budget(GROUP, 10**9, Period.of_days(NOON.date(), NOON.date()), Action.REFUSE)
+        self.api = an_api(identities=MemoryIdentities(known), budgets=Budgets((budget,)))
+        books.add(GROUP, "key", Adjustment(units_ms=1, at=NOON, by="olga", why=f"{MARK}-gift"), self.api.store)
         self.job = str(self.api.submit(name=f"{MARK}-name", labels={"a": MARK}, tasks=[self.task()]))
         self.api.run(int(self.job))
         for stream in ("stdout", "stderr"):
             self.api.write(int(self.job), stream, MARK.encode())
+        self.array = str(self.api.submit_array(2, name=f"{MARK}-name", labels={"a": MARK}, tasks=[self.task()]))
+        self.member = f"{self.array}.1"
+        self.api.run(JobId.parse(self.member))
+        for stream in ("stdout", "stderr"):
+            self.api.write(JobId.parse(self.member), stream, MARK.encode())
+        self.workflow = str(
+            self.api.submit_workflow(name=f"{MARK}-name", jobs=[self.api.a_step(STEP, tasks=[self.task()])])
+        )
+        step = self.api.start_step(int(self.workflow))
+        for stream in ("stdout", "stderr"):
+            self.api.write_of_step(step, stream, MARK.encode())
         self.key = f"{MARK}-key"
         self.api.call("POST", f"/kv/{self.key}", data=MARK)
         self.token = self.api.call("POST", "/tokens", json={"name": f"{MARK}-token"}).json["id"]  # type: ignore[index]
@@ -63,16 +83,22 @@ class World:
     def task(self) -> dict[str, Any]:
         return {"image": "python:3.12", "cmd": f"echo {MARK}", "env": {"A": MARK}}
 
-    def ask(self, who: str, endpoint: Endpoint) -> TestResponse:
-        """The endpoint, about alice's things."""
+    def ask(self, who: str, endpoint: Endpoint, job: str = "") -> TestResponse:
+        """The endpoint, about alice's things. job: a member of her array, in place of her job."""
         sent = {"data": endpoint.body} if isinstance(endpoint.body, str) else {"json": endpoint.body}
-        path = endpoint.path(job=self.job, key=self.key, id=self.token)
+        path = endpoint.path(job=job or self.job, array=self.array, workflow=self.workflow, key=self.key, id=self.token)
         return self.api.as_user(who).call(endpoint.method, path, **sent)
 
     def given_away(self, answer: TestResponse, endpoint: Endpoint) -> list[str]:
         """What is said of alice's, besides the names that whoever asked must have known already."""
         told = answer.text
-        for gap, word in (("<key>", self.key), ("<id>", self.token), ("/data", OF_GROUP), ("/data", GROUP)):
+        for gap, word in (
+            ("<key>", self.key),
+            ("<group>", GROUP),
+            ("<id>", self.token),
+            ("/data", OF_GROUP),
+            ("/data", GROUP),
+        ):
             told = told.replace(word, "") if gap in endpoint.rule and answer.status_code >= 400 else told
         return [secret for secret in (MARK, self.token) if secret in told]
 
@@ -80,9 +106,25 @@ class World:
         """All that she has, as she sees it."""
         asked = [
             self.api.get(path)
-            for path in ("/jobs?all&detail", "/kv?list&values", "/tokens", "/data", f"/data/{GROUP}", "/resources")
+            for path in (
+                "/jobs?all&detail",
+                f"/arrays/{self.array}",
+                f"/arrays/{self.array}/jobs?all&detail",
+                f"/workflows/{self.workflow}",
+                "/kv?list&values",
+                "/tokens",
+                "/data",
+                f"/data/{GROUP}",
+                "/budgets",
+                f"/budgets/{GROUP}/ledger",
+                "/resources",
+            )
         ]
-        outputs = [self.api.call("GET", f"/jobs/{self.job}/{stream}").text for stream in ("stdout", "stderr")]
+        outputs = [
+            self.api.call("GET", f"/{one}/{stream}").text
+            for one in (f"jobs/{self.job}", f"jobs/{self.member}", f"workflows/{self.workflow}/{STEP}")
+            for stream in ("stdout", "stderr")
+        ]
         assert all(MARK in str(answer) for answer in (*asked, *outputs))
         return [*asked, *outputs]
 
@@ -127,6 +169,11 @@ def test_nobody_else_sees_or_changes_what_a_user_has(who: str) -> None:
         if endpoint.method == "GET" or answer.status_code >= 400:
             assert not world.given_away(answer, endpoint), (endpoint, answer.text)
         assert world.of_alice() == before, endpoint
+        if "<job>" in endpoint.rule and not endpoint.query.startswith("?id="):
+            answer = world.ask(stranger.user, endpoint, world.member)
+            assert answer.status_code == endpoint.stranger, (endpoint, answer.text)
+            assert not world.given_away(answer, endpoint), (endpoint, answer.text)
+            assert world.of_alice() == before, endpoint
 
 
 @pytest.mark.parametrize("who", [MANAGER, OPERATOR], ids=["manager", "operator"])
@@ -142,15 +189,16 @@ def test_who_looks_after_others_reads_no_output_and_no_keys(who: Identity) -> No
 def test_what_is_somebody_elses_looks_like_what_is_not_there() -> None:
     """So that ids, keys and tokens cannot be guessed; only of an output it is told that there is such a job."""
     world = World(STRANGERS["of another group"])
-    asked = (world.job, world.key, world.token)
-    others = ("99", "nothing", "0" * 32)
+    asked = (world.job, world.array, world.workflow, world.key, world.token)
+    others = ("97", "98", "99", "nothing", "0" * 32)
     for endpoint in ENDPOINTS:
-        world.job, world.key, world.token = asked
+        world.job, world.array, world.workflow, world.key, world.token = asked
         theirs = world.ask("eve", endpoint)
         if endpoint.rule.endswith(OF_A_JOB_TOLD_TO_BE_ANOTHERS):
-            assert (theirs.status_code, theirs.json) == (403, {"error": f"Job {world.job} is not yours."}), endpoint
+            of = f"Workflow {world.workflow}" if "<workflow>" in endpoint.rule else f"Job {world.job}"
+            assert (theirs.status_code, theirs.json) == (403, {"error": f"{of} is not yours."}), endpoint
             continue
-        world.job, world.key, world.token = others
+        world.job, world.array, world.workflow, world.key, world.token = others
         nobodys = world.ask("eve", endpoint)
         assert nobodys.status_code == theirs.status_code, endpoint
         if theirs.status_code >= 400:

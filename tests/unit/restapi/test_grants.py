@@ -9,15 +9,18 @@ from typing import Any
 
 import jwt
 import pytest
+from builders import a_task
 from builders_restapi import Api, an_api
 from werkzeug.test import TestResponse
 
-from prominence.core import plan
+from prominence.core import classads, plan
 from prominence.core.errors import ProminenceError
+from prominence.core.states import JobStatus
 from prominence.restapi import ledger
 from prominence.restapi.limits import Limits
 from prominence.restapi.operations import BASE_PATH
 from prominence.restapi.outputs import matches
+from prominence.restapi.selection import Selection
 
 CONTENT = b"an input"
 
@@ -72,6 +75,25 @@ def test_a_running_job_leaves_its_outputs(api: Api, name: str) -> None:
     job, token = running(api)
     api.objects.put(url_of(trade(api, token, "output", name=name)), b"result")
     assert [one.name for one in api.objects.list("scratch")] == [f"scratch/{api.uid(job)}/{name}"]
+
+
+@pytest.mark.parametrize("status", [JobStatus.REMOVED, JobStatus.HELD])
+def test_a_job_that_is_being_stopped_still_leaves_its_outputs_for_a_while(api: Api, status: JobStatus) -> None:
+    job, token = running(api)
+    now = int(api.clock.now().timestamp())
+    stopped = {classads.LAST_STATUS: int(JobStatus.RUNNING), classads.ENTERED_STATUS_AT: now}
+    api.queue.change(job, status, **stopped)
+    assert trade(api, token, "output", name="out.txt").status_code == 201
+    api.clock.advance(91)
+    assert trade(api, token, "output", name="out.txt").status_code == 403
+
+
+def test_a_job_that_was_stopped_before_it_ran_leaves_nothing(api: Api) -> None:
+    job = submit(api)
+    now = int(api.clock.now().timestamp())
+    stopped = {classads.LAST_STATUS: int(JobStatus.IDLE), classads.ENTERED_STATUS_AT: now}
+    api.queue.change(job, JobStatus.REMOVED, **stopped)
+    assert trade(api, token_of(api, job), "output", name="out.txt").status_code == 403
 
 
 @pytest.mark.parametrize("name", ["other.txt", "out/1.txt", "results", "run/log2", "../out.txt", "", "run/../out.txt"])
@@ -268,3 +290,48 @@ def test_a_job_whose_input_files_are_gone_is_not_cloned_without_them(api: Api) -
     assert answer.status_code == 400
     assert answer.json is not None
     assert "no longer kept" in answer.json["error"]
+
+
+def refused(api: Api, *tasks: dict[str, Any]) -> tuple[int, str]:
+    answer = api.call("POST", "/jobs", json={"tasks": list(tasks), "resources": {"cpus": 1, "memory": 1, "disk": 10}})
+    return answer.status_code, answer.text
+
+
+def test_a_running_job_gets_the_image_that_it_names_and_no_other_object(api: Api) -> None:
+    api.objects.store("uploads/alice/images/tool.sif", CONTENT)
+    api.objects.store("groups/physics/tool.tar", CONTENT)
+    api.objects.store("uploads/alice/tool.sif", b"another")
+    job = api.submit(tasks=[a_task(image="tool.sif"), a_task(image="physics/tool.tar"), a_task(image="tool.sif")])
+    api.run(job)
+    for name in ("tool.sif", "physics/tool.tar"):
+        assert trade(api, token_of(api, job), "input", name=name).status_code == 201
+    for name in ("images/tool.sif", "data.tgz", "physics/shared"):
+        assert trade(api, token_of(api, job), "input", name=name).status_code == 403
+
+
+def test_an_image_that_was_not_uploaded_is_refused_with_its_path(api: Api) -> None:
+    status, text = refused(api, a_task(image="busybox"), a_task(image="missing.sif"), a_task(image="other.tar"))
+    assert status == 400
+    assert "tasks[1].image: there is no object missing.sif; upload it first" in text
+    assert "tasks[2].image: there is no object other.tar; upload it first" in text
+
+
+def test_anothers_image_is_not_told_from_none(api: Api) -> None:
+    api.objects.store("uploads/bob/tool.sif", CONTENT)
+    assert "there is no object tool.sif" in refused(api, a_task(image="tool.sif"))[1]
+    assert refused(api, a_task(image="chess/tool.sif"))[0] == 403
+
+
+def test_an_image_with_another_checksum_than_is_meant_is_refused_at_once(api: Api) -> None:
+    api.objects.store("uploads/alice/tool.sif", CONTENT)
+    right = hashlib.sha256(CONTENT).hexdigest()
+    status, text = refused(api, a_task(image="tool.sif", imageSha256="0" * 64))
+    assert (status, "tasks[0].image: the object tool.sif has another checksum than imageSha256" in text) == (400, True)
+    api.submit(tasks=[a_task(image="tool.sif", imageSha256=right)])
+
+
+def test_a_job_with_an_image_from_the_web_has_no_token(api: Api) -> None:
+    job = api.submit(tasks=[a_task(image="https://example.org/tool.sif?signature=secret")])
+    assert plan.TOKEN_FILE not in api.sandboxes.files[api.uid(job)]
+    assert "secret" not in str(api.queue.find(Selection(uid=api.uid(job))))
+    assert api.describe(job)["tasks"][0]["image"].endswith("?signature=secret")

@@ -12,7 +12,8 @@ import pytest
 from prominence.core import classads
 from prominence.core.errors import ProminenceError, Unavailable
 from prominence.core.machines import Size
-from prominence.restapi.adapters.htcondor import HTCondorMachines, HTCondorQueue
+from prominence.restapi.adapters.htcondor import HTCondorDaemons, HTCondorMachines, HTCondorQueue
+from prominence.restapi.health.ports import Daemon
 from prominence.restapi.selection import Selection
 from prominence.restapi.translate.submit import SubmitDescription
 
@@ -169,3 +170,47 @@ def test_nothing_is_free_of_a_slot_that_one_job_has_as_a_whole(monkeypatch: pyte
 
     monkeypatch.setattr(htcondor2, "Collector", Collector)
     assert [(slot.capacity.cpus, slot.free.cpus) for slot in HTCondorMachines().slots()] == [(2, 0), (2, 2)]
+
+
+class Telling:
+    """A daemon that answers whatever it is asked with this."""
+
+    def __init__(self, answer: Any) -> None:
+        self._answer = answer
+
+    def __call__(self) -> Telling:
+        return self
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return lambda *arguments, **keywords: self._answer
+
+
+DAEMONS = ("Schedd", "Collector", "Negotiator")
+AN_AD = classad2.ClassAd({"CondorVersion": "$CondorVersion: 23.9.6 2026-07-12 $"})
+
+
+def asked(monkeypatch: pytest.MonkeyPatch, daemon: Daemon, **said: Any) -> str:
+    for name in DAEMONS:
+        monkeypatch.setattr(htcondor2, name, said.get(name, Telling([AN_AD])))
+    return HTCondorDaemons().version(daemon)
+
+
+@pytest.mark.parametrize("daemon", Daemon)
+def test_a_daemon_that_answers_tells_its_version(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert asked(monkeypatch, daemon) == "HTCondor 23.9.6"
+
+
+@pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("daemon", Daemon)
+def test_a_daemon_itself_must_answer(daemon: Daemon, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Unavailable):
+        asked(monkeypatch, daemon, **{daemon.value.capitalize(): Silent(error)})
+
+
+def test_a_schedd_is_well_without_a_collector_and_a_negotiator_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = Silent(RuntimeError("Connection refused"))
+    assert asked(monkeypatch, Daemon.SCHEDD, Collector=silent) == ""
+    with pytest.raises(Unavailable, match="Connection refused"):
+        asked(monkeypatch, Daemon.NEGOTIATOR, Collector=silent)
+    with pytest.raises(Unavailable, match="does not know where it is"):
+        asked(monkeypatch, Daemon.NEGOTIATOR, Collector=Telling([]))

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
+from prominence.cli.transport import KNOWN_AGAIN
 from prominence.core.errors import Unavailable
 from prominence.core.keyvalue.memory import MemoryKeyValue
 from prominence.core.keyvalue.port import Lease
@@ -54,9 +55,9 @@ class Queue(MemoryQueue):
         self.first: Callable[[], object] = lambda: None
         self.then: Callable[[], object] = lambda: None
 
-    def submit(self, description: SubmitDescription) -> int:
+    def submit(self, description: SubmitDescription, count: int = 1) -> int:
         self.first()
-        job = super().submit(description)
+        job = super().submit(description, count)
         self.then()
         return job
 
@@ -165,6 +166,25 @@ def test_a_crash_after_the_job_was_queued_makes_no_second_one() -> None:
     api.clock.advance(CLAIM_S + 1)
     created(post(api))
     assert jobs(api) == 1
+
+
+def test_a_client_that_does_as_it_is_told_outlasts_a_crash() -> None:
+    queue = Queue()
+    api = an_api_with(queue)
+    queue.first = crash
+    with pytest.raises(Crash):
+        post(api)
+    queue.first = lambda: None
+    pauses = []
+    while (answer := post(api)).status_code == 503:
+        pauses.append(int(answer.headers["Retry-After"]))
+        api.clock.advance(pauses[-1] + 0.01)
+    created(answer)
+    assert jobs(api) == 1
+    assert pauses[:4] == [2, 3, 6, 12]
+    assert max(pauses) <= 30
+    assert KNOWN_AGAIN.status is not None
+    assert len(pauses) <= KNOWN_AGAIN.status
 
 
 def test_a_crash_before_the_job_was_queued_makes_the_next_one_wait_and_then_submit() -> None:

@@ -114,8 +114,13 @@ anything = st.recursive(
     max_leaves=8,
 )
 values = st.one_of(anything, st.sampled_from([1, 0.5, "busybox", 10**30, 1e300, "\ud800", "\0", "a\nb"]))
+credentials = st.one_of(values, st.fixed_dictionaries({"username": values, "token": values}))
 tasks = st.lists(
-    st.fixed_dictionaries({"image": values}, optional={"cmd": values, "env": values, "workdir": values}), max_size=2
+    st.fixed_dictionaries(
+        {"image": values},
+        optional={"cmd": values, "env": values, "workdir": values, "imagePullCredential": credentials},
+    ),
+    max_size=2,
 )
 almost_jobs = st.fixed_dictionaries(
     {},
@@ -359,7 +364,9 @@ class TestDescribe:
         assert api.get(f"/jobs/{of_bob}") == []
         assert api.get("/jobs/99") == []
 
-    @pytest.mark.parametrize("job", ["x", "0", "-1", "1.0", "99999999999", "%00", "1 or 1"])
+    @pytest.mark.parametrize(
+        "job", ["x", "0", "-1", "1.", "1.00", ".1", "0.1", "1.2.3", "1.-1", "99999999999", "%00", "1 or 1"]
+    )
     def test_what_is_no_number_is_refused(self, job: str, api: Api) -> None:
         assert api.call("GET", f"/jobs/{job}").status_code == 400
 

@@ -62,7 +62,7 @@ def test_a_section_that_says_something_is_not_swallowed() -> None:
         ({"ignoreTaskTailures": True}, {"ignoreTaskFailures": True}),
         ({"ignoreTaskTailures": True, "ignoreTaskFailures": False}, {"ignoreTaskFailures": False}),
         ({"preemptible": False, "autoScalingType": None, "maximumIdleTimePerResource": 0}, {}),
-        ({"autoScalingType": "none", "runSerialTasksOnAllNodes": False, "priority": 3}, {"priority": 3}),
+        ({"autoScalingType": "none", "priority": 3}, {"priority": 3}),
         ({"preemptible": True}, {"preemptible": True}),
         (
             {"preemptible": 0, "maximumIdleTimePerResource": False},
@@ -75,7 +75,7 @@ def test_policies_are_read_as_they_were_meant(written: dict[str, Any], meant: di
 
 
 def test_what_was_described_can_be_submitted_again() -> None:
-    described = job_json(statusReason="It waits.", statusReasonCode="Queued", exitCode=0)
+    described = job_json(statusReason="It waits.", statusReasonCode="Queued", exitCode=0, array=17)
     assert legacy.job(described) == job_json()
 
 

@@ -15,7 +15,9 @@ from prominence.restapi import listing
 from prominence.restapi.identity import Identity, Scope
 from prominence.restapi.listing import USUAL, Listing
 from prominence.restapi.paging import Key, Order, Page, cursor
-from prominence.restapi.parameters import MOST, DescribeParameters, ListParameters, OutputParameters
+from prominence.restapi.parameters.jobs import DescribeParameters, ListParameters
+from prominence.restapi.parameters.output import OutputParameters
+from prominence.restapi.parameters.words.numbers import MOST
 from prominence.restapi.selection import Event, Selection, Span
 
 IDLE = (JobStatus.IDLE,)
@@ -156,7 +158,7 @@ def test_a_cursor_says_in_which_order_it_goes_on() -> None:
 
 def test_what_is_told_can_be_chosen() -> None:
     found = read("fields=status,events")
-    assert (found.fields, found.detail) == ({"id", "status", "events"}, False)
+    assert (found.fields, found.detail) == ({"id", "array", "status", "events"}, False)
     assert read("fields=execution").detail
 
 
@@ -258,7 +260,7 @@ def test_where_to_read_on(query: dict[str, list[str]], expected: tuple[int, int 
 
 
 @pytest.mark.parametrize(
-    "query", [{"offset": ["-1"]}, {"offset": ["x"]}, {"offset": [""]}, {"byte": ["9" * 19]}, {"node": ["1"]}]
+    "query", [{"offset": ["-1"]}, {"offset": ["x"]}, {"offset": [""]}, {"byte": ["9" * 19]}, {"node": ["100"]}]
 )
 def test_where_nothing_can_be_read(query: dict[str, list[str]]) -> None:
     with pytest.raises(Rejected):

@@ -108,3 +108,30 @@ def test_a_disk_that_is_nearly_full_refuses_new_jobs_and_reads_old_ones(
 def test_a_place_that_cannot_be_written_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="cannot store"):
         LocalSandboxes(tmp_path / "missing").make(UID, {})
+
+
+@pytest.mark.parametrize(
+    "uid", [f"{UID}/..", f"{UID}/../x", f"{UID}/", f"{UID}/01", f"{UID}/1/2", f"{UID}/x", f"/{UID}"]
+)
+def test_no_uid_leads_out_of_its_directory(uid: str, sandboxes: LocalSandboxes) -> None:
+    with pytest.raises(Unusable, match="is not the uid of a job"):
+        sandboxes.read(uid, "plan.json")
+
+
+def test_an_array_is_as_young_as_the_youngest_of_its_members(tmp_path: Path) -> None:
+    sandboxes = LocalSandboxes(tmp_path)
+    sandboxes.make(UID, {"plan.json": "{}"}, {"0": {}, "1": {}})
+    for directory, changed_at in (("", 1000), ("0", 3000), ("1", 2000)):
+        os.utime(tmp_path / UID / directory, (changed_at, changed_at))
+    assert sandboxes.last_changes()[UID].timestamp() == 3000
+
+
+def test_an_array_that_cannot_be_made_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, text: str) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    sandboxes = LocalSandboxes(tmp_path)
+    with monkeypatch.context() as patch, pytest.raises(NoRoom):
+        patch.setattr(module, "_write", full)
+        sandboxes.make(UID, {}, {"0": {}, "1": {"token": "x"}})
+    assert list(tmp_path.iterdir()) == []

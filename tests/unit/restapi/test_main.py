@@ -11,6 +11,7 @@ import pytest
 from prominence.core.errors import Rejected
 from prominence.core.settings import load
 from prominence.restapi import main
+from prominence.restapi.mail import main as mail_main
 from prominence.restapi.operations import BASE_PATH
 from prominence.restapi.settings import RestApiSettings
 from prominence.restapi.translate.site import Site
@@ -74,7 +75,17 @@ def test_what_is_set_for_jobs_reaches_the_translation() -> None:
     }
     settings = load(RestApiSettings, "restapi", environment=environment)
     assert settings.jobs.site("") == Site(
-        "/x/executor.pyz", 60, 2, 90, 5, 900, 120, default_cpus=2, default_memory=0.5, max_disk=100, max_walltime=600
+        "/x/executor.pyz",
+        default_walltime=60,
+        max_attempts=2,
+        job_lease_s=90,
+        grace_s=5,
+        pull_limit_s=900,
+        overhead_s=120,
+        default_cpus=2,
+        default_memory=0.5,
+        max_disk=100,
+        max_walltime=600,
     )
 
 
@@ -86,3 +97,19 @@ def test_a_place_that_htcondor_would_misread_is_refused(path: str) -> None:
 
 def test_everything_has_a_default() -> None:
     assert load(RestApiSettings, "restapi", environment={}) == RestApiSettings()
+
+
+def test_without_a_mail_server_there_is_nobody_to_send_messages_by(
+    configured: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert mail_main.main([]) == 2
+    assert capsys.readouterr().err == "mail: mail: no mail server is named, so there is nobody to send messages by\n"
+
+
+def test_the_api_knows_the_addresses_that_the_operator_names_and_not_the_password(configured: Path) -> None:
+    file = configured / "restapi.toml"
+    assert main.services_of(load(RestApiSettings, "restapi")).addresses is None
+    login = 'username = "prominence"\npassword_file = "/not/there"\n'
+    mail = f'[mail]\nhost = "mail"\nsender = "a@example.org"\n{login}[mail.addresses]\nbob = "b@example.org"\n'
+    file.write_text(f"{file.read_text()}{mail}")
+    assert main.services_of(load(RestApiSettings, "restapi")).addresses == {"bob": "b@example.org"}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import classad2
+import htcondor2  # noqa: F401  # which gives ClassAds the functions that are HTCondor's own
 import pytest
-from builders import a_job
+from builders import a_job, a_task
 from builders_restapi import SITE, uids
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,3 +109,46 @@ def test_gpus_are_htcondors_with_what_each_has_at_least() -> None:
     found = (said["request_gpus"], said["gpus_minimum_memory"], said["gpus_minimum_capability"])
     assert found == ("2", "7500", "8.6")
     assert commands(gpus={"count": 1}).keys() - commands().keys() == {"request_gpus"}
+
+
+def suits(runtimes: str | None, *images: str, **resources: Any) -> bool:
+    """Whether a worker that tells of these runtimes gets a job with tasks of these images; scratch: without any."""
+    bare = {"runtime": "process", "cmd": "true"}
+    tasks = [a_task(image=image, **(bare if image == "scratch" else {})) for image in images]
+    job = a_job(tasks=tasks, resources=resources)
+    asking = classad2.ClassAd()
+    asking["Requirements"] = classad2.ExprTree(
+        describe(job, UID, Account("alice"), "/sandbox", SITE).commands["requirements"]
+    )
+    slot = {"AuthenticatedIdentity": "w-1@workers", **({} if runtimes is None else {"ProminenceRuntimes": runtimes})}
+    return asking.lookup("Requirements").simplify(asking, classad2.ClassAd(slot)).eval() is True
+
+
+@pytest.mark.parametrize(
+    ("images", "runtimes", "gets_it"),
+    [
+        (["tool.sif"], "apptainer docker", True),
+        (["tool.sif"], "docker podman", False),
+        (["tool.sif"], None, True),
+        (["busybox", "tool.sif"], "docker", False),
+        (["tool.tar"], "docker", True),
+        (["tool.tar"], "podman", False),
+        (["tool.tar", "tool.sif"], "docker", False),
+        (["busybox"], "", True),
+        (["busybox"], "process", False),
+        (["scratch"], "process", True),
+        (["scratch"], "apptainer process", True),
+        (["scratch"], "apptainer docker", False),
+        (["scratch"], None, False),
+        (["scratch", "busybox"], "process", False),
+    ],
+)
+def test_a_worker_gets_a_job_only_if_it_can_run_all_its_images(
+    images: list[str], runtimes: str | None, gets_it: bool
+) -> None:
+    assert suits(runtimes, *images) is gets_it
+
+
+def test_a_job_with_gpus_needs_what_shows_them() -> None:
+    assert suits("docker apptainer", "busybox", gpus={"count": 1})
+    assert not suits("docker", "busybox", gpus={"count": 1})

@@ -1,29 +1,41 @@
-"""Commands that are run in jobs; the job's side is played by what sleeps while the API waits."""
+"""What is asked of running jobs; the job's side is played by what sleeps while the API waits."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from builders_restapi import Api, an_api
 
-from prominence.core import document
+from prominence.core import classads, document, plan
 from prominence.core.errors import Conflict, TooMany, Unavailable
-from prominence.core.orders import Answer, Order, Refusal, answer_file, order_file
+from prominence.core.jobid import JobId
+from prominence.core.orders import Answer, Order, Refusal, Verb, answer_file, order_file
+from prominence.core.plan import ExecutionPlan
+from prominence.restapi import actions, commands, snapshots
+from prominence.restapi.commands import LONGEST_COMMAND, Printed
 from prominence.restapi.identity import Identity
-from prominence.restapi.orders import LONGEST_COMMAND, Desk, Printed
+from prominence.restapi.limits import Limits
+from prominence.restapi.orders import Desk
+from prominence.restapi.selection import Selection
+from prominence.restapi.services import Services
 
 ALICE = Identity("alice", ("physics",))
+JOB = JobId(1)
 LS = {"command": ["ls", "a b", "$HOME", "x,y"]}
 
 
 class Executor:
-    """What a running job does with its orders: it answers those that it has an answer for, after a second."""
+    """What a running job does with its orders: it answers those that it has an answer for, after a second.
 
-    def __init__(self, api: Api, *answers: Answer | bytes) -> None:
-        self.api, self.answers = api, list(answers)
+    unanswered: so many orders have been given before.
+    """
+
+    def __init__(self, api: Api, *answers: Answer | bytes, unanswered: int = 0) -> None:
+        self.api, self.answers, self.unanswered = api, list(answers), unanswered
         self.now = 0.0
         self.orders: list[Order] = []
 
@@ -33,15 +45,19 @@ class Executor:
     def sleep(self, seconds: float) -> None:
         self.now += 1.0
         files = self.api.sandboxes.files[self.api.uid(1)]
-        number = len(self.orders) + 1
+        number = self.unanswered + len(self.orders) + 1
         if not self.answers or order_file(number) not in files:
             return
         self.orders.append(document.loads(Order, files[order_file(number)].decode()))
         answer = self.answers.pop(0)
         files[answer_file(number)] = answer if isinstance(answer, bytes) else document.dumps(answer).encode()
 
+    def services(self, most: int = 100, sleep: Callable[[float], None] | None = None) -> Services:
+        """The API's, where somebody answers."""
+        return replace(self.api.services, desk=Desk(self.api.sandboxes, most, self.clock, sleep or self.sleep))
+
     def run(self, body: Any = LS) -> Printed:
-        return Desk(self.api.services, self.clock, self.sleep).run(1, body, ALICE)
+        return commands.run(JOB, body, ALICE, self.services())
 
 
 @pytest.fixture
@@ -86,21 +102,18 @@ def test_why_it_was_not_run_is_said(api: Api, refusal: Refusal) -> None:
 
 
 def test_no_more_wait_at_once_than_may(api: Api) -> None:
-    api = an_api(most_waiting=1)
-    api.submit()
-    api.run(1)
     nested: list[Exception] = []
     executor = Executor(api, Answer(exit_code=0))
-    desk = Desk(api.services, executor.clock, lambda seconds: again(seconds))
 
     def again(seconds: float) -> None:
         try:
-            desk.run(1, LS, ALICE)
+            commands.run(JOB, LS, ALICE, services)
         except TooMany as error:
             nested.append(error)
         executor.sleep(seconds)
 
-    assert desk.run(1, LS, ALICE).exit_code == 0
+    services = executor.services(most=1, sleep=again)
+    assert commands.run(JOB, LS, ALICE, services).exit_code == 0
     assert nested
 
 
@@ -135,3 +148,72 @@ def test_a_job_that_does_not_run_is_not_asked(api: Api, change: Callable[[Api], 
     answer = api.call("POST", f"/jobs/{job}/commands", json=LS)
     assert answer.status_code == 409
     assert answer.json is not None and "is not running" in answer.json["error"]
+
+
+class TestSnapshots:
+    def test_a_copy_is_asked_for_and_can_be_fetched(self, api: Api) -> None:
+        executor = Executor(api, Answer(exit_code=0))
+        snapshots.take(JOB, "results", ALICE, executor.services())
+        [order] = executor.orders
+        assert order.path == "results"
+        api.objects.put(order.url, b"archive")
+        answer = api.call("GET", "/jobs/1/snapshot")
+        assert answer.json is not None
+        assert api.objects.get(answer.json["url"]) == b"archive"
+
+    def test_there_is_none_before(self, api: Api) -> None:
+        answer = api.call("GET", "/jobs/1/snapshot")
+        assert (answer.status_code, answer.json) == (400, {"error": "There is no snapshot of job 1."})
+
+    def test_a_file_that_is_not_there_is_said(self, api: Api) -> None:
+        executor = Executor(api, Answer(refusal=Refusal.NO_SUCH_FILE, detail="No such file or directory"))
+        with pytest.raises(Conflict, match="no such file or directory in the home of job 1"):
+            snapshots.take(JOB, "x", ALICE, executor.services())
+
+    def test_without_room_nothing_is_asked(self) -> None:
+        api = an_api(limits=Limits(user_quota=0))
+        api.submit()
+        api.run(1)
+        assert api.call("PUT", "/jobs/1/snapshot?path=a").status_code == 507
+        assert order_file(1) not in api.sandboxes.files[api.uid(1)]
+
+    def test_a_path_is_needed(self, api: Api) -> None:
+        assert api.call("PUT", "/jobs/1/snapshot").status_code == 400
+
+
+class TestWalltime:
+    CHANGE = {"resources": {"walltime": 7}}
+
+    def test_a_job_that_runs_is_told_and_begins_anew_with_no_less(self, api: Api) -> None:
+        executor = Executor(api, Answer(exit_code=0))
+        actions.edit(JOB, self.CHANGE, ALICE, executor.services())
+        [order] = executor.orders
+        assert (order.verb, order.walltime_s) == (Verb.WALLTIME, 420)
+        assert api.describe(1)["resources"]["walltime"] == 7
+        planned = document.loads(ExecutionPlan, api.sandboxes.files[api.uid(1)][plan.FILE_NAME].decode())
+        assert planned.walltime_s == 420
+        [ad] = api.queue.find(Selection(ids=(1,)))
+        assert ad[classads.WALLTIME] == 420
+
+    def test_where_the_worker_does_not_answer_the_same_request_does_all_of_it_again(self, api: Api) -> None:
+        before = api.describe(1)["resources"]
+        with pytest.raises(Unavailable):
+            actions.edit(JOB, self.CHANGE, ALICE, Executor(api).services())
+        assert api.describe(1)["resources"] == before
+        executor = Executor(api, Answer(exit_code=0), Answer(exit_code=0), unanswered=1)
+        for _ in range(2):
+            actions.edit(JOB, self.CHANGE, ALICE, executor.services())
+        assert [order.walltime_s for order in executor.orders] == [420, 420]
+        assert api.describe(1)["resources"]["walltime"] == 7
+
+    @pytest.mark.parametrize("more", [{"labels": {"a": "b"}}, {"policies": {"priority": 3}}])
+    def test_nothing_else_of_it_can_change(self, more: dict[str, Any], api: Api) -> None:
+        answer = api.call("PATCH", "/jobs/1", json={**self.CHANGE, **more})
+        assert answer.status_code == 409
+        assert answer.json is not None and "Only its walltime can change." in answer.json["error"]
+        assert order_file(1) not in api.sandboxes.files[api.uid(1)]
+
+    def test_a_job_that_waits_is_asked_nothing(self, api: Api) -> None:
+        job = api.submit()
+        assert api.call("PATCH", f"/jobs/{job}", json=self.CHANGE).status_code == 200
+        assert order_file(1) not in api.sandboxes.files[api.uid(job)]

@@ -54,6 +54,16 @@ def test_the_two_streams_are_two(api: Api, running: int) -> None:
     assert part(api, running, stream="stderr")[0] == b"err"
 
 
+def test_what_a_sidecar_writes_is_apart(api: Api, running: int) -> None:
+    api.write(running, "stdout", b"out")
+    api.write(running, "stdout.2", b"beside")
+    assert part(api, running)[0] == b"out"
+    assert part(api, running, "?task=2")[0] == b"beside"
+    assert part(api, running, "?task=1") == (b"", 0, "running")
+    answer = api.call("GET", f"/jobs/{running}/stdout?task=../plan.json")
+    assert (answer.status_code, "task" in answer.json["error"]) == (400, True)
+
+
 def test_a_follower_gets_every_byte_once_and_knows_when_it_has_all(api: Api, running: int) -> None:
     whole = TEXT.encode() * 3
     seen, offset = b"", 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import htcondor2  # noqa: F401  # which gives ClassAds the functions that are HTCondor's own
 import pytest
 from builders_restapi import Api, a_slot, an_api
 from hypothesis import given

@@ -11,10 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prominence.core import classads
+from prominence.core.jobid import JobId
 from prominence.core.states import JobStatus
 from prominence.restapi import ledger
 from prominence.restapi.ledger import JobRecord
 from prominence.restapi.limits import Limits
+from prominence.restapi.mail import outbox
+from prominence.restapi.mail.letters import Letter
 from prominence.restapi.objects import Stored
 from prominence.restapi.retention.rules import Cleaning, Seen, clean
 from prominence.restapi.retention.sweep import plan, sweep
@@ -54,6 +57,24 @@ def test_nothing_of_a_job_in_the_queue_goes() -> None:
     }
     assert cleaned(**everything, queued=frozenset({UID})) == Cleaning()
     assert cleaned(**everything) == Cleaning((f"scratch/{UID}/a",), (UID,), (UID,))
+
+
+def test_a_letter_goes_when_nothing_else_is_left_of_its_job() -> None:
+    letters = {UID: NOON - 2 * DAY, OTHER: NOON - 0.9 * DAY}
+    assert cleaned(letters=letters, sandboxes={}).letters == (UID,)
+    assert cleaned(letters=letters, sandboxes={UID: NOON - DAY}).letters == ()
+    assert cleaned(letters=letters, sandboxes={}, queued=frozenset({UID})).letters == ()
+    assert cleaned(letters=letters, sandboxes=None).letters == ()
+    assert cleaned(letters=letters, sandboxes={}, queued=None).letters == ()
+
+
+def test_the_letter_of_a_job_that_never_came_to_be_is_swept_away() -> None:
+    api = an_api()
+    outbox.put(UID, Letter(address="alice@example.org", made_at=NOON), api.store)
+    assert sweep(api.services).letters == ()
+    api.clock.advance(DAY.total_seconds())
+    assert sweep(api.services).letters == (UID,)
+    assert outbox.letters(api.store) == {}
 
 
 def test_a_queue_that_does_not_answer_is_not_an_empty_one() -> None:
@@ -139,3 +160,32 @@ class TestSweep:
         api.queue.unavailable = api.objects.unavailable = "Gone."
         assert sweep(api.services) == Cleaning()
         assert api.sandboxes.exists(uid)
+
+
+def test_what_belongs_to_an_array_stays_until_the_last_member_has_gone() -> None:
+    everything = {
+        "outputs": [stored(f"scratch/{UID}/0/a", 9), stored(f"scratch/{UID}/1/a", 6)],
+        "records": {UID: a_record(90), f"{UID}/0": a_record(90), f"{UID}/1": a_record(90)},
+        "sandboxes": {UID: NOON - 90 * DAY},
+    }
+    assert cleaned(**everything, queued=frozenset({UID})) == Cleaning()
+    assert cleaned(**everything) == Cleaning(
+        objects=(f"scratch/{UID}/0/a", f"scratch/{UID}/1/a"),
+        records=(UID, f"{UID}/0", f"{UID}/1"),
+        sandboxes=(UID,),
+    )
+    everything["outputs"] = [stored(f"scratch/{UID}/0/a", 9), stored(f"scratch/{UID}/1/a", 4)]
+    assert cleaned(**everything) == Cleaning(sandboxes=(UID,))
+
+
+def test_the_sweep_knows_an_array_by_any_of_its_members_in_the_queue() -> None:
+    api = an_api(limits=LIMITS)
+    array = api.submit_array(2, outputFiles=["out.txt"])
+    api.finish(JobId.member(array, 0))
+    api.clock.advance(100 * DAY.total_seconds())
+    assert sweep(api.services) == Cleaning()
+    assert api.get(f"/arrays/{array}")["statuses"] == {"idle": 1, "completed": 1}
+    api.call("DELETE", f"/jobs/{array}.1")
+    uid = api.uid(array)
+    assert sweep(api.services) == Cleaning(records=(uid,), sandboxes=(uid,))
+    assert api.sandboxes.files == {}

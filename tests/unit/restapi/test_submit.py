@@ -15,13 +15,13 @@ from builders_restapi import SITE, uids
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prominence.core import classads
+from prominence.core import classads, verdict
 from prominence.core.errors import Rejected
 from prominence.core.states import JobStatus
 from prominence.restapi import summary
 from prominence.restapi.identity import Account
 from prominence.restapi.translate.site import Site
-from prominence.restapi.translate.submit import SubmitDescription, describe
+from prominence.restapi.translate.submit import SubmitDescription, describe, of_array
 
 GOLDEN = Path(__file__).parent / "golden" / "submit.txt"
 UID = next(uids())
@@ -51,6 +51,60 @@ def test_the_whole_text_of_a_job() -> None:
         walltime=90,
     ).text()
     assert text == GOLDEN.read_text()
+
+
+def test_each_node_writes_to_files_of_its_own_and_the_first_to_the_jobs() -> None:
+    commands = dict(submitted(nodes=3).commands)
+    assert commands["initialdir"] == SANDBOX
+    files = []
+    for process in "012":
+        described = htcondor2.Submit({**commands, "Process": process})
+        files.append(
+            [described.expand(name) for name in ("output", "error", "transfer_output_remaps", "My.ProminenceType")]
+        )
+    assert files == [
+        ["stdout", "stderr", '"none = nowhere"', '"job"'],
+        ["stdout.node-1", "stderr.node-1", '"report.json = report.json.node-1"', '"node"'],
+        ["stdout.node-2", "stderr.node-2", '"report.json = report.json.node-2"', '"node"'],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("starts", "unmet", "removed"), [(5, None, True), (5, 1, False), (6, 1, True), (499, 499, False), (500, 500, True)]
+)
+def test_a_start_in_which_the_others_were_not_met_is_no_attempt_up_to_a_limit(
+    starts: int, unmet: int | None, removed: bool
+) -> None:
+    ad = classad2.ClassAd({"NumJobStarts": starts, "JobStatus": int(JobStatus.IDLE)})
+    if unmet is not None:
+        ad[classads.UNMET] = unmet
+    commands = submitted(nodes=2).commands
+    assert classad2.ExprTree(commands["periodic_remove"]).eval(ad) is removed
+    reason = classad2.ExprTree(commands[f"My.{classads.PERIODIC_REMOVE_REASON}"]).eval(ad)
+    assert reason == (verdict.STARTED_TOO_OFTEN if removed else verdict.TOO_LONG_IN_QUEUE)
+    assert "periodic_hold" not in commands
+
+
+@pytest.mark.parametrize(("code", "removed"), [(1, False), (3, True), (34, True)])
+def test_a_node_that_htcondor_holds_is_removed_with_all_others(code: int, removed: bool) -> None:
+    ad = classad2.ClassAd({"NumJobStarts": 1, "JobStatus": int(JobStatus.HELD), "HoldReasonCode": code})
+    commands = submitted(nodes=2).commands
+    assert classad2.ExprTree(commands["periodic_remove"]).eval(ad) is removed
+    assert commands[f"My.{classads.REMOVES_OTHERS}"] == '"ClusterId == $(Cluster) && JobStatus =!= 3"'
+
+
+@pytest.mark.parametrize(
+    ("nodes", "kind", "needed"), [(2, "openmpi", True), (2, "mpich", True), (2, "basic", False), (1, "openmpi", False)]
+)
+def test_an_mpi_goes_where_the_containers_of_its_nodes_reach_each_other(nodes: int, kind: str, needed: bool) -> None:
+    described = submitted(tasks=[a_task(type=kind)], resources={"nodes": nodes, "cpus": 1, "memory": 1, "disk": 1})
+    told = {None: not needed, False: not needed, True: True}
+    clauses = [one for one in described.commands["requirements"].split(" && ") if classads.BETWEEN_NODES in one]
+    for value, fits in told.items():
+        machine = classad2.ClassAd({} if value is None else {classads.BETWEEN_NODES: value})
+        job = classad2.ClassAd({"Fits": classad2.ExprTree(clauses[0].replace("TARGET.", "") if clauses else "true")})
+        machine.update(job)
+        assert machine.eval("Fits") is fits, value
 
 
 def test_a_user_without_a_group_is_charged_alone() -> None:
@@ -97,8 +151,10 @@ def test_a_hostile_user_or_group_is_a_text_to_htcondor_and_nothing_else(user: st
     assert read.expand(f"My.{classads.IDENTITY}") == classads.text_literal(user)
     assert read.expand(f"My.{classads.GROUP}") == classads.text_literal(group)
     assert read.expand("accounting_group_user") == classads.accounting_name(user)
-    for name in ("executable", "requirements", "periodic_hold", f"My.{classads.JOB_TYPE}", f"My.{classads.JOB_UID}"):
+    for name in ("executable", "periodic_hold", f"My.{classads.JOB_TYPE}", f"My.{classads.JOB_UID}"):
         assert read.expand(name) == expected[name]
+    alices, theirs = (classads.owner(one) for one in ("alice", user))
+    assert read.expand("requirements") == expected["requirements"].replace(f'"{alices}@', f'"{theirs}@')
 
 
 @settings(max_examples=40, deadline=None)
@@ -122,14 +178,29 @@ def test_whatever_a_job_holds_it_is_one_job_with_the_attributes_of_any(
         assert classads.original(classad2.ExprTree(read.expand(key)).eval()) in (name, *labels.values())
 
 
-@pytest.mark.parametrize("path", ["/a b/c", "/a#b", "/a,b/%41"])
+def test_the_members_of_an_array_differ_in_nothing_but_what_is_each_ones_own() -> None:
+    job = submitted(outputFiles=["out.txt"])
+    array = of_array(job, UID, SANDBOX, 20)
+    changed = {name: text for name, text in array.commands.items() if job.commands.get(name) != text}
+    assert changed == {
+        "initialdir": f"{SANDBOX}/$(Process)",
+        "transfer_input_files": "../plan.json,job.token",
+        "My.ProminenceType": '"member"',
+        "My.ProminenceJobUniqueIdentifier": f'"{UID}/$(Process)"',
+        "My.ProminenceArrayIndex": "$(Process)",
+        "My.ProminenceArrayCount": "20",
+    }
+
+
+@pytest.mark.parametrize("path", ["/a b/c", "/a#b", "/a;b/%41"])
 def test_a_path_is_taken_as_it_is(path: str) -> None:
     read = htcondor2.Submit(describe(a_job(), UID, ALICE, path, Site(executor=f"{path}/x")).text())
     assert read.expand("initialdir") == path
     assert read.expand("executable") == f"{path}/x"
+    assert read.expand("My.LimitDirectoryAccess") == f'"{path},{path}"'
 
 
-@pytest.mark.parametrize("path", ["/a\nqueue 9", "/a/$(HOME)", "/a/$$(Name)"])
+@pytest.mark.parametrize("path", ["/a\nqueue 9", "/a/$(HOME)", "/a/$$(Name)", "/a,/"])
 def test_a_path_that_htcondor_would_change_is_refused(path: str) -> None:
     with pytest.raises(ValueError, match="cannot be given to HTCondor"):
         describe(a_job(), UID, ALICE, path, SITE)

@@ -15,11 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from prominence.core import classads
 from prominence.core.errors import Forbidden, Unauthenticated, Unavailable
 from prominence.core.keyvalue.memory import MemoryKeyValue
 from prominence.restapi.adapters.chain import GRACE_S, TokenChain
 from prominence.restapi.adapters.issued_tokens import IssuedTokens
 from prominence.restapi.adapters.local_tokens import AUDIENCE, ISSUER, LocalTokens
+from prominence.restapi.adapters.memory import MemoryWorkerTokens
 from prominence.restapi.identity import Appointments, Identity
 from prominence.restapi.ports import Identities, NotOurs
 from prominence.restapi.token_records import TokenLimits
@@ -53,8 +55,13 @@ class World:
         self.store = MemoryKeyValue(self.clock)
         self.issued = IssuedTokens(KEY, self.store)
         self.chain = TokenChain([LocalTokens(KEY), self.issued], self.store, APPOINTMENTS, self.clock)
+        self.worker_tokens = MemoryWorkerTokens()
         self.api: Api = an_api(
-            identities=self.chain, store=self.store, sign=self.issued.sign, token_limits=TokenLimits(**limits)
+            identities=self.chain,
+            store=self.store,
+            sign=self.issued.sign,
+            token_limits=TokenLimits(**limits),
+            worker_tokens=self.worker_tokens,
         )
         self.api.clock.moment = self.api.clock.moment.fromtimestamp(time.time(), self.api.clock.moment.tzinfo)
         self.alice, self.olga = a_login("alice", "physics", "chemistry"), a_login("olga")
@@ -231,12 +238,6 @@ def test_roles_come_from_the_settings(world: World) -> None:
         assert (who["roles"], who.get("manages")) == (roles, manages)
 
 
-def test_the_worker_token_of_old_is_refused_in_a_sentence(world: World) -> None:
-    status, said = world.error(world.alice, "POST", "/token")
-    assert status == 403
-    assert said.startswith("This service gives no tokens")
-
-
 class TestOutage:
     """While the store, or a provider, does not answer."""
 
@@ -329,3 +330,35 @@ def test_a_login_says_who_it_is_by_a_digest(world: World) -> None:
     assert found.login
     assert found.token and found.token not in world.alice
     assert replace(found, token="") == Identity("alice", ("physics", "chemistry"))
+
+
+class TestWorkersOfOnesOwn:
+    def test_a_token_for_them_is_their_owners_until_it_is_revoked(self, world: World) -> None:
+        status, made = world.call(world.alice, "POST", "/token")
+        assert status == 201
+        assert made == {
+            "token": "worker-token-1",
+            "owner": classads.owner("alice"),
+            "expires": int(world.api.clock.now().timestamp()) + 600,
+        }
+        world.call(a_login("bob"), "POST", "/token")
+        assert world.worker_tokens.good == {
+            "worker-token-1": classads.owner("alice"),
+            "worker-token-2": classads.owner("bob"),
+        }
+        assert world.call(world.alice, "DELETE", "/token") == (200, {})
+        assert world.worker_tokens.good == {"worker-token-2": classads.owner("bob")}
+
+    @pytest.mark.parametrize("method", ["POST", "DELETE"])
+    def test_where_there_can_be_none_that_is_said(self, world: World, method: str) -> None:
+        world.worker_tokens.silent = True
+        assert world.error(world.alice, method, "/token")[0] == 503
+        api = an_api(worker_tokens=None)
+        said = {"error": "This service takes no workers of users: its pool makes its own."}
+        assert (api.call(method, "/token").status_code, api.call(method, "/token").json) == (403, said)
+
+    @pytest.mark.parametrize("method", ["POST", "DELETE"])
+    def test_no_token_of_a_script_gets_one(self, world: World, method: str) -> None:
+        record = world.make(world.alice, scopes=["jobs:write", "operate"])
+        assert world.error(record["token"], method, "/token")[0] == 403
+        assert world.worker_tokens.good == {}

@@ -14,7 +14,8 @@ from prominence.core.errors import TooMany
 from prominence.restapi.bucket import Bucket
 from prominence.restapi.recent import Recent
 from prominence.restapi.selection import Selection
-from prominence.restapi.turns import COUNT_IS_GOOD_FOR_S, FULL_IS_GOOD_FOR_S, Queued, Requests
+from prominence.restapi.tally import FULL_IS_GOOD_FOR_S
+from prominence.restapi.turns import COUNT_IS_GOOD_FOR_S, Queued, Requests
 
 
 class Clock:

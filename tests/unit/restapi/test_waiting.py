@@ -59,3 +59,25 @@ def test_it_matters_which_job_is_first_only_where_they_wait_for_different_things
     assert waiting.need_all(jobs(5), a_plan(BOOTING, LIMIT))
     assert not waiting.need_all(jobs(5), a_plan(BOOTING))
     assert not waiting.need_all(jobs(5), a_plan())
+
+
+def test_jobs_of_several_nodes_are_counted_as_jobs_and_told_apart_from_others() -> None:
+    nodes = an_explanation(Reason.WORKER_BOOTING, jobs=4, nodes=2), an_explanation(Reason.POOL_LIMIT, jobs=2, nodes=2)
+    alone = an_explanation(Reason.NO_CAPACITY, jobs=5)
+    several = jobs(5, 6, 7, **{classads.NODE_COUNT: 2})
+    assert reasons([*several, *jobs(8)], *nodes, alone) == {
+        5: Reason.WORKER_BOOTING,
+        6: Reason.WORKER_BOOTING,
+        7: Reason.POOL_LIMIT,
+        8: Reason.NO_CAPACITY,
+    }
+    assert waiting.jobs((*nodes, alone)) == 3 + 5
+
+
+def test_jobs_that_differ_in_what_they_require_alone_are_told_apart_where_it_matters() -> None:
+    never = an_explanation(Reason.NO_FLAVOUR_FITS, jobs=1, requirements=("aaaa",))
+    soon = an_explanation(Reason.WORKER_BOOTING, jobs=1, requirements=("bbbb", "cccc"))
+    idle = [an_ad(ClusterId=number, ProminenceRequires=text) for number, text in ((5, "cccc"), (6, "aaaa"))]
+    assert reasons(idle, soon, never) == {5: Reason.WORKER_BOOTING, 6: Reason.NO_FLAVOUR_FITS}
+    assert reasons(idle, BOOTING) == {5: Reason.WORKER_BOOTING, 6: Reason.WORKER_BOOTING}
+    assert reasons(jobs(7), soon, never) == {7: Reason.WORKER_BOOTING}, "of one that is not known the first is told"

@@ -11,6 +11,7 @@ import pytest
 from builders import a_size
 
 from prominence.core.errors import Unavailable
+from prominence.core.placement import Area, Place, Placement
 from prominence.core.snapshot import Demand, ExecutePoint
 from prominence.scaler.adapters.htcondor import HTCondorPool
 
@@ -203,3 +204,26 @@ def test_gpus_are_counted_of_jobs_and_of_machines(ads: list[classad2.ClassAd]) -
     ads[:] = [a_slot(GPUs=1, TotalSlotGPUs=3), a_dynamic_slot(GPUs=2)]
     (point,) = HTCondorPool().execute_points()
     assert (point.total.gpus, point.free.gpus) == (3, 1)
+
+
+def test_jobs_that_must_run_elsewhere_are_another_demand(ads: list[classad2.ClassAd]) -> None:
+    ads.extend([a_row(), a_row(ProminenceSites="one,two", JobCount=2), a_row(ProminencePreferredRegions="north")])
+    assert [(one.jobs, one.placement) for one in HTCondorPool().demand()] == [
+        (1, Placement()),
+        (2, Placement(requirements=Area(sites=("one", "two")))),
+        (1, Placement(preferences=Area(regions=("north",)))),
+    ]
+
+
+@pytest.mark.parametrize("text", ["undefined", "error", "7", "{ 1 }", "TARGET.Cpus", '""'])
+def test_a_place_that_is_no_text_says_nothing(ads: list[classad2.ClassAd], text: str) -> None:
+    ads.append(a_row(ProminenceSites=classad2.ExprTree(text)))
+    assert HTCondorPool().demand()[0].placement == Placement()
+    ads[:] = [a_slot(ProminenceCloud=classad2.ExprTree(text))]
+    assert the_point().place == Place()
+
+
+def test_a_machine_is_where_it_says(ads: list[classad2.ClassAd]) -> None:
+    where = {"ProminenceCloud": "one", "ProminenceRegion": "north"}
+    ads.extend([a_slot(**where), a_dynamic_slot(**where)])
+    assert the_point().place == Place("one", "north")

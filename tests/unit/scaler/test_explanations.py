@@ -45,7 +45,7 @@ def test_jobs_for_which_several_workers_boot_are_counted_together_and_told_the_f
 
 def test_a_job_in_a_full_pool_is_told_the_limit() -> None:
     plan = plan_for(Policy(max_workers=0), demand=(a_demand(),))
-    assert the_only(plan).sentence() == "The pool has reached its limit of 0 workers; the job waits for room."
+    assert the_only(plan).sentence() == "The pool has 0 of 0 workers that it may have; the job waits for room."
 
 
 def test_a_job_that_fits_no_flavour_is_told_the_nearest_and_what_it_lacks() -> None:
@@ -106,12 +106,30 @@ def test_a_machine_that_is_going_is_no_hope() -> None:
 
 def test_a_job_held_up_by_a_cloud_is_told_why() -> None:
     trouble = a_cloud(error="the daemon is away", retry_at=NOON + minutes(1))
-    assert the_only(plan_for(clouds=(trouble,), demand=(a_demand(),))).details == {
-        "detail": "docker: the daemon is away"
-    }
-    assert the_only(plan_for(clouds=(a_cloud(limit=0),), demand=(a_demand(),))).details == {
-        "detail": "docker has its 0 workers"
-    }
+    held_up = the_only(plan_for(clouds=(trouble,), demand=(a_demand(),)))
+    assert (held_up.reason, held_up.details) == (
+        Reason.NO_CAPACITY,
+        {"detail": "docker: the daemon is away", "until": "2026-06-01T12:01:00+00:00"},
+    )
+    full = the_only(plan_for(clouds=(a_cloud(limit=0),), demand=(a_demand(),)))
+    assert (full.reason, full.details) == (Reason.CLOUD_LIMIT, {"detail": "docker has 0 of 0 workers"})
+
+
+def test_a_job_held_up_by_different_things_is_told_all_of_them() -> None:
+    clouds = (
+        a_cloud(limit=0),
+        a_cloud(name="other", flavours=(a_flavour(cloud="other"),), error="its key is refused"),
+    )
+    explanation = the_only(plan_for(clouds=clouds, demand=(a_demand(),)))
+    assert (explanation.reason, explanation.details) == (
+        Reason.NO_CAPACITY,
+        {"detail": "docker has 0 of 0 workers; other: its key is refused"},
+    )
+
+
+def test_jobs_that_differ_in_their_nodes_alone_have_explanations_of_their_own() -> None:
+    plan = plan_for(Policy(max_workers=0), demand=(a_demand(jobs=4, nodes=2), a_demand(jobs=3)))
+    assert [(one.nodes, one.jobs) for one in plan.explanations] == [(1, 3), (2, 4)]
 
 
 def test_a_job_whose_ordered_worker_a_troubled_cloud_owes_is_told_why() -> None:
@@ -128,7 +146,8 @@ def test_a_job_held_up_by_failures_is_told_until_when_and_why() -> None:
         a_known_worker(f"w-{n}", WorkerPhase.FAILED, reason="it did not join the pool within 5 min") for n in (1, 2)
     )
     explanation = the_only(plan_for(workers=failed, demand=(a_demand(),)))
-    assert explanation.reason is Reason.NO_CAPACITY
+    assert explanation.reason is Reason.BACK_OFF
+    assert explanation.details["until"] == "2026-06-01T12:00:30+00:00"
     assert explanation.details["detail"] == (
         "small on docker failed 2 times, the next try is at 12:00:30 UTC (it did not join the pool within 5 min)"
     )
@@ -157,3 +176,9 @@ def test_what_will_start_soonest_is_said_first() -> None:
         (Reason.WORKER_BOOTING, 4),
         (Reason.POOL_LIMIT, 2),
     ]
+
+
+def test_a_job_is_told_which_cloud_refused_its_worker() -> None:
+    worker = a_known_worker(phase=WorkerPhase.LAUNCHED, refusals=("amazon/m5.large: sold out",))
+    [one] = plan_for(demand=(a_demand(),), workers=(worker,)).explanations
+    assert one.sentence() == "Worker w-1 (small, after amazon/m5.large: sold out) is starting for it."

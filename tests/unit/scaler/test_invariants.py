@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
+from random import Random
 
 from builders import NOON, a_cloud, a_demand, a_flavour, a_size, a_snapshot, minutes
 from builders_scaler import LARGE, SMALL, Scaling, a_known_worker, a_point, a_pretend_pool, some_names
@@ -11,14 +12,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prominence.core.machines import Flavour, Size, Wish, Worker, WorkerPhase
+from prominence.core.placement import Area, Placement
 from prominence.core.reasons import Reason
-from prominence.core.scaling import Act, ScalingPlan
-from prominence.core.snapshot import ExecutePoint, PoolSnapshot
+from prominence.core.scaling import Act, Explanation, ScalingPlan
+from prominence.core.snapshot import Demand, ExecutePoint, PoolSnapshot
 from prominence.scaler.decide import decide
 from prominence.scaler.policy import Policy
 
 ELSEWHERE = a_flavour(cloud="other", name="elsewhere", price=1.0)
 FLAVOURS = (SMALL, LARGE, ELSEWHERE)
+PLACEMENTS = (
+    Placement(),
+    Placement(requirements=Area(sites=("other",))),
+    Placement(preferences=Area(sites=("other",))),
+    Placement(requirements=Area(sites=("mars",))),
+)
 MOST = settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 
 moments = st.integers(0, 3600).map(lambda seconds: NOON - timedelta(seconds=seconds))
@@ -28,6 +36,7 @@ demands = st.builds(
     size=sizes,
     user=st.sampled_from(["alice", "bob"]),
     group=st.sampled_from(["", "physics"]),
+    placement=st.sampled_from(PLACEMENTS),
     jobs=st.integers(1, 40),
 )
 policies = st.builds(
@@ -56,13 +65,17 @@ def members(draw: st.DrawFn, name: str) -> tuple[Worker | None, ExecutePoint | N
     return worker, point
 
 
+def _alike(one: Demand | Explanation) -> tuple[Size, str, str, Placement]:
+    return one.size, one.user, one.group, one.placement
+
+
 @st.composite
 def snapshots(draw: st.DrawFn) -> PoolSnapshot:
     """Anything that may be seen of a pool."""
     known = [draw(members(f"w-{number}")) for number in range(draw(st.integers(0, 6)))]
     error = draw(st.sampled_from(["", "", "the daemon is away"]))
     return a_snapshot(
-        demand=tuple(draw(st.lists(demands, max_size=5, unique_by=lambda one: (one.size, one.user, one.group)))),
+        demand=tuple(draw(st.lists(demands, max_size=5, unique_by=_alike))),
         workers=tuple(worker for worker, _ in known if worker),
         execute_points=tuple(point for _, point in known if point),
         clouds=(
@@ -102,7 +115,7 @@ def test_limits_of_pool_clouds_and_rounds_are_kept(snapshot: PoolSnapshot, polic
 @given(snapshots(), policies, st.randoms(use_true_random=False))
 @MOST
 def test_the_order_in_which_things_are_listed_does_not_matter(
-    snapshot: PoolSnapshot, policy: Policy, random: st.random_module
+    snapshot: PoolSnapshot, policy: Policy, random: Random
 ) -> None:
     parts = {name: list(getattr(snapshot, name)) for name in ("demand", "workers", "execute_points", "clouds")}
     for part in parts.values():
@@ -117,18 +130,19 @@ def test_every_worker_gets_one_action_at_most_with_a_reason(snapshot: PoolSnapsh
     actions = plan_of(snapshot, policy).actions
     ours = {worker.name for worker in snapshot.workers or () if not worker.phase.is_over}
     assert max(Counter(action.worker for action in actions).values(), default=1) == 1
-    assert all(action.reason for action in actions)
+    assert all(action.reason and action.cause for action in actions)
     assert all((action.worker in ours) is (action.act is not Act.CREATE) for action in actions)
 
 
 @given(snapshots(), policies)
 @MOST
 def test_every_waiting_job_is_explained_once(snapshot: PoolSnapshot, policy: Policy) -> None:
-    explained: Counter[tuple[Size, str, str]] = Counter()
+    explained: Counter[tuple[Size, str, str, Placement]] = Counter()
     for one in plan_of(snapshot, policy).explanations:
-        explained[one.size, one.user, one.group] += one.jobs
+        explained[_alike(one)] += one.jobs
         assert "unknown" not in one.sentence(), "the sentence has all its fields"
-    assert explained == {(one.size, one.user, one.group): one.jobs for one in snapshot.demand or ()}
+        assert not any(name in one.sentence() for name in ("alice", "bob", "physics")), "whoever reads it"
+    assert explained == {_alike(one): one.jobs for one in snapshot.demand or ()}
 
 
 @given(snapshots(), policies, st.sampled_from(["demand", "workers", "execute_points", "clouds"]))
@@ -157,7 +171,7 @@ def test_the_pool_comes_to_rest_within_a_few_rounds(
     at_rest = scaling.rounds(4)
     assert [plan.actions for plan in at_rest] == [()] * 4
     waiting = {one.reason for one in at_rest[-1].explanations}
-    assert waiting <= {Reason.POOL_LIMIT, Reason.NO_CAPACITY, Reason.NO_FLAVOUR_FITS}
+    assert waiting <= {Reason.POOL_LIMIT, Reason.CLOUD_LIMIT, Reason.NO_CAPACITY, Reason.NO_FLAVOUR_FITS}
 
 
 @given(jobs=st.lists(st.tuples(sizes, st.integers(1, 8), st.integers(1, 30)), max_size=5), policy=policies)
@@ -180,7 +194,7 @@ def test_a_broken_flavour_does_not_eat_machines() -> None:
     plans = Scaling(pool).rounds(720, by=timedelta(seconds=5))
     created = sum(action.act is Act.CREATE for plan in plans for action in plan.actions)
     assert created <= 9, "one an hour for each doubling of the pause"
-    assert plans[-1].explanations[0].reason in (Reason.NO_CAPACITY, Reason.WORKER_BOOTING, Reason.WORKER_REQUESTED)
+    assert plans[-1].explanations[0].reason in (Reason.BACK_OFF, Reason.WORKER_BOOTING, Reason.WORKER_REQUESTED)
 
 
 def test_machines_that_keep_some_memory_are_not_ordered_over_and_over() -> None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from builders import NOON, a_size, a_snapshot, minutes
 from builders_scaler import SMALL, a_point, a_pretend_pool
 
-from prominence.core.machines import Wish, WorkerRequest
+from prominence.core.machines import Wish, WorkerPhase, WorkerRequest
 from prominence.core.snapshot import PoolSnapshot, SeenFlavour
 from prominence.scaler.adapters.memory import PretendPool
 from prominence.scaler.observe import observe
@@ -44,6 +44,7 @@ def test_every_part_is_seen() -> None:
     assert [cloud.name for cloud in snapshot.clouds or ()] == ["docker"]
     assert snapshot.collector_started_at == pool.collector_started_at()
     assert snapshot.unknown == {}
+    assert snapshot.read_at == dict.fromkeys(("demand", "execute_points", "workers", "clouds"), pool.now)
 
 
 def test_a_part_that_cannot_be_read_is_unknown_and_the_others_are_not() -> None:
@@ -55,6 +56,16 @@ def test_a_part_that_cannot_be_read_is_unknown_and_the_others_are_not() -> None:
         assert getattr(snapshot, part) is None
         assert snapshot.unknown[part] == "it does not answer"
         assert all(getattr(snapshot, other) is not None for other in others)
+
+
+def test_it_is_told_when_an_unknown_part_was_last_seen() -> None:
+    pool = a_pool_with_a_worker()
+    first = look(pool)
+    pool.advance(minutes(3))
+    pool.unavailable["workers"] = "it does not answer"
+    second = look(pool, first)
+    assert (second.read_at["workers"], second.read_at["demand"]) == (first.taken_at, pool.now)
+    assert "workers" not in look(pool).read_at, "never"
 
 
 def test_a_worker_is_idle_since_it_was_first_seen_idle() -> None:
@@ -84,6 +95,17 @@ def test_what_a_new_collector_has_not_heard_of_stays_as_it_was_and_is_not_idle()
     snapshot = look(pool, before)
     assert [point.name for point in snapshot.execute_points or ()] == ["w-1"]
     assert idle_since(snapshot) is None
+
+
+def test_a_worker_that_is_over_is_no_machine_though_the_collector_is_new_or_tells_of_it_still() -> None:
+    pool = a_pool_with_a_worker()
+    before = look(pool)
+    pool.records["w-1"] = pool.records["w-1"].in_phase(WorkerPhase.DELETED, pool.now, "idle")
+    lingering = before.execute_points
+    pool.restart_collector()
+    assert look(pool, before).execute_points == ()
+    pool.execute_points = lambda: lingering or ()  # type: ignore[method-assign]
+    assert look(pool).execute_points == ()
 
 
 def test_a_collector_of_unknown_age_is_taken_at_its_word() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prominence.core.machines import Flavour, Size
+from prominence.core.placement import Place
 from prominence.core.snapshot import Demand
 from prominence.scaler import packing
 
@@ -26,17 +27,42 @@ def chosen(waiting: packing.Waiting, *flavours: Flavour) -> tuple[str, int]:
 
 def test_big_jobs_get_room_before_small_ones() -> None:
     waiting = queue(a_demand(jobs=8), a_demand(size=a_size(3, 3000), jobs=1))
-    assert packing.fill(SMALL.size, waiting) == (1, 1)
+    assert packing.fill(SMALL.size, SMALL.place, waiting) == (1, 1)
 
 
 def test_memory_and_disk_limit_as_cores_do() -> None:
     memory, disk = a_size(1, 2000, 1024), a_size(1, 100, 20 * 1024)
-    assert packing.fill(SMALL.size, queue(a_demand(size=memory, jobs=9))) == (2,)
-    assert packing.fill(SMALL.size, queue(a_demand(size=disk, jobs=9))) == (2,)
+    assert packing.fill(SMALL.size, SMALL.place, queue(a_demand(size=memory, jobs=9))) == (2,)
+    assert packing.fill(SMALL.size, SMALL.place, queue(a_demand(size=disk, jobs=9))) == (2,)
 
 
 def test_small_jobs_share_one_machine() -> None:
     assert chosen(queue(a_demand(jobs=12)), SMALL, LARGE) == ("large", 12)
+
+
+def priced(cores: int) -> Flavour:
+    size = a_size(cores, cores * 4000, cores * 20 * 1024)
+    return a_flavour(name=f"of-{cores}", size=size, price=cores * 0.0425)
+
+
+def test_at_about_the_same_price_small_jobs_share_middling_machines_as_long_as_there_are_plenty() -> None:
+    flavours = [priced(cores) for cores in (2, 8, 16, 32, 64)]
+    scale = packing.scale_of(flavour.size for flavour in flavours)
+    waiting = packing.queue([a_demand(size=a_size(1, 2000, 1000), jobs=64)], scale)
+
+    def machine(plenty: int) -> str:
+        found = packing.best_machine(waiting, flavours, scale, plenty=lambda flavour: plenty)
+        assert found is not None
+        return found.flavour.name
+
+    assert [machine(plenty) for plenty in (100, 4, 3, 2, 1, 0)] == [
+        "of-16",
+        "of-16",
+        "of-32",
+        "of-32",
+        "of-64",
+        "of-64",
+    ]
 
 
 def test_one_small_job_gets_the_smallest_machine() -> None:
@@ -71,7 +97,7 @@ def test_no_machine_is_chosen_when_none_can_hold_anything() -> None:
 
 def test_a_job_that_asks_for_nothing_still_needs_a_core() -> None:
     nothing = a_demand(size=a_size(0, 0, 0))
-    assert packing.fill(a_size(0, 9000, 9000), queue(nothing)) == (0,)
+    assert packing.fill(a_size(0, 9000, 9000), Place(), queue(nothing)) == (0,)
     assert packing.best_machine(queue(nothing), (a_flavour(size=a_size(0, 100, 100)),), SCALE) is None
 
 
@@ -83,7 +109,7 @@ demands = st.lists(st.builds(Demand, size=sizes, user=st.sampled_from("abc"), jo
 @settings(max_examples=40)
 def test_what_is_put_into_a_room_fits_there_and_nothing_more_would(demand: list[Demand], room: Size) -> None:
     waiting = queue(*demand)
-    taken = packing.fill(room, waiting)
+    taken = packing.fill(room, Place(), waiting)
     put = packing.shares(waiting, taken)
     assert packing.total(put).fits(room)
     rest = packing.without(waiting, taken)

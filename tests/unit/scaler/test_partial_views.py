@@ -24,7 +24,7 @@ def test_nothing_is_done_when_a_part_is_unknown(part: str) -> None:
     plan = plan_for(now=LATER, **{**WHOLE, part: None, "unknown": {part: "it does not answer"}})
     assert plan.actions == ()
     assert plan.notes == (f"{part.replace('_', ' ')} unknown, nothing is done: it does not answer",)
-    assert [(one.reason, one.jobs) for one in plan.explanations] == [(Reason.QUEUED, 9)]
+    assert [(one.reason, one.jobs) for one in plan.explanations] == [(Reason.POOL_UNKNOWN, 9)]
 
 
 def test_with_an_unknown_queue_nothing_is_ordered_drained_or_saved() -> None:

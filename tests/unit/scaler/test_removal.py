@@ -7,6 +7,7 @@ from builders_scaler import LARGE, SMALL, a_known_worker, a_point, acts, plan_fo
 
 from prominence.core.machines import Wish, WorkerPhase
 from prominence.core.scaling import Act
+from prominence.core.snapshot import SeenStart
 from prominence.scaler.policy import Policy
 
 DRAIN, DELETE, CREATE = Act.DRAIN, Act.DELETE, Act.CREATE
@@ -20,6 +21,44 @@ def test_an_idle_worker_is_drained_after_the_idle_time() -> None:
     (action,) = plan_for(now=LATER, workers=workers, execute_points=points).actions
     assert (action.act, action.worker, action.reason) == (DRAIN, "w-1", "idle for 12 min, limit 10 min")
     assert (action.size, action.cloud, action.flavour) == (a_size(), "docker", "small"), "as it was asked for"
+
+
+def drained_after(seconds: float, price: float = 1.0, policy: Policy | None = None) -> bool:
+    """Whether an idle worker is drained then, of which others took 90 s to join."""
+    flavour = SMALL.model_copy(update={"price": price})
+    worker, point = a_known_worker(flavour=flavour), a_point(flavour=flavour)
+    start = SeenStart(worker="w-0", cloud=SMALL.cloud, flavour=SMALL.name, seconds=90, joined_at=NOON - minutes(5))
+    now = NOON + minutes(seconds / 60)
+    plan = plan_for(policy or Policy(), now=now, workers=(worker,), execute_points=(point,), seen_starts=(start,))
+    return acts(plan) == [(DRAIN, "w-1")]
+
+
+def test_a_worker_that_costs_something_is_kept_idle_as_long_as_another_takes_to_join() -> None:
+    assert (drained_after(89), drained_after(90)) == (False, True)
+    assert (drained_after(179, policy=Policy(idle_boots=2)), drained_after(180, policy=Policy(idle_boots=2))) == (
+        False,
+        True,
+    )
+
+
+def test_a_worker_that_costs_nothing_is_kept_for_all_of_the_idle_time() -> None:
+    assert (drained_after(599, price=0), drained_after(600, price=0)) == (False, True)
+
+
+def test_the_idle_time_is_the_most_and_a_minute_the_least_that_a_worker_is_kept() -> None:
+    assert (drained_after(599, policy=Policy(idle_boots=9)), drained_after(600, policy=Policy(idle_boots=9))) == (
+        False,
+        True,
+    )
+    assert (drained_after(59, policy=Policy(idle_boots=0.1)), drained_after(60, policy=Policy(idle_boots=0.1))) == (
+        False,
+        True,
+    )
+    assert (drained_after(599, policy=Policy(idle_boots=0)), drained_after(600, policy=Policy(idle_boots=0))) == (
+        False,
+        True,
+    )
+    assert drained_after(30, policy=Policy(idle_time_s=30)), "whatever a worker takes to join"
 
 
 def test_a_claimed_worker_is_left_alone() -> None:

@@ -11,6 +11,7 @@ import pytest
 from builders import a_size
 from builders_scaler import POLICY, a_pretend_pool
 
+from prominence.core import tracing
 from prominence.core.errors import Conflict, Unavailable
 from prominence.core.keyvalue.election import Election
 from prominence.core.keyvalue.memory import MemoryKeyValue
@@ -18,7 +19,7 @@ from prominence.core.machines import WorkerRequest
 from prominence.core.published import SNAPSHOT_KEY, read_plan, unpacked
 from prominence.core.scaling import LEADER_KEY, Act, ScalingPlan
 from prominence.core.snapshot import PoolSnapshot
-from prominence.scaler.adapters.memory import PretendPool
+from prominence.scaler.adapters.memory import PretendPool, ToldMeter
 from prominence.scaler.board import Board
 from prominence.scaler.history import PlanHistory
 from prominence.scaler.round import Rounds, World
@@ -33,12 +34,13 @@ class Shop:
         self.seconds = 0.0
         self.store = MemoryKeyValue(clock=lambda: self.seconds)
         self.pool = a_pretend_pool()
+        self.meter = ToldMeter()
         self.stopping = False
 
     def scaler(self, me: str, file: Path | None = None, pool: PretendPool | None = None) -> Rounds:
         pool = pool or self.pool
         return Rounds(
-            World(pool, pool, clock=lambda: self.pool.now),
+            World(pool, pool, clock=lambda: self.pool.now, meter=self.meter),
             POLICY,
             Election(self.store, LEADER_KEY, me, TTL_S),
             Board(self.store),
@@ -236,3 +238,23 @@ def test_every_request_carries_the_fence_of_the_leader(shop: Shop) -> None:
     shop.pool.submit(a_size(4, 4000), "alice", jobs=1)
     shop.scaler("two").run()
     assert len(fences) == 3 and fences[0] == fences[1] < fences[2]
+
+
+def test_all_that_one_round_asks_for_has_its_id_and_each_round_another(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids, ask = [], shop.pool.request
+
+    def request(name: str, request: WorkerRequest) -> None:
+        ids.append(tracing.current())
+        ask(name, request)
+
+    monkeypatch.setattr(shop.pool, "request", request)
+    scaler, plans = shop.scaler("one"), []
+    for _ in range(2):
+        shop.pool.submit(a_size(4, 4000), "alice", jobs=2)
+        plans.append(scaler.run())
+    told = [plan.request for plan in plans if plan is not None]
+    assert ids == [told[0]] * 2 + [told[1]] * 2
+    assert len({*told, ""}) == 3
+    assert tracing.current() == ""

@@ -1,65 +1,15 @@
-"""The process around the rounds: settings, signals, failures."""
+"""The process around the rounds: settings and what is wrong with them."""
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import pytest
 
-from prominence.core.errors import Rejected, Unavailable
+from prominence.core.errors import Rejected
 from prominence.core.settings import load
 from prominence.scaler import main
 from prominence.scaler.settings import ScalerSettings
-
-
-class Rounds:
-    """Rounds that end as told; the last one stops the loop."""
-
-    def __init__(self, *outcomes: Exception | None) -> None:
-        self.stop = threading.Event()
-        self.pauses: list[float] = []
-        self._outcomes = list(outcomes)
-        self.stop.wait = self._waited  # type: ignore[method-assign, assignment]
-
-    def __call__(self) -> None:
-        outcome = self._outcomes.pop(0)
-        if not self._outcomes:
-            self.stop.set()
-        if outcome:
-            raise outcome
-
-    def _waited(self, timeout: float) -> bool:
-        self.pauses.append(round(timeout))
-        return self.stop.is_set()
-
-
-def looped(rounds: Rounds, interval_s: float = 2) -> list[float]:
-    """The pauses after each round."""
-    assert main._loop(rounds, rounds.stop, interval_s) == 0
-    return rounds.pauses
-
-
-def test_rounds_follow_each_other_at_the_interval() -> None:
-    assert looped(Rounds(None, None, None)) == [2, 2, 2]
-
-
-def test_pauses_grow_while_rounds_fail_and_shrink_again() -> None:
-    away = Unavailable("etcd is away")
-    assert looped(Rounds(None, away, away, away, away, None, away)) == [2, 2, 4, 8, 10, 2, 2]
-
-
-def test_a_failure_that_lasts_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    away, still = Unavailable("etcd is away"), Unavailable("there is no etcd")
-    looped(Rounds(away, still, away, None, away))
-    warning = "this round was not finished, the next is tried soon"
-    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [warning] * 2
-
-
-def test_a_mistake_of_ours_is_logged_with_its_traceback_and_outlived(caplog: pytest.LogCaptureFixture) -> None:
-    assert len(looped(Rounds(KeyError("oops"), None))) == 2
-    (error,) = [record for record in caplog.records if record.levelname == "ERROR"]
-    assert error.exc_info
 
 
 def settings(tmp_path: Path, text: str = "") -> Path:

@@ -1,0 +1,92 @@
+"""Stands in for ssh where an MPI starts its daemons on a job's other nodes.
+
+The launcher takes a script of ours for its remote shell. It runs inside the task's container and needs `sh` alone: it
+leaves the command as files beneath the task's /tmp, where the executor finds it, and waits for the file with its exit
+code. What is read there is the user's, and so no link is followed and little is read.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import Iterator, NamedTuple, Set
+
+from prominence.executor import sandbox
+
+DIRECTORY = "prominence-launch"
+AGENT = f"/tmp/{DIRECTORY}/agent"
+"""The script, as the launcher is told it."""
+LARGEST_COMMAND = 128 * 1024
+FAILED = 255
+"""What ssh exits with where it could not do its part."""
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_REAL_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_SCRIPT = f"""#!/bin/sh
+# In place of ssh: AGENT [OPTION ...] HOST COMMAND ...
+while :; do case "$1" in -*) shift ;; *) break ;; esac; done
+host="$1"; shift
+asked="$(mktemp -d /tmp/{DIRECTORY}/ask.XXXXXX)" || exit {FAILED}
+printf %s "$host" > "$asked/host"
+printf %s "$*" > "$asked/command"
+: > "$asked/ready"
+until test -e "$asked/code"; do sleep 0.1 2> /dev/null || sleep 1; done
+exit "$(cat "$asked/code")"
+"""
+
+
+class Request(NamedTuple):
+    """That a command, which a shell is to read, be run on the node whose host is called so. name: the request's own."""
+
+    name: str
+    host: str
+    command: str
+
+
+class Errands:
+    """The requests of one task, in the directory that it sees as /tmp. Raises RuntimeFailed where that is not ours."""
+
+    def __init__(self, tmp: Path) -> None:
+        self._directory = sandbox.make_directory(tmp, DIRECTORY)
+        self._seen: Set[str] = set(os.listdir(self._directory))  # of a task before
+        agent = self._directory / "agent"
+        agent.write_text(_SCRIPT, encoding="utf-8")
+        agent.chmod(0o755)
+
+    def new(self) -> Iterator[Request]:
+        """Those that have not been told yet. What is no request is passed over."""
+        for name in sorted(os.listdir(self._directory)):
+            if name.startswith("ask.") and name not in self._seen:
+                with suppress(OSError, UnicodeDecodeError):
+                    request = self._read(name)
+                    self._seen.add(name)
+                    yield request
+
+    def answer(self, request: Request, code: int) -> None:
+        """Let the one who asked go on. That nobody waits any more is fine."""
+        with suppress(OSError):
+            here = os.open(self._directory / request.name, _REAL_DIRECTORY)
+            try:
+                file = os.open("code.part", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=here)
+                with os.fdopen(file, "w") as opened:
+                    opened.write(str(code))
+                os.rename("code.part", "code", src_dir_fd=here, dst_dir_fd=here)
+            finally:
+                os.close(here)
+
+    def _read(self, name: str) -> Request:
+        """Raises OSError where it is not there whole."""
+        here = os.open(self._directory / name, _REAL_DIRECTORY)
+        try:
+            os.stat("ready", dir_fd=here, follow_symlinks=False)
+            return Request(name, _text(here, "host"), _text(here, "command"))
+        finally:
+            os.close(here)
+
+
+def _text(directory: int, name: str) -> str:
+    with open(os.open(name, _READ, dir_fd=directory), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(f"{name} is no file")
+        return file.read(LARGEST_COMMAND).decode()

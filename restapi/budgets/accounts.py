@@ -1,0 +1,88 @@
+"""How it is with the budgets of groups: what is declared, what was adjusted, what was used, what the queue may use."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from prominence.core.job import JobSpec
+from prominence.restapi.budgets import books
+from prominence.restapi.budgets.room import Room
+from prominence.restapi.budgets.rules import (
+    Action,
+    Budget,
+    Reckoning,
+    Reservation,
+    Standing,
+    in_force,
+    reservations,
+    reserved_ms,
+)
+from prominence.restapi.selection import ANY_KIND, NOT_DONE, Kind, Selection
+from prominence.restapi.translate.needs import needs
+from prominence.restapi.translate.site import Site
+from prominence.restapi.usage import By, Key, Whose
+
+if TYPE_CHECKING:
+    from prominence.restapi.services import Services
+
+
+@dataclass(frozen=True)
+class Budgets:
+    """All that are declared."""
+
+    declared: tuple[Budget, ...] = ()
+    reckoning: Reckoning = Reckoning()
+    room: Room = field(default_factory=lambda: Room(time.monotonic))
+
+    def of(self, group: str, now: float) -> Budget | None:
+        """The one that is in force."""
+        return in_force(self.declared, group, now)
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """Those for which there is any, whether it has begun or not."""
+        return frozenset(one.group for one in self.declared)
+
+    def needed_ms(self, spec: JobSpec, site: Site) -> int:
+        """What a job may use."""
+        asked = needs(spec.resources, site)
+        gpus = asked.gpus.count if asked.gpus is not None else 0
+        of_a_node = self.reckoning.units_ms(asked.cpus, asked.memory_mib, gpus, site.walltime_s(spec))
+        return of_a_node * spec.resources.number_of_nodes
+
+
+def look(budget: Budget, services: Services) -> tuple[Standing, list[Reservation]]:
+    """How it is with a budget that has begun, and the group's jobs. Raises Unavailable.
+
+    The queue is looked at first: a job that ends meanwhile may count twice, but never not at all.
+    """
+    group, period = budget.group, budget.period
+    ads = services.queue.find(Selection(groups=(group,), statuses=NOT_DONE, kinds=ANY_KIND))
+    workflows = services.queue.find(Selection(groups=(group,), statuses=NOT_DONE, kinds=(Kind.WORKFLOW,)))
+    jobs = reservations(ads, services.budgets.reckoning)
+    used = services.usage.grouped([By(Key.GROUP)], period, Whose(groups=frozenset({group})))
+    standing = Standing(
+        budget,
+        adjusted_ms=books.adjusted_ms(group, period, services.store),
+        used_ms=sum(one.units_ms for one in used.values()),
+        reserved_ms=reserved_ms(jobs, workflows),
+        is_over=services.clock().timestamp() >= period.until,
+    )
+    return standing, jobs
+
+
+def standings(groups: Iterable[str], services: Services) -> list[Standing]:
+    """Of those of these groups whose budgets have begun, in order. Raises Unavailable."""
+    now = services.clock().timestamp()
+    found = (services.budgets.of(group, now) for group in sorted(groups))
+    return [look(budget, services)[0] for budget in found if budget is not None]
+
+
+def take(group: str, needed_ms: int, services: Services) -> None:
+    """Keep what a new job of the group may use. Raises Forbidden when its budget has no room for it; Unavailable."""
+    budget = services.budgets.of(group, services.clock().timestamp()) if group else None
+    if budget is not None and budget.action is not Action.WARN:
+        services.budgets.room.take(budget, needed_ms, lambda: look(budget, services)[0])

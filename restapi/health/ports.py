@@ -1,0 +1,58 @@
+"""What is asked of the parts, to see how they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from prominence.restapi.health.rules import Room
+
+
+class Daemon(StrEnum):
+    """HTCondor's, of the access point."""
+
+    SCHEDD = "schedd"
+    COLLECTOR = "collector"
+    NEGOTIATOR = "negotiator"
+
+
+class Daemons(Protocol):
+    """HTCondor's daemons."""
+
+    def version(self, daemon: Daemon) -> str:
+        """What itself answers when it is asked something; its version, "" where that is not known.
+
+        Raises Unavailable.
+        """
+
+
+class Book(Protocol):
+    """What is made of HTCondor's history."""
+
+    def catch_up(self) -> bool:
+        """Whether all is booked that the history tells, or is so shortly. Raises Unavailable."""
+
+
+class Disks(Protocol):
+    """Of this machine."""
+
+    def room(self, directory: Path) -> Room:
+        """On the disk where the directory is, or will be. Raises Unavailable."""
+
+
+@dataclass(frozen=True)
+class Vitals:
+    """books: by what they are called. directories: what is on a disk, by what it is called.
+
+    kept_mib: MiB that must be free for new jobs. for_all: every user may ask, not operators alone.
+    """
+
+    daemons: Daemons
+    books: Mapping[str, Book]
+    disks: Disks
+    directories: Mapping[str, Path]
+    kept_mib: int = 0
+    for_all: bool = False

@@ -1,0 +1,128 @@
+"""What is to be thought of what the parts answered, and what to do about it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from prominence.core import units
+from prominence.core.health import Condition, Finding
+from prominence.core.machines import CloudStatus
+from prominence.core.scaling import ScalingPlan
+
+ADVICE = {
+    "schedd": "See that HTCondor runs on the access point (condor_status -schedd), and read its SchedLog.",
+    "collector": "See that HTCondor runs on the access point (condor_status -collector), and read its CollectorLog.",
+    "negotiator": "See that HTCondor runs on the access point (condor_status -negotiator), and read its NegotiatorLog.",
+    "etcd": "See that etcd runs, and that etcd_endpoints in the settings of API, scaler and imc are its addresses.",
+    "objects": "See the section data of the API's settings: the store or its directory must be there, and open to it.",
+    "archive": "See that prominence-archive runs, and read archive.log beside the API's log.",
+    "accounting": "See that prominence-archive runs, and read archive.log; if usage.db is lost, take it from a backup.",
+    "scaler": "See that prominence-scaler runs, and read its log.",
+    "imc": "See that prominence-imc runs, and read its log.",
+}
+_OF_CLOUD = "Do what imc says is wrong there; prominence-imc clouds tells more."
+_OF_DISK = "Make room on that disk, or have less kept there."
+
+SCARCE = 2
+"""So many times what must be free is little."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """Of a disk."""
+
+    free_mib: int
+    total_mib: int
+    writable: bool
+
+
+def answers(part: str, version: str = "") -> Finding:
+    """It answers as it should."""
+    return Finding(part, Condition.OK, f"It answers: {version}." if version else "It answers.")
+
+
+def silent(part: str, why: str) -> Finding:
+    """It does not."""
+    return Finding(part, Condition.BROKEN, f"It does not answer: {_clause(why)}.", _advice(part))
+
+
+def unclear(part: str, why: str, look_at: str = "") -> Finding:
+    """How it is cannot be told. look_at: the part that is in the way."""
+    return Finding(part, Condition.UNKNOWN, f"It is not known: {_clause(why)}.", _advice(look_at or part))
+
+
+def of_book(part: str, is_current: bool) -> Finding:
+    """What is made of HTCondor's history."""
+    if is_current:
+        return Finding(part, Condition.OK, "All that HTCondor's history tells is booked.")
+    sentence = "It is behind HTCondor's history: jobs that have ended are missing."
+    return Finding(part, Condition.WARNING, sentence, ADVICE[part])
+
+
+def of_disk(what: str, directory: Path, room: Room, kept_mib: int) -> Finding:
+    """kept_mib: that must be free."""
+    part, free = f"disk of {what}", f"Of {directory}'s disk {room.free_mib} of {room.total_mib} MiB are free"
+    if not room.writable:
+        advice = f"Give {directory} to the account that the API runs as, on a disk that is not read-only."
+        return Finding(part, Condition.BROKEN, f"The API may not write to {directory}.", advice)
+    if room.free_mib < kept_mib:
+        sentence = f"{free}, fewer than the {kept_mib} that must be: new jobs are refused."
+        return Finding(part, Condition.BROKEN, sentence, _OF_DISK)
+    if room.free_mib < SCARCE * kept_mib:
+        sentence = f"{free}; with fewer than {kept_mib} new jobs are refused."
+        return Finding(part, Condition.WARNING, sentence, _OF_DISK)
+    return Finding(part, Condition.OK, f"{free}.")
+
+
+def of_scaler(leader: str | None, plan: ScalingPlan | None, trouble: str, now: datetime) -> Finding:
+    """leader: who leads, None: nobody. trouble: a clause that says why there is no plan."""
+    if leader is None:
+        sentence = "None leads: jobs that wait get no new machines."
+        return Finding("scaler", Condition.BROKEN, sentence, ADVICE["scaler"])
+    if plan is None:
+        sentence = f"{leader} leads, but {_clause(trouble)}."
+        return Finding("scaler", Condition.BROKEN, sentence, ADVICE["scaler"])
+    parts = plan.inputs.parts if plan.inputs is not None else {}
+    unseen = [parts[name].trouble for name in ("demand", "execute_points") if name in parts and parts[name].trouble]
+    age = _age(plan.made_at, now)
+    if unseen:
+        sentence = f"{leader} leads, and does not see all of HTCondor: {'; '.join(map(_clause, unseen))}."
+        return Finding("scaler", Condition.WARNING, sentence, ADVICE["scaler"])
+    return Finding("scaler", Condition.OK, f"{leader} leads; its last plan is {age} old.")
+
+
+def of_imc(plan: ScalingPlan) -> Finding:
+    """As the scaler last saw it."""
+    parts = plan.inputs.parts if plan.inputs is not None else {}
+    troubles = [parts[name].trouble for name in ("workers", "clouds") if name in parts and parts[name].trouble]
+    if troubles:
+        return silent("imc", "; ".join(dict.fromkeys(map(_clause, troubles))))
+    return Finding("imc", Condition.OK, "It answers the scaler.")
+
+
+def of_cloud(cloud: CloudStatus, seen_at: datetime, now: datetime) -> Finding:
+    """seen_at: when the scaler last saw it."""
+    part, age = f"cloud {cloud.name}", _age(seen_at, now)
+    if cloud.error:
+        retry = f" It is tried again at {cloud.retry_at:%Y-%m-%d %H:%M:%S} UTC." if cloud.retry_at is not None else ""
+        sentence = f"No workers are made there: {_clause(cloud.error)}, as of {age} ago.{retry}"
+        return Finding(part, Condition.BROKEN, sentence, _OF_CLOUD)
+    if cloud.troubles:
+        sentence = f"Flavours are left alone there, as of {age} ago: {', '.join(sorted(cloud.troubles))}."
+        return Finding(part, Condition.WARNING, sentence, _OF_CLOUD)
+    sentence = f"It has {cloud.occupied} of {cloud.limit} workers, as of {age} ago."
+    return Finding(part, Condition.OK, sentence)
+
+
+def _advice(part: str) -> str:
+    return ADVICE.get(part, "Read the API's log.")
+
+
+def _age(then: datetime, now: datetime) -> str:
+    return units.plainly(max(0, round((now - then).total_seconds())))
+
+
+def _clause(said: str) -> str:
+    return said.strip().rstrip(".") or "it does not say why"

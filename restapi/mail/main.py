@@ -1,0 +1,50 @@
+"""The process that tells users that their jobs have ended: settings -> services -> round after round.
+
+python -m prominence.restapi.mail.main
+
+One on each access point, beside the API and with its settings.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from prominence.core.errors import Rejected
+from prominence.restapi import rounds
+from prominence.restapi.adapters.smtp import SmtpMailer
+from prominence.restapi.mail.delivery import Postman
+from prominence.restapi.main import secret_of, services_of
+from prominence.restapi.settings import RestApiSettings
+
+COMPONENT = "mail"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code."""
+    options = rounds.parser(COMPONENT, "Tells users that their jobs have ended.").parse_args(arguments)
+    try:
+        postman = _postman(rounds.settled(COMPONENT, options))
+    except Rejected as error:
+        return rounds.refused(COMPONENT, error)
+    stop = rounds.until_told()
+    rounds.go_round(lambda: postman.round(stop.is_set), stop, postman.interval_s)
+    return 0
+
+
+def _postman(settings: RestApiSettings) -> Postman:
+    if settings.mail is None:
+        raise Rejected.because("no mail server is named, so there is nobody to send messages by", "mail")
+    mail = settings.mail
+    return Postman(
+        services=services_of(settings),
+        mailer=SmtpMailer(mail, None if mail.password_file is None else secret_of(mail.password_file)),
+        sender=mail.sender,
+        url=settings.url,
+        within=mail.within,
+        interval_s=mail.interval_s,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""Sizes and places as numbers in arrays, for what is done with many of them at once. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prominence.core.machines import Size
+from prominence.core.placement import Place, Placement
+
+Numbers = NDArray[np.int64]
+Reals = NDArray[np.float64]
+Yes = NDArray[np.bool_]
+
+KINDS = 4
+"""Of room: cores, memory, disk, GPUs."""
+
+_MOST = 1 << 60
+
+
+def rooms(sizes: Iterable[Size]) -> Numbers:
+    """A row for each."""
+    rows = [(size.cpus, size.memory_mib, size.disk_mib, size.gpus) for size in sizes]
+    return _array(rows)
+
+
+def needs(sizes: Iterable[Size]) -> Numbers:
+    """A row for each. A job that asks for no core needs a machine with one all the same."""
+    rows = [(max(1, size.cpus), size.memory_mib, size.disk_mib, size.gpus) for size in sizes]
+    return _array(rows)
+
+
+def takes(placements: Sequence[Placement], places: Sequence[Place]) -> Yes:
+    """Which job may run in which place."""
+    seen: dict[Place, Yes] = {}
+    different = {_said(placement): placement for placement in placements}
+    number = {said: row for row, said in enumerate(different)}
+    rows = [number[_said(placement)] for placement in placements]
+    for place in places:
+        if place not in seen:
+            seen[place] = np.array([placement.takes(place) for placement in different.values()], dtype=bool)[rows]
+    if not places:
+        return np.zeros((len(placements), 0), dtype=bool)
+    return np.stack([seen[place] for place in places], axis=1)
+
+
+def _said(placement: Placement) -> tuple[object, ...]:
+    return placement.requirements, placement.kinds, placement.closed
+
+
+def copies(need: Numbers, free: Numbers) -> Numbers:
+    """How many of this need go into each of the rooms."""
+    asked = need > 0
+    found: Numbers = (free[:, asked] // need[asked]).min(axis=1)
+    return found
+
+
+def _array(rows: list[tuple[int, int, int, int]]) -> Numbers:
+    # What somebody asks for in jest is more than an array holds.
+    if rows and max(map(max, rows)) > _MOST:
+        rows = [tuple(min(amount, _MOST) for amount in row) for row in rows]  # type: ignore[misc]
+    found: Any = np.array(rows, dtype=np.int64).reshape(len(rows), KINDS)
+    return found  # type: ignore[no-any-return]

@@ -1,0 +1,42 @@
+"""Room that is there or coming, to waiting jobs: the biggest first, each in the first room that takes it. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from prominence.scaler import amounts
+from prominence.scaler.explain import Given
+from prominence.scaler.packing import Waiting, Wanted
+from prominence.scaler.pool import Room
+
+
+def give(rooms: Sequence[Room], waiting: Waiting) -> tuple[list[Given], Waiting]:
+    """Which rooms are given to whom, in their order, and who gets none.
+
+    One step for each kind of job over all rooms at once: what job by job would give, too.
+    """
+    if not rooms or not waiting:
+        return [], waiting
+    free = np.ascontiguousarray(amounts.rooms(room.free for room in rooms).T)
+    sizes = amounts.rooms(demand.size for demand, _ in waiting)
+    needs = amounts.needs(demand.size for demand, _ in waiting)
+    open_to = amounts.takes([demand.placement for demand, _ in waiting], [room.place for room in rooms])
+    shares: dict[int, list[tuple[Wanted, int]]] = defaultdict(list)
+    left = []
+    for row, (demand, jobs) in enumerate(waiting):
+        rest = jobs
+        possible = np.flatnonzero((free >= needs[row, :, None]).all(axis=0) & open_to[row])
+        if len(possible):
+            fitting = amounts.copies(needs[row], free[:, possible].T)
+            taken = np.diff(np.minimum(np.cumsum(np.minimum(fitting, jobs)), jobs), prepend=0)
+            used = np.flatnonzero(taken)
+            free[:, possible[used]] -= sizes[row, :, None] * taken[used]
+            for number in used:
+                shares[int(possible[number])].append((demand, int(taken[number])))
+            rest -= int(taken.sum())
+        if rest:
+            left.append((demand, rest))
+    return [Given(rooms[room], tuple(shares[room])) for room in sorted(shares)], tuple(left)

@@ -1,0 +1,1 @@
+"""The simulator: a load against a scaler's rule on a pretend clock. Knows no HTCondor, store or network."""

@@ -1,0 +1,113 @@
+"""Which jobs go to which flavours, as if jobs were liquid: first prices of room, then a linear program. Pure.
+
+The prices are found step by step, as a market does: what is asked for most costs most. They tell which flavours are
+cheap for which job, and what a job is worth: no machines cost less than all of their jobs are worth together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linprog
+from scipy.sparse import csr_array
+
+from prominence.scaler.amounts import KINDS, Numbers, Reals, Yes
+
+_STEPS = 40
+"""Of the market."""
+_NEAR = 1.2
+"""A job is split over flavours that cost up to so many times as much for it as the cheapest."""
+_FEW = 2
+"""So few kinds of jobs go to the flavours that are cheapest for them."""
+_PAIRS = 6_000
+"""Of kinds of jobs and flavours: with more kinds, each is split over fewer flavours."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """needs: of one job of each kind; jobs: how many. rooms, prices: of each flavour. runs: which may run on which."""
+
+    needs: Numbers
+    jobs: Numbers
+    rooms: Numbers
+    prices: Reals
+    runs: Yes
+
+
+def worth(task: Task, jobs: Numbers) -> Reals:
+    """What each kind of room on a machine of each flavour is worth; all of a machine's together are its price."""
+    scale = np.maximum(task.rooms.max(axis=0), 1)
+    asking = (jobs > 0) & task.runs.any(axis=1) & (task.needs > 0).any(axis=1)
+    needs, rooms, jobs = task.needs[asking] / scale, task.rooms / scale, jobs[asking].astype(float)
+    nowhere = np.where(task.runs[asking], 0.0, np.inf)
+    there = rooms > 0
+    of_price = np.divide(task.prices[:, None], rooms, out=np.zeros_like(rooms), where=there)
+    per_room = np.divide(1.0, rooms, out=np.zeros_like(rooms), where=there)
+    weight = there / np.maximum(there.sum(axis=1, keepdims=True), 1)
+    best, found = -1.0, np.zeros_like(rooms)
+    for step in range(_STEPS):
+        each = weight * of_price
+        costs = needs @ each.T
+        costs += nowhere
+        least = costs.min(axis=1)
+        total = float(least @ jobs)
+        if total > best:
+            best, found = total, each
+        # How much of each flavour a job wants: the less, the dearer it is for it.
+        costs /= np.maximum(least, 1e-12)[:, None]
+        np.subtract(1.0, costs, out=costs)
+        costs /= 0.02 + 0.1 / (1 + step)
+        wanted = np.exp(costs, out=costs)
+        wanted *= (jobs / wanted.sum(axis=1))[:, None]
+        asked = (wanted.T @ needs) * per_room
+        most = np.maximum(asked.max(axis=1, keepdims=True), 1e-9)
+        weight = np.where(there, np.maximum(weight * np.exp((asked / most - 1) / (1 + step * 0.05)), 1e-6), 0)
+        weight /= np.maximum(weight.sum(axis=1, keepdims=True), 1e-12)
+    priced: Reals = found / scale
+    return priced
+
+
+def split(task: Task, active: Numbers, jobs: Numbers, worth: Reals, awkward: float) -> tuple[Numbers, Reals]:
+    """How many of the active kinds go to each flavour, and how many machines of it that would take at the least.
+
+    awkward: so much dearer counts a flavour of which a job takes all, as little fits beside it.
+    """
+    needs, runs = task.needs[active], task.runs[active]
+    parts = needs[:, None, :] / np.maximum(task.rooms, 1)[None]
+    costs = needs @ worth.T
+    extra = costs * parts.max(axis=2) * awkward
+    all_in = np.where(runs, costs + extra, np.inf)
+    if len(active) <= _FEW:
+        return _to_the_cheapest(all_in, parts, jobs)
+    each = min(all_in.shape[1], max(3, _PAIRS // len(active)))
+    dearest = np.minimum(all_in.min(axis=1) * _NEAR, np.partition(all_in, each - 1, axis=1)[:, each - 1])
+    kind, flavour = np.nonzero((all_in <= dearest[:, None]) & runs)
+    used, column = np.unique(flavour, return_inverse=True)
+    pairs, machines = len(kind), len(used)
+    rows = np.concatenate([(column[:, None] * KINDS + np.arange(KINDS)).ravel(), np.arange(machines * KINDS)])
+    columns = np.concatenate([np.repeat(np.arange(pairs), KINDS), pairs + np.repeat(np.arange(machines), KINDS)])
+    filled = np.concatenate([parts[kind, flavour].ravel(), -(task.rooms[used] > 0).astype(float).ravel()])
+    solved = linprog(
+        np.concatenate([extra[kind, flavour], task.prices[used]]),
+        A_ub=csr_array((filled, (rows, columns)), shape=(machines * KINDS, pairs + machines)),
+        b_ub=np.zeros(machines * KINDS),
+        A_eq=csr_array((np.ones(pairs), (kind, np.arange(pairs))), shape=(len(active), pairs + machines)),
+        b_eq=jobs.astype(float),
+        method="highs-ds",
+        options={"presolve": False},  # there is nothing to find, and looking takes a fifth of the time
+    )
+    if solved.x is None:  # it is never without a solution, but numbers may be too far apart for the solver
+        return _to_the_cheapest(all_in, parts, jobs)
+    shares, count = np.zeros(runs.shape), np.zeros(len(task.rooms))
+    shares[kind, flavour], count[used] = solved.x[:pairs], solved.x[pairs:]
+    whole = np.minimum(np.floor(shares + 1e-6).astype(np.int64), jobs[:, None])
+    whole[np.arange(len(active)), shares.argmax(axis=1)] += jobs - whole.sum(axis=1)
+    return np.maximum(whole, 0), count
+
+
+def _to_the_cheapest(costs: Reals, parts: Reals, jobs: Numbers) -> tuple[Numbers, Reals]:
+    """Each kind to one flavour. parts: what a job of a kind takes of a machine of a flavour, of each kind of room."""
+    shares = np.zeros(costs.shape, dtype=np.int64)
+    shares[np.arange(len(jobs)), costs.argmin(axis=1)] = jobs
+    return shares, np.einsum("jf,jfk->fk", shares, parts).max(axis=1)

@@ -1,0 +1,77 @@
+"""imc's process for tests, on a pool that the server of the pretended cloud tells of instead of HTCondor.
+
+`python imc_process.py CONFIG SERVER LEASE`: the last is how long the lease is, which may be shorter than in earnest.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import requests
+from pydantic import SecretStr
+
+from prominence.core.errors import Unavailable
+from prominence.imc import main
+from prominence.imc.ports import Admission, ExecutePoint
+
+_TIMEOUT_S = 5
+
+
+class ServedPool:
+    """Promise: see ports.Pool."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def execute_points(self) -> Mapping[str, ExecutePoint]:
+        found = self._call("GET", "").json()
+        return {name: ExecutePoint(claimed_slots=0, draining=draining) for name, draining in found.items()}
+
+    def drain(self, name: str, reason: str) -> None:
+        self._call("POST", f"/{name}/drain")
+
+    def undrain(self, name: str) -> None:
+        self._call("POST", f"/{name}/undrain")
+
+    def invalidate(self, name: str) -> None:
+        self._call("POST", f"/{name}/invalidate")
+
+    def mint(self, name: str) -> SecretStr:
+        return SecretStr(f"token-of-{name}")
+
+    def revoke(self, name: str, now: datetime) -> None:
+        """Nobody has shown it."""
+
+    def mint_for_owner(self, owner: str) -> Admission:
+        raise NotImplementedError
+
+    def revoke_of_owner(self, owner: str, now: datetime) -> None:
+        raise NotImplementedError
+
+    def _call(self, method: str, path: str) -> requests.Response:
+        try:
+            answer = requests.request(method, f"{self._url}/_pool{path}", timeout=_TIMEOUT_S)
+            answer.raise_for_status()
+        except requests.RequestException as error:
+            raise Unavailable(f"the pool does not answer: {type(error).__name__}") from error
+        return answer
+
+
+def run() -> int:
+    """Until it is killed."""
+    config, server, lease = sys.argv[1:]
+    load: Any = main.load
+
+    def loaded(*arguments: Any) -> Any:
+        return load(*arguments).model_copy(update={"lease_s": int(lease)})
+
+    main.load = loaded  # type: ignore[assignment]
+    main.HTCondorPool = lambda _: ServedPool(server)  # type: ignore[assignment,misc]
+    return main.main(["--config", config])
+
+
+if __name__ == "__main__":
+    sys.exit(run())
