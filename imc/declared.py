@@ -15,7 +15,7 @@ from pydantic import Discriminator, Field, Tag, field_validator
 from prominence.core.machines import Flavour, Size
 from prominence.core.settings import Settings
 from prominence.core.validation import of_kind, said_kind
-from prominence.imc.declared_machines import EC2Settings, GoogleSettings, OpenStackSettings
+from prominence.imc.declared_machines import AzureSettings, EC2Settings, GoogleSettings, OpenStackSettings
 from prominence.imc.declared_terms import NAME, NAME_OR_NONE, AbsolutePath, CloudInitSettings, TermsSettings
 
 
@@ -129,6 +129,7 @@ class ManagedSettings(CloudInitSettings):
 
 CloudSettings = Annotated[
     Annotated[DockerSettings, Tag(of_kind("docker"))]
+    | Annotated[AzureSettings, Tag(of_kind("azure"))]
     | Annotated[EC2Settings, Tag(of_kind("ec2"))]
     | Annotated[GoogleSettings, Tag(of_kind("google"))]
     | Annotated[OpenStackSettings, Tag(of_kind("openstack"))]
@@ -136,6 +137,6 @@ CloudSettings = Annotated[
     Discriminator(
         said_kind,
         custom_error_type="cloud_type",
-        custom_error_message="needs a type: docker, ec2, google, openstack or im",
+        custom_error_message="needs a type: azure, docker, ec2, google, openstack or im",
     ),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from fnmatch import fnmatchcase
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -18,7 +18,9 @@ class ImageSettings(Settings):
 
     id: str = Field(default="", description="Its id. Without one the newest image is taken of which all below is true.")
     name: str = Field(default="", description="Pattern of its name, with * and ?.")
-    owner: str = Field(default="", description="The account or project that owns it; on EC2 self, too.")
+    owner: str = Field(
+        default="", description="The account or project that owns it, on Azure the gallery; on EC2 self, too."
+    )
     architecture: str = Field(default="", description="As the cloud writes it: x86_64, arm64.")
     distribution: str = Field(default="", description="On OpenStack: its os_distro.")
     version: str = Field(default="", description="On OpenStack: its os_version.")
@@ -143,6 +145,57 @@ class GoogleSettings(SpotSettings):
     def _zone_is_of_the_region(self) -> Self:
         if self.zone.rpartition("-")[0] != self.region:
             raise ValueError(f"the zone {self.zone} is not in the region {self.region}")
+        return self
+
+
+_AZURES_NAME = r"[A-Za-z0-9._()-]{1,90}"
+_UNDER = rf"^/subscriptions/[0-9a-fA-F-]{{36}}/resourceGroups/{_AZURES_NAME}/providers"
+
+
+class AzureSettings(SpotSettings):
+    """A resource group on Azure, in one region."""
+
+    type: Literal["azure"] = Field(description="Microsoft Azure.")
+    subscription: str = Field(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$", description="Its id.")
+    resource_group: str = Field(pattern=rf"^{_AZURES_NAME}$", description="Where machines are made.")
+    zone: str = Field(default="", pattern=r"^[1-9]?$", description="Zone of the region; empty: Azure chooses.")
+    network: str = Field(
+        pattern=rf"{_UNDER}/Microsoft\.Network/virtualNetworks/[^/]+/subnets/[^/]+$", description="Path of the subnet."
+    )
+    security_groups: tuple[
+        Annotated[str, Field(pattern=rf"{_UNDER}/Microsoft\.Network/networkSecurityGroups/[^/]+$")], ...
+    ] = Field(default=(), max_length=1, description="Path of one; none: the subnet's. No inbound port is needed.")
+    key: str = Field(
+        default="",
+        pattern=r"^([a-z_][a-z0-9_-]{0,31}:(ssh-rsa|ssh-ed25519) [A-Za-z0-9+/=]+( [^\n]*)?)?$",
+        description="USER:KEY of people who may log in; empty: nobody may.",
+    )
+    boot_volume_gib: int = Field(default=32, ge=10, description="Disk of workers, no smaller than the image.")
+    disk_type: Literal["Standard_LRS", "StandardSSD_LRS", "Premium_LRS"] = Field(
+        default="StandardSSD_LRS", description="Kind of that disk."
+    )
+    public_address: bool = Field(default=False, description="Give workers a public address, where there is no NAT.")
+    spot_max_price: float | None = Field(
+        default=None,
+        gt=0,
+        description="The most to pay for a spot machine, per hour in US dollars; absent: what others cost.",
+    )
+    endpoint: str = Field(default="", pattern=r"^(https?://[^/]+/?)?$", description="Another address than Azure's.")
+    login_endpoint: str = Field(default="", pattern=r"^(https?://[^/]+/?)?$", description="The same, for its tokens.")
+
+    @model_validator(mode="after")
+    def _image_is_azures(self) -> Self:
+        if self.image.id:
+            if not self.image.id.startswith("/subscriptions/") and self.image.id.count(":") != 3:
+                raise ValueError("image.id is a path from /subscriptions/ on, or PUBLISHER:OFFER:SKU:VERSION")
+        elif not self.image.name or not self.image.owner:
+            raise ValueError("image has an id, or a name and as owner the gallery that it is in")
+        return self
+
+    @model_validator(mode="after")
+    def _pays_for_what_it_takes(self) -> Self:
+        if self.spot_max_price is not None and Market.SPOT not in self.markets:
+            raise ValueError("has a spot_max_price, and spot is never")
         return self
 
 

@@ -33,7 +33,7 @@ from prominence.imc.adapters.prometheus import Metrics
 from prominence.imc.admissions import Admissions
 from prominence.imc.app import create_app
 from prominence.imc.declared import CloudSettings, DockerSettings, ManagedSettings
-from prominence.imc.declared_machines import EC2Settings, GoogleSettings, OpenStackSettings
+from prominence.imc.declared_machines import AzureSettings, EC2Settings, GoogleSettings, OpenStackSettings
 from prominence.imc.invitations import Invitations
 from prominence.imc.loop import Loop
 from prominence.imc.ports import Cloud
@@ -177,12 +177,15 @@ def _cloud(name: str, declared: CloudSettings, pool: str) -> Cloud:
     return LibcloudCloud(name, declared, provider)
 
 
-def _provider(declared: EC2Settings | GoogleSettings | OpenStackSettings, pool: str) -> Provider:
+def _provider(declared: AzureSettings | EC2Settings | GoogleSettings | OpenStackSettings, pool: str) -> Provider:
+    from prominence.imc.adapters.libcloud_azure import Azure
     from prominence.imc.adapters.libcloud_ec2 import EC2
     from prominence.imc.adapters.libcloud_google import Google
     from prominence.imc.adapters.libcloud_openstack import OpenStack
 
     match declared:
+        case AzureSettings():
+            return Azure(declared, pool)
         case EC2Settings():
             return EC2(declared, pool)
         case GoogleSettings():

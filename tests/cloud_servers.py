@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import requests
-import yaml
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from openstack_server import PASSWORD
+from cloud_settings import azure_settings, ec2_settings, google_settings, openstack_settings
 
 from prominence.imc.adapters.libcloud import LibcloudCloud
+from prominence.imc.adapters.libcloud_azure import Azure
 from prominence.imc.adapters.libcloud_ec2 import EC2
 from prominence.imc.adapters.libcloud_google import Google, label
 from prominence.imc.adapters.libcloud_openstack import OpenStack
-from prominence.imc.declared_machines import EC2Settings, GoogleSettings, OpenStackSettings
+from prominence.imc.declared_machines import AzureSettings, EC2Settings, GoogleSettings, OpenStackSettings
 from prominence.imc.ports import File
 
 HERE = Path(__file__).parent
 NOBODY = "http://127.0.0.1:9"
-FILES = (File("/etc/condor/tokens.d/pool", 0o600, "the token\n"),)
+FILES = (File("/etc/condor/tokens.d/pool", 0o600, "the token\n"), File("/etc/prominence/broker.json", 0o644, "{}\n"))
 
 
 @contextmanager
@@ -44,21 +40,81 @@ def served(script: str, host: str = "127.0.0.1", python: str | Path = sys.execut
         process.stdout.close()
 
 
-class OnEC2:
-    """A pool's EC2 cloud, and EC2 itself to see and change what is there."""
+class OnServer:
+    """A pool's cloud on such a server, and the server itself, to see and change what is there."""
 
-    def __init__(self, url: str, home: Path, pool: str = "", page: int = 1000, **changes: Any) -> None:
-        self.url, self.home = url, home
+    NAME = ""
+
+    def __init__(self, url: str, home: Path, pool: str = "", page: int = 500, **changes: Any) -> None:
+        self.url, self.home, self.page = url, home, page
         self.pool = pool or f"contract-{uuid.uuid4().hex[:8]}"
-        self.declared = ec2_settings(url, home, **changes)
-        self.provider = EC2(self.declared, self.pool, page)
+        self.declared = self.settings(url, **changes)
+        self.provider = self.provided()
         self.slept: list[float] = []
-        self.cloud = LibcloudCloud("amazon", self.declared, self.provider, pause=self.slept.append)
+        self.cloud = LibcloudCloud(self.NAME, self.declared, self.provider, pause=self.slept.append)
+
+    def settings(self, url: str, **changes: Any) -> Any:
+        """For the server at this address."""
+        raise NotImplementedError
+
+    def provided(self) -> Any:
+        """What the cloud knows of this kind."""
+        raise NotImplementedError
+
+    def otherwise(self, pool: str = "", page: int = 0, **changes: Any) -> Self:
+        """The same with other settings."""
+        return type(self)(self.url, self.home, pool or self.pool, page or self.page, **changes)
+
+    def stop(self, name: str) -> None:
+        """The machine switches itself off."""
+        raise NotImplementedError
+
+    def vanish(self, name: str) -> None:
+        """The machine is no more, and nobody tells why."""
+        raise NotImplementedError
+
+    def clean(self) -> None:
+        """Where names are not the pool's own, other tests want them, too."""
+
+    def break_down(self) -> None:
+        """From now on nobody answers."""
+        self.declared = self.settings(NOBODY)
+        self.cloud._provider = self.provided()
+        self.cloud._of_thread = threading.local()
+
+    def fail(
+        self, method: str, path: str, status: int, reason: str = "", message: str = "as told", **more: Any
+    ) -> None:
+        """The next such request is answered so."""
+        self.fault(method=method, path=path, status=status, reason=reason, message=message, **more)
+
+    def fault(self, **fault: Any) -> None:
+        """The same, in the server's own words."""
+        self.post("/_faults", [fault])
+
+    def post(self, path: str, what: Any) -> None:
+        """Tell the server."""
+        requests.post(f"{self.url}{path}", json=what, timeout=10).raise_for_status()
+
+    def read(self, path: str) -> Any:
+        """Ask the server."""
+        return requests.get(f"{self.url}{path}", timeout=10).json()
+
+
+class OnEC2(OnServer):
+    """On moto's EC2."""
+
+    NAME = "amazon"
+
+    def __init__(self, *there: Any, **changes: Any) -> None:
+        super().__init__(*there, **changes)
         self.driver = self.provider.connect()
 
-    def otherwise(self, pool: str = "", page: int = 1000, **changes: Any) -> OnEC2:
-        """The same with other settings."""
-        return OnEC2(self.url, self.home, pool or self.pool, page, **changes)
+    def settings(self, url: str, **changes: Any) -> EC2Settings:
+        return ec2_settings(url, self.home, **changes)
+
+    def provided(self) -> EC2:
+        return EC2(self.declared, self.pool, self.page)
 
     def machine(self, name: str) -> Any:
         """The one that is there."""
@@ -69,158 +125,115 @@ class OnEC2:
         """What EC2 has of this pool and is not terminated."""
         return [one for one in self.provider.machines(self.driver) if one.extra["status"] != "terminated"]
 
-    def break_down(self) -> None:
-        """From now on nobody answers."""
-        self.cloud._provider = EC2(self.declared.model_copy(update={"endpoint": NOBODY}), self.pool)
-        self.cloud._of_thread = threading.local()
+    def stop(self, name: str) -> None:
+        self.driver.stop_node(self.machine(name))
 
-    def fail(self, action: str, code: str, status: str = "400 Bad Request", **more: Any) -> None:
+    def vanish(self, name: str) -> None:
+        self.driver.destroy_node(self.machine(name))
+
+    def refuse(self, action: str, code: str, status: str = "400 Bad Request", **more: Any) -> None:
         """The next such request is answered so."""
-        fault = {"action": action, "code": code, "status": status, **more}
-        requests.post(f"{self.url}/_faults", json=[fault], timeout=10).raise_for_status()
+        self.fault(action=action, code=code, status=status, **more)
 
 
-class OnOpenStack:
-    """A pool's OpenStack cloud, and OpenStack itself to see and change what is there."""
+class OnOpenStack(OnServer):
+    """On an OpenStack."""
 
-    def __init__(self, url: str, home: Path, pool: str = "", **changes: Any) -> None:
-        self.url, self.home = url, home
-        self.pool = pool or f"contract-{uuid.uuid4().hex[:8]}"
-        self.declared = openstack_settings(url, home, **changes)
-        self.provider = OpenStack(self.declared, self.pool)
-        self.cloud = LibcloudCloud("north-cloud", self.declared, self.provider, pause=lambda _: None)
+    NAME = "north-cloud"
 
-    def otherwise(self, pool: str = "", **changes: Any) -> OnOpenStack:
-        """The same with other settings."""
-        return OnOpenStack(self.url, self.home, pool or self.pool, **changes)
+    def settings(self, url: str, **changes: Any) -> OpenStackSettings:
+        return openstack_settings(url, self.home, **changes)
+
+    def provided(self) -> OpenStack:
+        return OpenStack(self.declared, self.pool)
 
     def servers(self) -> list[dict[str, Any]]:
         """What Nova has of this pool."""
-        found = requests.get(f"{self.url}/_servers", timeout=10).json()
-        return [one for one in found if one["metadata"].get("prominence.pool") == self.pool]
+        return [one for one in self.read("/_servers") if one["metadata"].get("prominence.pool") == self.pool]
 
     def change(self, name: str, /, **changes: Any) -> None:
         """Nova says so of the server from now on."""
-        requests.post(f"{self.url}/_servers/{name}", json=changes, timeout=10).raise_for_status()
+        self.post(f"/_servers/{name}", changes)
 
-    def break_down(self) -> None:
-        """From now on nobody answers."""
-        declared = openstack_settings(NOBODY, self.home)
-        self.cloud._provider = OpenStack(declared, self.pool)
-        self.cloud._of_thread = threading.local()
+    def stop(self, name: str) -> None:
+        self.change(name, status="SHUTOFF")
 
-    def fail(self, method: str, path: str, status: int, message: str = "as told", **more: Any) -> None:
-        """The next such request is answered so."""
-        fault = {"method": method, "path": path, "status": status, "message": message, **more}
-        requests.post(f"{self.url}/_faults", json=[fault], timeout=10).raise_for_status()
+    def vanish(self, name: str) -> None:
+        self.change(name, status="DELETED")
 
 
-class OnGoogle:
-    """A pool's cloud on Google's, and that itself to see and change what is there."""
+class OnGoogle(OnServer):
+    """On Google's."""
 
-    def __init__(self, url: str, home: Path, pool: str = "", page: int = 500, **changes: Any) -> None:
-        self.url, self.home = url, home
-        self.pool = pool or f"contract-{uuid.uuid4().hex[:8]}"
-        self.declared = google_settings(url, home, **changes)
-        self.provider = Google(self.declared, self.pool, page, pause=lambda _: None)
-        self.cloud = LibcloudCloud("search-giant", self.declared, self.provider, pause=lambda _: None)
+    NAME = "search-giant"
 
-    def otherwise(self, pool: str = "", page: int = 500, **changes: Any) -> OnGoogle:
-        """The same with other settings."""
-        return OnGoogle(self.url, self.home, pool or self.pool, page, **changes)
+    def settings(self, url: str, **changes: Any) -> GoogleSettings:
+        return google_settings(url, self.home, **changes)
+
+    def provided(self) -> Google:
+        return Google(self.declared, self.pool, self.page, pause=lambda _: None)
 
     def there(self, kind: str) -> dict[str, dict[str, Any]]:
         """What Google has of this pool, by name."""
-        found = requests.get(f"{self.url}/_state", timeout=10).json()[kind]
+        found = self.read("/_state")[kind]
         return {name: one for name, one in found.items() if one["labels"].get("prominence-pool") == label(self.pool)}
 
     def change(self, name: str, /, **changes: Any) -> None:
         """Google says so of the instance from now on."""
-        requests.post(f"{self.url}/_instances/{name}", json=changes, timeout=10).raise_for_status()
+        self.post(f"/_instances/{name}", changes)
+
+    def stop(self, name: str) -> None:
+        self.change(name, status="TERMINATED")
+
+    def vanish(self, name: str) -> None:
+        self.change(name, status="GONE")
 
     def add_disk(self, **disk: Any) -> None:
         """There is one more disk."""
-        requests.post(f"{self.url}/_disks", json=disk, timeout=10).raise_for_status()
+        self.post("/_disks", disk)
 
     def clean(self) -> None:
-        """Names are the project's, and other tests want them, too."""
         for name in self.there("instances"):
-            self.change(name, status="GONE")
-
-    def break_down(self) -> None:
-        """From now on nobody answers."""
-        self.cloud._provider = Google(google_settings(NOBODY, self.home), self.pool)
-        self.cloud._of_thread = threading.local()
-
-    def fail(self, method: str, path: str, status: int, reason: str, message: str = "as told", **more: Any) -> None:
-        """The next such request is answered so."""
-        fault = {"method": method, "path": path, "status": status, "reason": reason, "message": message, **more}
-        requests.post(f"{self.url}/_faults", json=[fault], timeout=10).raise_for_status()
+            self.vanish(name)
 
 
-@cache
-def _private_key() -> str:
-    """Of nobody: each test run has its own."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    kind, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    return key.private_bytes(kind, form, serialization.NoEncryption()).decode()
+class OnAzure(OnServer):
+    """On Azure."""
 
+    NAME = "blue-sky"
 
-def google_settings(url: str, home: Path, **changes: Any) -> GoogleSettings:
-    """For the server of these tests."""
-    file = home / "google.json"
-    account = {"client_email": "imc@a-project.iam.gserviceaccount.com", "private_key": _private_key()}
-    file.write_text(json.dumps(account))
-    return GoogleSettings(
-        **{
-            "type": "google",
-            "project": "a-project",
-            "region": "north-1",
-            "zone": "north-1-b",
-            "credentials_file": file,
-            "image": {"id": "worker-2"},
-            "flavours": ("small", "full"),
-            "endpoint": url,
-            "poll_s": 0,
-            "settle_s": 4,
-            **changes,
-        }
-    )
+    def settings(self, url: str, **changes: Any) -> AzureSettings:
+        return azure_settings(url, self.home, **changes)
 
+    def provided(self) -> Azure:
+        return Azure(self.declared, self.pool)
 
-def openstack_settings(url: str, home: Path, **changes: Any) -> OpenStackSettings:
-    """For the server of these tests."""
-    file = home / "clouds.yaml"
-    auth = {"auth_url": f"{url}/v3", "username": "u", "password": PASSWORD, "project_name": "p"}
-    file.write_text(yaml.safe_dump({"clouds": {"openstack": {"auth": auth}}}))
-    return OpenStackSettings(
-        **{
-            "type": "openstack",
-            "region": "north",
-            "credentials_file": file,
-            "image": {"id": "new"},
-            "flavours": ("small", "full"),
-            "poll_s": 0,
-            "settle_s": 4,
-            **changes,
-        }
-    )
+    def there(self, kind: str = "machines") -> dict[str, dict[str, Any]]:
+        """What Azure has, by name; of machines, what was asked for of this pool's."""
+        found: dict[str, dict[str, Any]] = self.read("/_state")[kind]
+        if kind != "machines":
+            return found
+        return {name: one for name, one in found.items() if one["tags"].get("prominence.pool") == self.pool}
 
+    def around(self) -> list[str]:
+        """Names of all that machines are made with."""
+        kinds = ("disks", "networkInterfaces", "publicIPAddresses")
+        return sorted(name for kind in kinds for name in self.there(kind))
 
-def ec2_settings(url: str, home: Path, **changes: Any) -> EC2Settings:
-    """For a server of moto's."""
-    file = home / "credentials"
-    file.write_text("[default]\naws_access_key_id = AK\naws_secret_access_key = hidden-word\n")
-    return EC2Settings(
-        **{
-            "type": "ec2",
-            "region": "eu-west-1",
-            "credentials_file": file,
-            "image": {"id": "ami-12345678"},
-            "flavours": ("m5.*",),
-            "endpoint": url,
-            "poll_s": 0,
-            "settle_s": 4,
-            **changes,
-        }
-    )
+    def change(self, name: str, /, **changes: Any) -> None:
+        """Azure says so of the machine from now on."""
+        self.post(f"/_machines/{name}", changes)
+
+    def powered(self, name: str, power: str) -> None:
+        """The same of how it runs."""
+        self.change(name, statuses=[{"code": "ProvisioningState/succeeded"}, {"code": f"PowerState/{power}"}])
+
+    def stop(self, name: str) -> None:
+        self.powered(name, "stopped")
+
+    def vanish(self, name: str) -> None:
+        self.change(name, gone=True)
+
+    def clean(self) -> None:
+        for name in self.there():
+            self.vanish(name)

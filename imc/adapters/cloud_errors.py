@@ -67,6 +67,31 @@ GOOGLE = _table(
 )
 """The reason or the operation's code, and then the text."""
 
+AZURE = _table(
+    (
+        Unavailable,
+        r"^\[(TooManyRequests|ServerTimeout|GatewayTimeout|InternalServerError|InternalExecutionError|ServiceUnavailable"
+        r"|Conflict|RetryableError\w*|AnotherOperationInProgress|OperationPreempted)\]|AADSTS9003[34]\b",
+    ),
+    (
+        QuotaExceeded,
+        r"QuotaExceeded|exceeding approved \S.* quota|exceeds? .*\bquota\b|CountLimitReached|LimitExceeded\]",
+    ),
+    (
+        OutOfCapacity,
+        r"^\[((Zonal)?AllocationFailed|Overconstrained(Zonal)?AllocationRequest|AllocationTimedOut|SkuNotAvailable"
+        r"|SubnetIsFull)\b",
+    ),
+    (
+        CredentialsRefused,
+        r"AADSTS\d+|^\[(AuthorizationFailed|LinkedAuthorizationFailed|AuthenticationFailed\w*|InvalidAuthenticationToken\w*"
+        r"|ExpiredAuthenticationToken|(ReadOnly)?DisabledSubscription|SubscriptionNotFound|RequestDisallowedByPolicy)\]",
+    ),
+    (NoSuchImage, r"^\[\w*Image\w*NotFound\]|NotFound\].*/(galleries|images)/|^\[InvalidParameter\].*imageReference"),
+    (NoSuchFlavour, r"^\[\w+\].*\b(VM size|vmSize)\b|^\[InvalidVMSize\]"),
+)
+"""The code in brackets, and then the text."""
+
 OPENSTACK = _table(
     (QuotaExceeded, r"quota (was )?exceeded|quota.*exceeded|exceed\w* .*quota"),
     (OutOfCapacity, r"no valid host|insufficient compute resources|not enough .* available|no more ip addresses"),

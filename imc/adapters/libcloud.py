@@ -206,19 +206,26 @@ class LibcloudCloud:
                 self._discovery.forget()
             raise
         except InvalidCredsError as error:
-            self._of_thread.driver = None  # the file may hold others by then
+            self._of_thread.driver = None
             raise CredentialsRefused(f"{self._name} refuses the credentials: {error.value}") from error
         except BaseHTTPError as error:
-            raise of_answer(self._provider.errors, str(error.message), error.code) from error
+            raise self._refusal(str(error.message), error.code) from error
         except MalformedResponseError as error:
             raise Unavailable(f"{self._name} sends what cannot be understood: {error.value}") from error
         except LibcloudError as error:
-            raise of_answer(self._provider.errors, *_said(error)) from error
+            raise self._refusal(*_said(error)) from error
         except OSError as error:  # requests' errors are, too
             raise Unavailable(f"{self._name} does not answer: {type(error).__name__}") from error
         except (LookupError, TypeError, ValueError, AttributeError, SyntaxError) as error:
             # Libcloud takes answers apart and does not expect all that a cloud in trouble sends.
             raise Unavailable(f"{self._name} sends what cannot be understood: {error!r}") from error
+
+    def _refusal(self, text: str, status: int | None) -> ProminenceError:
+        """What the cloud says, in our words."""
+        error = of_answer(self._provider.errors, text, status)
+        if isinstance(error, CredentialsRefused):
+            self._of_thread.driver = None  # the file may hold others by the next time
+        return error
 
 
 def _said(error: LibcloudError) -> tuple[str, int | None]:

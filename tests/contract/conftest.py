@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+from cloud_servers import OnAzure, OnEC2, OnGoogle, OnOpenStack, OnServer, served
 from etcd_servers import EtcdMember
 
 from prominence.cli.pool.recipes import present_images
+
+Here = TypeVar("Here", bound=OnServer)
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +51,52 @@ def condor_image(request: pytest.FixtureRequest) -> str:
     request.getfixturevalue("pool")
     images = present_images(request.getfixturevalue("engine"))
     return next(tag for tag in images if tag.startswith("prominence-base:"))
+
+
+@pytest.fixture(scope="module")
+def ec2_url() -> Iterator[str]:
+    with served("ec2_server.py") as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def openstack_url() -> Iterator[str]:
+    with served("openstack_server.py") as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def google_url() -> Iterator[str]:
+    with served("google_server.py") as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def azure_url() -> Iterator[str]:
+    with served("azure_server.py") as url:
+        yield url
+
+
+@pytest.fixture
+def ec2(ec2_url: str, tmp_path: Path) -> OnEC2:
+    return OnEC2(ec2_url, tmp_path)
+
+
+@pytest.fixture
+def nova(openstack_url: str, tmp_path: Path) -> OnOpenStack:
+    return OnOpenStack(openstack_url, tmp_path)
+
+
+@pytest.fixture
+def google(google_url: str, tmp_path: Path) -> Iterator[OnGoogle]:
+    yield from _cleaned(OnGoogle(google_url, tmp_path))
+
+
+@pytest.fixture
+def azure(azure_url: str, tmp_path: Path) -> Iterator[OnAzure]:
+    yield from _cleaned(OnAzure(azure_url, tmp_path))
+
+
+def _cleaned(here: Here) -> Iterator[Here]:
+    yield here
+    here.clean()

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from cloud_servers import OnEC2, served
+from cloud_servers import FILES, OnEC2
 
 from prominence.core.errors import (
     CloudError,
@@ -20,20 +18,7 @@ from prominence.core.errors import (
     Unavailable,
 )
 from prominence.core.machines import Market, Quota
-from prominence.imc.ports import File, NodeState
-
-FILES = (File("/etc/condor/tokens.d/pool", 0o600, "the token\n"), File("/etc/prominence/broker.json", 0o644, "{}\n"))
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with served("ec2_server.py") as url:
-        yield url
-
-
-@pytest.fixture
-def ec2(address: str, tmp_path: Path) -> OnEC2:
-    return OnEC2(address, tmp_path)
+from prominence.imc.ports import NodeState
 
 
 def create(ec2: OnEC2, name: str = "w-1", flavour: str = "m5.large") -> None:
@@ -103,7 +88,7 @@ def test_all_pages_are_read(ec2: OnEC2) -> None:
     ],
 )
 def test_a_refusal_has_its_name_and_leaves_nothing(ec2: OnEC2, code: str, status: str, error: type[CloudError]) -> None:
-    ec2.fail("RunInstances", code, status, message="The instance type is wrong, in 'words'")
+    ec2.refuse("RunInstances", code, status, message="The instance type is wrong, in 'words'")
     with pytest.raises(error) as caught:
         create(ec2)
     assert type(caught.value) is error
@@ -113,14 +98,14 @@ def test_a_refusal_has_its_name_and_leaves_nothing(ec2: OnEC2, code: str, status
 @pytest.mark.parametrize("code", ["RequestLimitExceeded", "Unavailable", "InternalError"])
 def test_what_passes_is_unavailable(ec2: OnEC2, code: str) -> None:
     for action in ("DescribeInstances", "RunInstances"):
-        ec2.fail(action, code, "503 Service Unavailable")
+        ec2.refuse(action, code, "503 Service Unavailable")
         with pytest.raises(Unavailable):
             create(ec2)
     create(ec2)
 
 
 def test_a_machine_that_was_made_although_an_error_came_is_found_and_no_second_made(ec2: OnEC2) -> None:
-    ec2.fail("RunInstances", "InternalError", "500 Internal Server Error", after=True)
+    ec2.refuse("RunInstances", "InternalError", "500 Internal Server Error", after=True)
     with pytest.raises(Unavailable):
         create(ec2)
     create(ec2)
@@ -161,7 +146,7 @@ def test_disks_that_outlive_their_machine_are_removed(ec2: OnEC2) -> None:
 
 def test_a_refused_deletion_is_told_and_can_be_repeated(ec2: OnEC2) -> None:
     create(ec2)
-    ec2.fail("TerminateInstances", "OperationNotPermitted")
+    ec2.refuse("TerminateInstances", "OperationNotPermitted")
     with pytest.raises(CloudError, match="OperationNotPermitted"):
         ec2.cloud.delete("w-1")
     assert names(ec2) == ["w-1"]
@@ -200,7 +185,7 @@ def test_the_same_machine_is_offered_on_both_markets_and_asked_for_on_the_one_th
 def test_what_is_not_to_be_had_on_one_market_is_made_on_the_other_under_the_same_name(ec2: OnEC2) -> None:
     both = ec2.otherwise(spot="prefer", flavours=("m5.large",))
     of_spot, other = sorted(both.cloud.flavours(), key=lambda flavour: flavour.market, reverse=True)
-    ec2.fail("RunInstances", "InsufficientInstanceCapacity", "500 Internal Server Error", after=True)
+    ec2.refuse("RunInstances", "InsufficientInstanceCapacity", "500 Internal Server Error", after=True)
     with pytest.raises(OutOfCapacity):
         both.cloud.create("w-1", of_spot, FILES)
     assert both.machines() == []

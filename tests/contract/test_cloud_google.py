@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from cloud_servers import FILES, OnGoogle, served
+from cloud_servers import FILES, OnGoogle
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,19 +21,6 @@ from prominence.core.errors import (
 from prominence.core.machines import Flavour, Market
 from prominence.imc.adapters.libcloud_google import label
 from prominence.imc.ports import NodeState
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with served("google_server.py") as url:
-        yield url
-
-
-@pytest.fixture
-def google(url: str, tmp_path: Path) -> Iterator[OnGoogle]:
-    here = OnGoogle(url, tmp_path)
-    yield here
-    here.clean()
 
 
 def flavour(google: OnGoogle, name: str = "small") -> Flavour:
@@ -127,7 +112,7 @@ def test_what_is_refused_late_has_its_name_and_leaves_nothing(google: OnGoogle) 
 def test_a_refusal_has_its_name(
     google: OnGoogle, status: int, reason: str, message: str, error: type[Exception]
 ) -> None:
-    google.fail("POST", "/instances", status, reason, message)
+    google.fail("POST", "/instances", status, reason, message=message)
     with pytest.raises(error) as caught:
         create(google)
     assert type(caught.value) is error

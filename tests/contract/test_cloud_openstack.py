@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import requests
 import yaml
-from cloud_servers import FILES, OnOpenStack, served
+from cloud_servers import FILES, OnOpenStack
 from openstack_server import MOST, PASSWORD, QUOTA
 
 from prominence.core.errors import (
@@ -22,17 +20,6 @@ from prominence.core.errors import (
     Unavailable,
 )
 from prominence.imc.ports import NodeState
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with served("openstack_server.py") as url:
-        yield url
-
-
-@pytest.fixture
-def nova(address: str, tmp_path: Path) -> OnOpenStack:
-    return OnOpenStack(address, tmp_path)
 
 
 def create(nova: OnOpenStack, name: str = "w-1", flavour: str = "small") -> None:
@@ -197,7 +184,7 @@ def test_nonsense_from_the_cloud_is_unavailable(nova: OnOpenStack) -> None:
 
 
 def test_a_refusal_without_a_name_is_a_cloud_error(nova: OnOpenStack) -> None:
-    nova.fail("POST", "/servers", 400, "User data too large.")
+    nova.fail("POST", "/servers", 400, message="User data too large.")
     with pytest.raises(CloudError, match="User data too large"):
         create(nova)
 
@@ -217,6 +204,6 @@ def test_a_quota_that_cannot_be_read_is_as_it_was(nova: OnOpenStack) -> None:
     here = nova.otherwise(quota_s=0.001)
     before = here.cloud.about().quota
     assert before.machines is not None
-    nova.fail("GET", "/limits", 403, "Policy does not allow it")
+    nova.fail("GET", "/limits", 403, message="Policy does not allow it")
     assert here.cloud.about().quota == before
     assert here.cloud.about().ages_s["quota"] >= 0

@@ -20,7 +20,8 @@ from typing import Any
 import pytest
 import requests
 from builders import a_request
-from cloud_servers import openstack_settings, served
+from cloud_servers import served
+from cloud_settings import openstack_settings
 from etcd_servers import EtcdMember
 from real_parts import until
 from servers import free_ports

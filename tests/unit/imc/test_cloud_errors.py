@@ -15,7 +15,7 @@ from prominence.core.errors import (
     QuotaExceeded,
     Unavailable,
 )
-from prominence.imc.adapters.cloud_errors import EC2, GOOGLE, IM, OPENSTACK, of_answer
+from prominence.imc.adapters.cloud_errors import AZURE, EC2, GOOGLE, IM, OPENSTACK, of_answer
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,41 @@ def test_google(text: str, status: int | None, kind: type[Exception]) -> None:
     assert type(of_answer(GOOGLE, text, status)) is kind
 
 
-@given(st.sampled_from([EC2, GOOGLE, OPENSTACK, IM]), st.text(max_size=2000), st.none() | st.integers(0, 999))
+@pytest.mark.parametrize(
+    ("text", "status", "kind"),
+    [
+        ("[ZonalAllocationFailed] Allocation failed. We do not have sufficient capacity", None, OutOfCapacity),
+        ("[OverconstrainedAllocationRequest] Allocation failed. VM(s) with the following", None, OutOfCapacity),
+        (
+            "[OperationNotAllowed] Operation could not be completed as it results in exceeding approved "
+            "Total Regional Cores quota.",
+            409,
+            QuotaExceeded,
+        ),
+        (
+            "[OperationNotAllowed] Operation could not be completed as it results in exceeding approved "
+            "LowPriorityCores quota.",
+            409,
+            QuotaExceeded,
+        ),
+        ("[QuotaExceeded] Operation could not be completed", 409, QuotaExceeded),
+        ("[OperationNotAllowed] This operation is not allowed on a disk that is attached", 409, Unavailable),
+        ("[GalleryImageNotFound] The gallery image /subscriptions/s/... is not available", 404, NoSuchImage),
+        ("[PlatformImageNotFound] The platform image 'P:O:S:latest' is not available", 404, NoSuchImage),
+        ("[ResourceNotFound] The Resource 'Microsoft.Compute/images/i' was not found.", 404, NoSuchImage),
+        ("[InvalidParameter] The value Huge provided for the VM size is not valid.", 400, NoSuchFlavour),
+        ("[ResourceGroupNotFound] Resource group 'g' could not be found.", 404, CloudError),
+        ("AADSTS7000222: The provided client secret keys are expired.", 401, CredentialsRefused),
+        ("AADSTS90033: A transient error has occurred. Please try again.", 503, Unavailable),
+        ("[InvalidAuthenticationTokenTenant] The access token is from the wrong issuer", 401, CredentialsRefused),
+        ("429 Rate limit exceeded", 429, Unavailable),
+    ],
+)
+def test_azure(text: str, status: int | None, kind: type[Exception]) -> None:
+    assert type(of_answer(AZURE, text, status)) is kind
+
+
+@given(st.sampled_from([AZURE, EC2, GOOGLE, OPENSTACK, IM]), st.text(max_size=2000), st.none() | st.integers(0, 999))
 def test_whatever_is_said_becomes_one_readable_line(table: object, text: str, status: int | None) -> None:
     error = of_answer(table, text, status)  # type: ignore[arg-type]  # one of the tables
     assert isinstance(error, CloudError | Unavailable)
