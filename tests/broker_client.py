@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
+from acting import acting_as
 from real_executor import BrokerProcess
 
 from prominence.executor.broker import protocol
@@ -45,14 +43,3 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-@contextmanager
-def acting_as(uid: int, gid: int) -> Iterator[None]:
-    os.setegid(gid)
-    os.seteuid(uid)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)

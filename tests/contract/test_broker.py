@@ -14,7 +14,8 @@ from typing import Any
 
 import docker
 import pytest
-from broker_client import Client, acting_as
+from acting import acting_as
+from broker_client import Client
 from hypothesis import given
 from hypothesis import strategies as st
 from real_executor import (

@@ -6,14 +6,14 @@ import os
 import threading
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from queue import Queue
 
 import docker
 import pytest
-from broker_client import acting_as
+from acting import acting_as
 from builders_executor import a_plan, a_planned_task
 from docker.models.containers import Container
 from mpi_image import PATH_OF_MPICH, ensure_mpi_image
@@ -73,6 +73,7 @@ def _run_errands(first: Node, second: Node, over: threading.Event) -> None:
     def run(request: launch.Request) -> None:
         ended.put((request, second.container.exec_run(["sh", "-c", request.command]).exit_code))
 
+    started: list[Future[None]] = []
     with ThreadPoolExecutor() as at_once:  # whatever still runs at the end is waited for while its container lives
         while not over.wait(0.05):
             with acting_as(SLOT_UID, SLOT_UID):
@@ -81,7 +82,9 @@ def _run_errands(first: Node, second: Node, over: threading.Event) -> None:
                     first.errands.answer(*ended.get())
             for request in requests:
                 assert request.host == second.address
-                at_once.submit(run, request)
+                started.append(at_once.submit(run, request))
+    for one in started:
+        one.result()  # what went wrong in it is told
 
 
 @pytest.mark.parametrize(
