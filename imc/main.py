@@ -111,7 +111,7 @@ def serve(
         loop.stop()
 
     _heed_signals(loop, reload)
-    servers = [serving.serve("api", create_app(services), settings.host, settings.port, ended)]
+    servers = [serving.Served("api", create_app(services), settings.host, settings.port, ended)]
     if settings.joining is not None:
         admissions = Admissions(records, pool, settings.pool.token_lifetime_s, _now)
         servers.append(serving.serve_door(settings.joining, admissions, ended))

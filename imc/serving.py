@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import waitress
 from flask import Flask
+from waitress import wasyncore
+from waitress.trigger import trigger
 
 from prominence.imc.admissions import Admissions
 from prominence.imc.door import TOKENS, WINDOW_S, WRONG_TRIES, Door, create_door
@@ -16,25 +19,39 @@ from prominence.imc.knocks import Knocks
 from prominence.imc.settings import JoiningSettings
 
 
-def serve(name: str, app: Flask, host: str, port: int, ended: Callable[[], None], **options: Any) -> Any:
-    """Begin to answer; the server, to be closed. ended: called when it answers no more."""
-    server = waitress.create_server(app, host=host, port=port, threads=4, **options)
+class Served:
+    """An application that answers at an address, until it is closed."""
 
-    def run() -> None:
+    def __init__(self, name: str, app: Flask, host: str, port: int, ended: Callable[[], None], **options: Any) -> None:
+        """Begin to answer. ended: called when it answers no more, from its own thread."""
+        self._sockets: dict[int, Any] = {}
+        self._server = waitress.create_server(app, map=self._sockets, host=host, port=port, threads=4, **options)
+        self._closing = trigger(self._sockets)
+        self._thread = threading.Thread(target=self._run, args=(ended,), name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        return int(self._server.effective_port)
+
+    def close(self) -> None:
+        """Finish what is being answered, then end. Its thread closes its sockets, since it may be waiting for them."""
+        self._server.task_dispatcher.shutdown()
+        self._closing.pull_trigger(partial(wasyncore.close_all, self._sockets))
+        self._thread.join()
+
+    def _run(self, ended: Callable[[], None]) -> None:
         try:
-            server.run()
+            self._server.run()
         finally:
             ended()
 
-    threading.Thread(target=run, name=name, daemon=True).start()
-    return server
 
-
-def serve_door(joining: JoiningSettings, admissions: Admissions, ended: Callable[[], None]) -> Any:
-    """The same for the door."""
+def serve_door(joining: JoiningSettings, admissions: Admissions, ended: Callable[[], None]) -> Served:
+    """Answer at the door."""
     tries, tokens = (Knocks(most, WINDOW_S, time.monotonic) for most in (WRONG_TRIES, TOKENS))
     believed = {"trusted_proxy": joining.trusted_proxy, "trusted_proxy_headers": "x-forwarded-for"}
-    return serve(
+    return Served(
         "door",
         create_door(Door(admissions, tries, tokens)),
         joining.host,

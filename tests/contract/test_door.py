@@ -19,7 +19,7 @@ from prominence.imc.door import Door, create_door
 from prominence.imc.invitations import Invitations
 from prominence.imc.knocks import Knocks
 from prominence.imc.records import Records
-from prominence.imc.serving import serve
+from prominence.imc.serving import Served
 
 NAME = "worker-1"
 
@@ -33,8 +33,8 @@ class Imc:
         (folder / "POOL").write_bytes(b"k" * 64)
         admissions = Admissions(self.records, self.pool, 600, lambda: NOON)
         door = Door(admissions, Knocks(9, 60, lambda: 0), Knocks(9, 60, lambda: 0))
-        self.server = serve("door", create_door(door), "127.0.0.1", 0, ended=lambda: None)
-        url = f"http://127.0.0.1:{self.server.effective_port}"
+        self.server = Served("door", create_door(door), "127.0.0.1", 0, ended=lambda: None)
+        url = f"http://127.0.0.1:{self.server.port}"
         self.invitation = Invitations(folder / "POOL", url, "", 100).invite(self.records, NAME, SMALL, NOON)
 
 

@@ -187,7 +187,7 @@ def world(
     records, host = Records(MemoryKeyValue()), gateway(engine, network)
     admissions = Admissions(records, condor, settings.token_lifetime_s, _now)
     door = serve_door(JoiningSettings(url=f"http://{host}", host=host, port=0), admissions, ended=lambda: None)
-    invitations = Invitations(key, f"http://{host}:{door.effective_port}", "", 600)
+    invitations = Invitations(key, f"http://{host}:{door.port}", "", 600)
     cloud = SeededCloud(engine, image, network)
     acts = Acts(records, {cloud.name: cloud}, condor, replace(JOINING, invitations=invitations), _now)
     records.add(a_record(name=NAME, request=a_request(), requested_at=_now(), phase_since=_now(), attempts=1))
