@@ -180,6 +180,11 @@ class RealPool:
         labels = [f"prominence.pool={self.name}", f"prominence.role={role}"]
         return list(self.engine.containers.list(all=True, filters={"label": labels}, ignore_removed=True))
 
+    def tasks_of(self, job: int) -> list[Container]:
+        """The job's containers that there are now, where its tasks run in Docker."""
+        named = f"PROMINENCE_JOB_ID={job}"
+        return [task for task in self.containers("task") if named in task.attrs["Config"]["Env"]]
+
     def inside(self, role: str, *command: str, user: str = "") -> str:
         """What a command prints inside the pool's container of this role."""
         code, output = run_inside(self.containers(role)[0], list(command), user)

@@ -88,7 +88,7 @@ def test_walltime_ends_the_whole_tree(pool: RealPool, tiny_image: str) -> None:
     assert described["status"] == "killed"
     assert described["statusReasonCode"] == "WalltimeExceeded"
     assert "60 s" in described["statusReason"] or "1 min" in described["statusReason"]
-    until(lambda: not pool.containers("task"), 20)
+    until(lambda: not pool.tasks_of(job), 30)
 
 
 def test_an_idle_job_can_be_deleted(pool: RealPool, tiny_image: str) -> None:
@@ -103,10 +103,10 @@ def test_an_idle_job_can_be_deleted(pool: RealPool, tiny_image: str) -> None:
 def test_a_running_job_can_be_deleted_and_nothing_of_it_runs_on(pool: RealPool, tiny_image: str) -> None:
     job = pool.submit({"image": tiny_image, "cmd": "sleep 600"})
     pool.wait_for(job, "running")
-    until(lambda: pool.containers("task"), 30)
+    until(lambda: pool.tasks_of(job), 30)
     assert pool.request("DELETE", f"/jobs/{job}").status_code == 200
     assert pool.finish(job)["status"] == "deleted"
-    until(lambda: not pool.containers("task"), 30)
+    until(lambda: not pool.tasks_of(job), 30)
 
 
 def test_deleting_what_is_not_there_is_an_error_but_not_404(pool: RealPool) -> None:

@@ -9,7 +9,7 @@ from real_parts import RealPool, until
 def test_condor_reconfig_ends_none_of_our_processes_and_no_job(pool: RealPool, tiny_image: str) -> None:
     job = pool.submit({"image": tiny_image, "cmd": "sleep 600"})
     worker = pool.wait_for(job, "running")["execution"]["worker"]
-    [task] = until(lambda: pool.containers("task"), 30)
+    [task] = until(lambda: pool.tasks_of(job), 30)
     machine = next(container for container in pool.containers("worker") if container.name.endswith(worker))
     machines = (machine, pool.containers("access-point")[0])
     before = [_processes(one) for one in machines]
@@ -22,7 +22,7 @@ def test_condor_reconfig_ends_none_of_our_processes_and_no_job(pool: RealPool, t
     until(lambda: all(_hangups(one) > count for one, count in zip(machines, told, strict=True)), 30)
     assert [_processes(one) for one in machines] == before, (pool.state / "log/imc/imc.log").read_text()[-6000:]
     assert pool.describe(job)["status"] == "running"
-    assert [container.id for container in pool.containers("task")] == [task.id]
+    assert [container.id for container in pool.tasks_of(job)] == [task.id]
     assert pool.request("DELETE", f"/jobs/{job}").status_code == 200
 
 
