@@ -27,6 +27,7 @@ from prominence.cli.news import NOTHING, News, Printed, Sink, Stream
 from prominence.cli.objects import Objects
 from prominence.cli.tokens import Tokens
 from prominence.cli.transport import Token, Transport, web
+from prominence.cli.webhooks import Webhooks
 from prominence.cli.workflows import Workflows
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Client:
         self.data = Objects(self._api, self.web)
         self.tokens = Tokens(self._api)
         self.budgets = Budgets(self._api)
+        self.webhooks = Webhooks(self._api)
 
     def __enter__(self) -> Self:
         return self

@@ -26,6 +26,7 @@ from prominence.cli.commands import (
     submit,
     tokens,
     usage,
+    webhooks,
     why,
     workflow,
 )
@@ -126,6 +127,7 @@ for _command in (
     usage.usage,
     usage.report,
     budget.budget,
+    webhooks.webhook,
     *(kv.kv, login.login, login.register, login.logout, tokens.whoami, tokens.token, completion.completion),
 ):
     command_line.add_command(_command)

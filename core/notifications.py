@@ -38,18 +38,22 @@ def _not_too_many(value: Any) -> Any:
     return value
 
 
+Channel = Literal["email", "webhook"]
+_HOW = "How it is sent: to the email address that the service knows, or to the webhooks that are registered for it."
+
+
 class Notification(Strict):
     """A message to the job's user."""
 
     event: Literal["jobFinished"] = Field(description="When it is sent: the job has ended.")
-    type: Literal["email"] = Field(description="How it is sent: to the email address that the service knows.")
+    type: Channel = Field(description=_HOW)
 
 
 class WorkflowNotification(Strict):
     """A message to the workflow's user."""
 
     event: Literal["workflowFinished"] = Field(description="When it is sent: the workflow has ended.")
-    type: Literal["email"] = Field(description="How it is sent: to the email address that the service knows.")
+    type: Channel = Field(description=_HOW)
 
 
 _SEVERAL = (

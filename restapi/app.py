@@ -30,6 +30,7 @@ from prominence.restapi.routes import (
     resources,
     staging,
     tokens,
+    webhooks,
     workflows,
 )
 from prominence.restapi.services import Services
@@ -56,6 +57,7 @@ _NOUNS = (
     accounting,
     budgets,
     tokens,
+    webhooks,
     health,
 )
 

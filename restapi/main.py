@@ -49,6 +49,8 @@ from prominence.restapi.selection import ANY_KIND, NOT_DONE, Kind, Selection
 from prominence.restapi.services import Services
 from prominence.restapi.settings import ImcSettings, RestApiSettings
 from prominence.restapi.turns import Queued, Requests
+from prominence.restapi.webhook_settings import WebhookSettings
+from prominence.restapi.webhooks.records import Webhooks
 
 if TYPE_CHECKING:
     from prominence.restapi.adapters.s3 import S3Objects
@@ -100,8 +102,15 @@ def services_of(settings: RestApiSettings) -> Services:
         worker_tokens=_worker_tokens(settings.imc),
         budgets=settings.accounting.in_all(),
         addresses=settings.mail.addresses if settings.mail is not None else None,
+        webhooks=_webhooks(settings.webhooks, secret),
         meter=_meter(),
     )
+
+
+def _webhooks(settings: WebhookSettings | None, secret: SecretStr) -> Webhooks | None:
+    if settings is None:
+        return None
+    return Webhooks(signing.key(secret.get_secret_value(), signing.OF_WEBHOOKS), settings.allowed, settings.most)
 
 
 def _meter() -> Meter:

@@ -15,6 +15,7 @@ from prominence.restapi.answers.arrays import ArrayMade
 from prominence.restapi.answers.general import Error
 from prominence.restapi.answers.jobs import JobMade
 from prominence.restapi.answers.tokens import TokenMade
+from prominence.restapi.answers.webhooks import WebhookMade
 from prominence.restapi.answers.workflows import WorkflowMade
 from prominence.restapi.identity import Scope
 from prominence.restapi.objects import TooLarge
@@ -79,7 +80,13 @@ _SECURITY_SCHEMES = {
 }
 
 
-_GAP_OF: Mapping[Any, str] = {JobMade: "job", ArrayMade: "array", WorkflowMade: "workflow", TokenMade: "id"}
+_GAP_OF: Mapping[Any, str] = {
+    JobMade: "job",
+    ArrayMade: "array",
+    WorkflowMade: "workflow",
+    TokenMade: "id",
+    WebhookMade: "webhook",
+}
 """Into which gap of an address the id of such an answer goes."""
 
 

@@ -20,6 +20,7 @@ from prominence.restapi.selection import Selection
 from prominence.restapi.signing import Act, Permission
 from prominence.restapi.translate.submit import SubmitDescription
 from prominence.restapi.usage import By, Period, Sum, Whose
+from prominence.restapi.webhooks.rules import SENTENCES, Trouble
 
 
 class JobQueue(Protocol):
@@ -279,3 +280,20 @@ class Mailer(Protocol):
 
     def close(self) -> None:
         """No more messages for now."""
+
+
+class NotTaken(ProminenceError):
+    """A call was not taken. trouble: why. status: what was answered, if anything was."""
+
+    def __init__(self, trouble: Trouble, status: int | None = None) -> None:
+        super().__init__(SENTENCES[trouble])
+        self.trouble, self.status = trouble, status
+
+
+class Caller(Protocol):
+    """Who calls programs of users. It may be asked by several threads at once."""
+
+    def call(self, url: str, headers: Mapping[str, str], body: bytes) -> None:
+        """POST this there, if the address is one that may be called; it was taken when this returns. Raises NotTaken:
+        then it may have arrived all the same.
+        """

@@ -30,6 +30,7 @@ from prominence.restapi.recently import Recently
 from prominence.restapi.token_records import TokenLimits, TokenRecord
 from prominence.restapi.translate.site import Site
 from prominence.restapi.turns import Queued, Requests
+from prominence.restapi.webhooks.records import Webhooks
 
 RUNNING_IS_GOOD_FOR = timedelta(seconds=5)
 """For so long the token of a job that has ended may still be good."""
@@ -41,7 +42,7 @@ class Services:
 
     desk: where running jobs get orders. remember_s: how long a request with a key is known again.
     most_waiting: requests that may wait for news at once. addresses: by user, the email addresses that the operator
-    names; None where no message can be sent.
+    names; None where no message can be sent. webhooks: None where none is called.
     worker_tokens: None where no machines of users may join. served: the object store, where the API serves its content
     itself. running: jobs that were found to run, by uid. vitals: how the parts are asked
     how they are. meter: who counts requests.
@@ -71,6 +72,7 @@ class Services:
     most_waiting: int = field(default=100, kw_only=True)
     served: ServedObjects | None = field(default=None, kw_only=True)
     addresses: Mapping[str, str] | None = field(default=None, kw_only=True)
+    webhooks: Webhooks | None = field(default=None, kw_only=True)
     worker_tokens: WorkerTokens | None = field(default=None, kw_only=True)
     meter: Meter = field(default_factory=Meter, kw_only=True)
     budgets: Budgets = field(default_factory=Budgets, kw_only=True)

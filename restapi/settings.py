@@ -17,6 +17,7 @@ from prominence.restapi.identity_settings import OidcSettings, RoleSettings, Tok
 from prominence.restapi.kv import KvLimits
 from prominence.restapi.mail_settings import MailSettings
 from prominence.restapi.translate.site import Site
+from prominence.restapi.webhook_settings import WebhookSettings
 
 
 def _for_htcondor(path: Path) -> Path:
@@ -248,6 +249,9 @@ class RestApiSettings(Settings):
         default=None, description="imc, where users may have workers of their own; absent: they may not."
     )
     metrics: MetricsSettings = Field(default=MetricsSettings(), description="Where Prometheus reads figures.")
+    webhooks: WebhookSettings | None = Field(
+        default=None, description="Users' programs that are called when their jobs have ended; absent: none is."
+    )
     mail: MailSettings | None = Field(
         default=None, description="A mail server to tell users by that their jobs have ended; absent: nobody is told."
     )

@@ -20,6 +20,7 @@ Act = Literal["get", "put"]
 
 OF_ADDRESSES = "addresses of objects"
 OF_JOBS = "tokens of jobs"
+OF_WEBHOOKS = "secrets of webhooks"
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")

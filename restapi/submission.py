@@ -15,12 +15,10 @@ from prominence.restapi import grants, ledger, legacy, members
 from prominence.restapi.budgets.accounts import take
 from prominence.restapi.files import SPEC_FILE, kept_apart, plan_text
 from prominence.restapi.identity import Identity, charged
-from prominence.restapi.mail import outbox
-from prominence.restapi.mail.addresses import address_of
-from prominence.restapi.mail.letters import Letter
 from prominence.restapi.ports import LARGEST_READ, JobQueue
 from prominence.restapi.selection import Selection
 from prominence.restapi.services import Services
+from prominence.restapi.telling import whom
 from prominence.restapi.translate.plan import uses_objects
 from prominence.restapi.translate.submit import SubmitDescription, describe, of_array
 
@@ -69,7 +67,7 @@ def array_of(body: Any, services: Services) -> ArraySpec:
 def _submit(spec: JobSpec, count: int | None, caller: Identity, services: Services, claim: Claim | None) -> int:
     """count: of an array; None for a job of its own."""
     account = charged(caller, spec.group, services.site.default_group)
-    address = address_of(bool(spec.notifications), caller, services.addresses)
+    told = whom(spec.notifications, caller, account, services)
     nodes = spec.resources.number_of_nodes
     services.queued.take(account.user, count or nodes)
     take(account.group, services.budgets.needed_ms(spec, services.site) * (count or 1), services)
@@ -80,8 +78,7 @@ def _submit(spec: JobSpec, count: int | None, caller: Identity, services: Servic
     try:
         if record is not None:
             ledger.open_record(uid, record, services.store)
-        if address:
-            outbox.put(uid, Letter(address=address, made_at=services.clock()), services.store)
+        told.note(uid, spec.notifications)
         description = describe(spec, uid, account, sandbox, services.site).of_request(tracing.current())
         if count is not None:
             description = of_array(description, uid, sandbox, count)

@@ -21,13 +21,11 @@ from prominence.restapi.budgets.accounts import take
 from prominence.restapi.files import SPEC_FILE, WORKFLOW_FILE, kept_apart, plan_text
 from prominence.restapi.identity import Account, Identity, charged
 from prominence.restapi.ledger import JobRecord
-from prominence.restapi.mail import outbox
-from prominence.restapi.mail.addresses import address_of
-from prominence.restapi.mail.letters import Letter
 from prominence.restapi.ports import LARGEST_READ
 from prominence.restapi.selection import NOT_DONE, Kind, Selection
 from prominence.restapi.services import Services
 from prominence.restapi.submission import Claim, PerhapsQueued, hidden_in, refuse_hidden, refuse_hidden_places, written
+from prominence.restapi.telling import Asking, Told, whom
 from prominence.restapi.translate import dag
 from prominence.restapi.translate.passing import planned, sources
 from prominence.restapi.translate.plan import uses_objects
@@ -60,13 +58,13 @@ def submit(spec: WorkflowSpec, caller: Identity, services: Services, claim: Clai
     take(account.group, _expected_ms(spec, services), services)
     claim = claim or Claim(services.new_uid())
     uid = claim.uid
-    address = address_of(_asks(spec), caller, services.addresses)
+    told = whom(_asked(spec), caller, account, services)
     records = {place: _record(spec, place, account, caller, services) for place in _with_objects(spec)}
     sandbox = services.sandboxes.make(uid, _files(spec), dict(_within(spec, uid, account, services)))
     try:
         for place, record in records.items():
             ledger.open_record(members.uid_of(uid, place), record, services.store)
-        _write_letters(spec, uid, Letter(address=address, made_at=services.clock()), services)
+        _note(spec, uid, told, 0, services)
         claim.check()
         workflow_id = _queue(_description(spec, uid, account, sandbox, services), uid, services)
     except PerhapsQueued:
@@ -86,7 +84,7 @@ def submit_again(
     """
     if account.group:
         charged(caller, account.group, services.site.default_group)
-    address = address_of(_asks(spec), caller, services.addresses)
+    told = whom(_asked(spec), caller, account, services)
     _take(account.user, left, services)
     take(account.group, -(-_expected_ms(spec, services) * left // sum(spec.counts())), services)
     for place in _with_objects(spec):
@@ -98,7 +96,7 @@ def submit_again(
         for index in range(spec.counts()[place]):
             whose = members.node_uid(uid, place, index)
             services.sandboxes.replace(whose, plan.TOKEN_FILE, services.job_tokens.mint(whose, account.user))
-    _write_letters(spec, uid, Letter(address=address, made_at=services.clock(), after=before), services)
+    _note(spec, uid, told, before, services)
     description = _description(spec, uid, account, services.sandboxes.directory(uid), services)
     workflow_id = services.queue.submit(description)
     log.info("workflow submitted again", workflow=workflow_id, uid=uid, user=account.user)
@@ -113,23 +111,22 @@ def _expected_ms(spec: WorkflowSpec, services: Services) -> int:
     )
 
 
-def _asks(spec: WorkflowSpec) -> bool:
-    """Whether its user wants to be told of anything."""
-    return bool(spec.notifications) or any(job.notifications for job in spec.every)
+def _asked(spec: WorkflowSpec) -> Asking:
+    """All that its user wants to be told of."""
+    return [*spec.notifications, *(one for job in spec.every for one in job.notifications)]
 
 
-def _write_letters(spec: WorkflowSpec, uid: str, letter: Letter, services: Services) -> None:
-    """To be sent at the end of all of it, and at that of each of its jobs that says so and is not done yet."""
-    if spec.notifications:
-        outbox.put(uid, letter, services.store)
+def _note(spec: WorkflowSpec, uid: str, told: Told, before: int, services: Services) -> None:
+    """To be told at the end of all of it, and at that of each of its jobs that says so and is not done yet."""
+    told.note(uid, spec.notifications, before)
     for place, job in enumerate(spec.every):
         if not job.notifications:
             continue
         own = members.node_uid(uid, place, 0)
-        last = query.find_by_uid(own, services) if letter.after else None
+        last = query.find_by_uid(own, services) if before else None
         if last is None or last.view.status is not Status.COMPLETED:
             after = 0 if last is None else int(last.job_id)
-            outbox.put(own, letter.model_copy(update={"after": after}), services.store)
+            told.note(own, job.notifications, after)
 
 
 def _take(user: str, nodes: int, services: Services) -> None:

@@ -47,6 +47,7 @@ from prominence.restapi.services import Services
 from prominence.restapi.translate import dag
 from prominence.restapi.translate.site import Site
 from prominence.restapi.translate.submit import SubmitDescription
+from prominence.restapi.webhooks.records import Webhooks
 
 ALICE = Identity("alice", ("physics", "chemistry"))
 BOB = Identity("bob")
@@ -227,6 +228,7 @@ def an_api(max_body: int = 1024 * 1024, **changes: Any) -> Api:
         desk=Desk(sandboxes, most=100),
         sign=lambda record: f"token-{record.id}",
         worker_tokens=MemoryWorkerTokens(),
+        webhooks=Webhooks(b"the key of webhooks in tests"),
     )
     services = replace(usual, **changes)
     return Api(queue, archive, sandboxes, store, create_app(services, max_body), clock, objects, machines, services)

@@ -46,7 +46,8 @@ def pool(
 ) -> Iterator[RealPool]:
     """A personal pool on real parts, shared by all tests that leave it as they found it."""
     mail = ["--mail-server", f"{mail_server.host}:{mail_server.port}", "--mail-to", MAIL_TO]
-    real = new_pool(tmp_path_factory.mktemp("state"), engine, "--idle-time", "8", "--max-workers", "2", *mail)
+    hooks = ["--webhooks", f"{gateway(engine)}/32"]
+    real = new_pool(tmp_path_factory.mktemp("state"), engine, "--idle-time", "8", "--max-workers", "2", *mail, *hooks)
     try:
         real.up()
         yield real

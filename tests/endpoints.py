@@ -124,6 +124,9 @@ ENDPOINTS = [
     Endpoint("POST", "/tokens", Scope.TOKENS, stranger=201, body={}),
     Endpoint("GET", "/tokens", Scope.TOKENS, stranger=200),
     Endpoint("DELETE", "/tokens/<id>", Scope.TOKENS, stranger=404),
+    Endpoint("POST", "/webhooks", Scope.JOBS_WRITE, stranger=201, body={"url": "https://example.org/mine"}),
+    Endpoint("GET", "/webhooks", Scope.JOBS_READ, stranger=200),
+    Endpoint("DELETE", "/webhooks/<webhook>", Scope.JOBS_WRITE, stranger=404),
     Endpoint("POST", "/token", Scope.TOKENS, stranger=201),
     Endpoint("DELETE", "/token", Scope.TOKENS, stranger=200),
 ]

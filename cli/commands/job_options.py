@@ -98,6 +98,7 @@ _OPTIONS = (
     click.option("--leave-in-queue", is_flag=True, default=None, help="Keep it in the queue after its end, until "
                  "`prominence remove`."),
     click.option("--notify", is_flag=True, default=None, help="Get an email when the job has ended."),
+    click.option("--notify-webhook", is_flag=True, default=None, help="Have your webhooks called when it has ended."),
     click.option("--report-success-on-task-failure", is_flag=True, default=None,
                  help="Count the job as completed although its command has failed."),
 )  # fmt: skip
@@ -126,7 +127,7 @@ _POLICIES = {
 }
 """Options, and what the API calls them."""
 
-_BY_EMAIL = {"event": "jobFinished", "type": "email"}
+_CHANNELS = {"notify": "email", "notify_webhook": "webhook"}
 
 
 def describing(command: Command) -> Command:
@@ -163,7 +164,7 @@ def job(said: Mapping[str, Any], registry_token: str | None = None) -> dict[str,
                 **_named(_POLICIES, said),
                 **documents.said({"placement": placement(said), "checkpoint": _named(_CHECKPOINT, said)}),
             },
-            "notifications": [_BY_EMAIL] if said["notify"] else None,
+            "notifications": [{"event": "jobFinished", "type": how} for name, how in _CHANNELS.items() if said[name]],
             "inputs": [documents.input_file(path) for path in said["inputs"]],
             "artifacts": [documents.artifact(text) for text in said["artifacts"]],
             "outputFiles": list(said["output_files"]),

@@ -53,6 +53,8 @@ def pool() -> None:
 @click.option("--task-network", type=click.Choice(["none", "outbound"]), help="What jobs can reach [none].")
 @click.option("--mail-server", metavar="HOST[:PORT]", help="A mail server that tells you of jobs' ends [none].")
 @click.option("--mail-to", metavar="ADDRESS", help="Your email address: by it, and from it, you are told.")
+@click.option("--webhooks", metavar="public|NETWORK,...", help="Call your programs at jobs' ends: public addresses, or "
+              "these networks besides [off].")  # fmt: skip
 @click.option(
     "--ca-bundle",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -67,6 +69,7 @@ def up(
     task_network: str | None,
     mail_server: str | None,
     mail_to: str | None,
+    webhooks: str | None,
     ca_bundle: Path | None,
 ) -> None:
     """Start the pool, or bring it to these settings; wait until its API is well."""
@@ -75,6 +78,7 @@ def up(
         *(port, idle_time, max_workers, task_network),
         mail_server=mail_server,
         mail_to=mail_to,
+        webhooks=webhooks,
         ca_bundle=ca_bundle or _ca_bundle_of_the_environment(),
     )
     with engine() as docker:

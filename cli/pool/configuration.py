@@ -61,6 +61,7 @@ def _restapi(pool: Pool, settings: PoolSettings) -> dict[str, Any]:
             "epochs_file": str(pool.state / "condor" / "epochs" / "runs"),
         },
         **_mail(settings),
+        **_webhooks(settings),
     }
 
 
@@ -71,6 +72,13 @@ def _mail(settings: PoolSettings) -> dict[str, Any]:
     host, _, port = settings.mail_server.partition(":")
     mail: dict[str, Any] = {"host": host, "port": int(port or 25), "security": "none", "interval_s": 2.0}
     return {"mail": {**mail, "sender": settings.mail_to, "addresses": {local_user(): settings.mail_to}}}
+
+
+def _webhooks(settings: PoolSettings) -> dict[str, Any]:
+    if settings.webhooks is None:
+        return {}
+    allowed = [] if settings.webhooks == "public" else settings.webhooks.split(",")
+    return {"webhooks": {"allowed_networks": allowed, "interval_s": 2.0}}
 
 
 def _scaler(pool: Pool, settings: PoolSettings) -> dict[str, Any]:

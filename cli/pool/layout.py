@@ -53,6 +53,11 @@ class PoolSettings(Strict):
         description="HOST[:PORT] of a mail server that tells its user of jobs' ends.",
     )
     mail_to: EmailAddress | None = Field(default=None, description="The email address of the pool's user.")
+    webhooks: str | None = Field(
+        default=None,
+        pattern=r"^(public|[0-9a-fA-F.:/]+(,[0-9a-fA-F.:/]+)*)$",
+        description="Whether users' programs are called: public addresses, or these networks besides.",
+    )
     task_network: str = Field(default="none", pattern="^(none|outbound)$", description="Network of jobs' containers.")
 
     @model_validator(mode="after")
@@ -136,6 +141,7 @@ LOGS = {
     "retention": ("retention/retention.log",),
     "mail": ("mail/mail.log",),
     "budgets": ("budgets/budgets.log",),
+    "webhooks": ("webhooks/webhooks.log",),
     "metrics": ("restapi/metrics.log",),
     "archive": ("restapi/archive.log",),
     "scaler": ("scaler/scaler.log",),

@@ -6,6 +6,7 @@ from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
+from prominence.core.notifications import Channel
 from prominence.core.storage import StorageType
 from prominence.restapi.answers.words import Bytes
 
@@ -78,7 +79,7 @@ class NotificationShown(TypedDict):
     """A message to the job's user."""
 
     event: Literal["jobFinished"]
-    type: Literal["email"]
+    type: Channel
 
 
 class InputShown(TypedDict):

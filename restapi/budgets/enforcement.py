@@ -15,11 +15,16 @@ from prominence.core.keyvalue.port import ABSENT, Put
 from prominence.core.states import HELD_FOR_BUDGET, JobStatus
 from prominence.core.validation import Document
 from prominence.restapi.budgets.accounts import look
-from prominence.restapi.budgets.rules import Decision, Standing, decide, reservations, shown
+from prominence.restapi.budgets.rules import UNIT_MS, Decision, Standing, decide, reservations, shown
+from prominence.restapi.identity import Account
 from prominence.restapi.mail import outbox
 from prominence.restapi.mail.letters import Notice
 from prominence.restapi.selection import ANY_KIND, Selection
 from prominence.restapi.services import Services
+from prominence.restapi.webhooks import records, rules
+from prominence.restapi.webhooks.delivery import to_all
+from prominence.restapi.webhooks.records import Event
+from prominence.restapi.webhooks.shelves import CALLS, Call
 
 log = logs.get(__name__)
 
@@ -88,7 +93,9 @@ def _alert(standing: Standing, services: Services) -> None:
         return
     told = Put(place, _Told(reached=reached).model_dump_json().encode())
     log.warning("budget nearly used up", group=budget.group, percent=reached)
-    services.store.change([told, *_letters(standing, services)], {place: entry.revision if entry else ABSENT})
+    services.store.change(
+        [told, *_letters(standing, services), *_calls(standing, services)], {place: entry.revision if entry else ABSENT}
+    )
 
 
 def _letters(standing: Standing, services: Services) -> Iterable[Put]:
@@ -101,4 +108,24 @@ def _letters(standing: Standing, services: Services) -> Iterable[Put]:
     )
     for number, address in enumerate(budget.addresses):
         key = f"budgets/{quote(budget.group, safe='')}/{budget.period.since}/{standing.reached}/{number}"
-        yield outbox.to_be_put(key, Notice(address=address, made_at=services.clock(), subject=subject, text=text))
+        yield outbox.NOTICES.to_be_put(
+            key, Notice(address=address, made_at=services.clock(), subject=subject, text=text)
+        )
+
+
+def _calls(standing: Standing, services: Services) -> Iterable[Put]:
+    """The same to the webhooks of the group."""
+    if services.webhooks is None:
+        return []
+    budget, now, event = standing.budget, services.clock(), Event.BUDGET_ALERT
+    figures = {
+        "group": budget.group,
+        "percent": standing.reached,
+        "units": standing.limit_ms / UNIT_MS,
+        "used": standing.used_ms / UNIT_MS,
+        "reserved": standing.reserved_ms / UNIT_MS,
+    }
+    message = rules.message_id(budget.group, str(budget.period.since), str(standing.reached), event)
+    call = Call(message=message, event=event, made_at=now, body=rules.body(event, now, figures))
+    concerned = records.concerned(event, Account("", budget.group), services.store)
+    return [CALLS.to_be_put(key, one) for key, one in to_all(concerned, call).items()]

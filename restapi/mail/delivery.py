@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 
 from prominence.core import classads, logs
 from prominence.core.errors import Unavailable
-from prominence.core.keyvalue.port import KeyValue
-from prominence.core.states import JobStatus
 from prominence.core.view import JobAd, JobView
-from prominence.core.workflow_view import workflow_view
 from prominence.restapi.mail import outbox
-from prominence.restapi.mail.letters import Letter, Notice, about, uid_of
+from prominence.restapi.mail.letters import Notice
 from prominence.restapi.mail.message import message, of_notice
-from prominence.restapi.mail.rules import Fate, fate, pause_s
+from prominence.restapi.outbox.ended import ended
+from prominence.restapi.outbox.memory import Deferrals, Done
+from prominence.restapi.outbox.rules import Fate, fate, pause_s
 from prominence.restapi.ports import Deferred, Mailer, Undeliverable
-from prominence.restapi.query import look_at
-from prominence.restapi.selection import Kind, Selection
 from prominence.restapi.services import Services
 
 log = logs.get(__name__)
-
-_PERHAPS_ENDED = (JobStatus.COMPLETED, JobStatus.REMOVED, JobStatus.HELD)
-
-
-@dataclass(frozen=True)
-class _Deferral:
-    """How often the server has not taken a message, and until when it is left alone with it."""
-
-    failures: int
-    until: datetime
 
 
 @dataclass
@@ -41,7 +27,6 @@ class Postman:
     """Nothing that it remembers between rounds needs to outlive it: what is to be done is in the shared store.
 
     sender: an address. url: the service's. within: news that are older are none. interval_s: between rounds.
-    done: letters and notices that are still there although nothing is left to do but to take them away, each with how.
     """
 
     services: Services
@@ -50,9 +35,11 @@ class Postman:
     url: str
     within: timedelta
     interval_s: float
-    done: dict[str, Callable[[str, KeyValue], None]] = field(default_factory=dict)
-    deferred: dict[str, _Deferral] = field(default_factory=dict)
     failures: int = 0
+
+    def __post_init__(self) -> None:
+        self._done = Done()
+        self._deferrals = Deferrals(self.interval_s)
 
     def round(self, stopped: Callable[[], bool] = lambda: False) -> float:
         """Send what is due; for how many seconds to rest then."""
@@ -68,30 +55,23 @@ class Postman:
         return pause_s(self.failures, self.interval_s)
 
     def _round(self, stopped: Callable[[], bool]) -> None:
-        for key, how in tuple(self.done.items()):
-            self._take_away(key, how)
+        store = self.services.store
+        self._done.again(store)
         now = self.services.clock()
-        letters, notices = outbox.letters(self.services.store), outbox.notices(self.services.store)
-        self.deferred = {key: one for key, one in self.deferred.items() if key in letters or key in notices}
-        for key in sorted(self._due(notices, now)):
+        letters, notices = outbox.LETTERS.all(store), outbox.NOTICES.all(store)
+        self._deferrals.keep({*letters, *notices})
+        for key in sorted(self._deferrals.due(notices, now)):
             if stopped():
                 return
             if self._settle_notice(key, notices[key], now):
-                self._take_away(key, outbox.take_notice_away)
-        due = self._due(letters, now)
-        by_uid: defaultdict[str, dict[str, Letter]] = defaultdict(dict)
-        for key, letter in letters.items():
-            by_uid[uid_of(key)][key] = letter
-        for ad, job in _ended({uid_of(key) for key in due}, self.services) if due else ():
+                self._done.take_away(outbox.NOTICES, key, store)
+        due = self._deferrals.due(letters, now)
+        for key, ad, job in ended(letters, due, self.services):
             if stopped():
                 return
-            found = about(int(ad[classads.CLUSTER_ID]), by_uid[str(ad[classads.JOB_UID])])
-            if found is not None and found in due and self._settle(found, ad, job, letters[found].address, now):
-                due.remove(found)  # it may be seen twice
-                self._take_away(found, outbox.take_away)
-
-    def _due(self, keys: Iterable[str], now: datetime) -> set[str]:
-        return {key for key in keys if key not in self.deferred or self.deferred[key].until <= now}
+            if key in due and self._settle(key, ad, job, letters[key].address, now):
+                due.remove(key)  # it may be seen twice
+                self._done.take_away(outbox.LETTERS, key, store)
 
     def _settle_notice(self, key: str, notice: Notice, now: datetime) -> bool:
         """Whether nothing is left to do but to take it away."""
@@ -117,7 +97,7 @@ class Postman:
             self.mailer.send(letter)
         except Deferred as error:
             log.warning("a message is not taken yet", **names, why=str(error))
-            self._defer(key, now)
+            self._deferrals.defer(key, now)
             return False
         except Undeliverable as error:
             log.warning("a message was refused for ever", **names, why=str(error))
@@ -125,26 +105,3 @@ class Postman:
         log.info("user told", **names)
         self.failures = 0
         return True
-
-    def _defer(self, key: str, now: datetime) -> None:
-        failures = self.deferred[key].failures + 1 if key in self.deferred else 0
-        self.deferred[key] = _Deferral(failures, now + timedelta(seconds=pause_s(failures, self.interval_s)))
-
-    def _take_away(self, key: str, how: Callable[[str, KeyValue], None]) -> None:
-        """Remembered until it is gone: a store that does not answer makes no second message."""
-        self.done[key] = how
-        how(key, self.services.store)
-        del self.done[key]
-
-
-def _ended(uids: Collection[str], services: Services) -> Iterator[tuple[JobAd, JobView]]:
-    """Those of these jobs and workflows that have ended, or perhaps have: they may still be in the queue, or be held
-    there."""
-    ads = services.queue.find(Selection(statuses=_PERHAPS_ENDED))
-    for queued in look_at([ad for ad in ads if ad[classads.JOB_UID] in uids], services, detail=True):
-        yield queued.ad, queued.view
-    for ad in services.queue.find(Selection(statuses=_PERHAPS_ENDED, kinds=(Kind.WORKFLOW,))):
-        if ad[classads.JOB_UID] in uids:
-            yield ad, workflow_view(ad)
-    for left in services.archive.left(uids):
-        yield left.ad, left.view

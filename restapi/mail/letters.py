@@ -1,25 +1,17 @@
-"""Whom to tell of the end of which job. Pure.
-
-A workflow, and each of its jobs, has the same uid in all of its runs: of these each has a letter of its own.
-"""
+"""What is sent by mail. Pure."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 from pydantic import AwareDatetime, Field
 
 from prominence.core.validation import Document
+from prominence.restapi.outbox.waiting import Waiting
 
-_AFTER = "@"
 
-
-class Letter(Document):
-    """Whom to tell that a job has ended. after: the number that it had in the run before, of which nothing is told."""
+class Letter(Waiting):
+    """Whom to tell that a job has ended."""
 
     address: str = Field(repr=False)
-    made_at: AwareDatetime
-    after: int = 0
 
 
 class Notice(Document):
@@ -29,19 +21,3 @@ class Notice(Document):
     made_at: AwareDatetime
     subject: str
     text: str
-
-
-def key_of(uid: str, letter: Letter) -> str:
-    """By which the letter about the job, or the workflow, with this uid is kept."""
-    return f"{uid}{_AFTER}{letter.after}" if letter.after else uid
-
-
-def uid_of(key: str) -> str:
-    """Of the job, or the workflow, that the letter with this key is about."""
-    return key.partition(_AFTER)[0]
-
-
-def about(number: int, letters: Mapping[str, Letter]) -> str | None:
-    """The key of the letter about the job with this number; None where there is none. letters: all with its uid."""
-    fitting = [key for key, letter in letters.items() if letter.after < number]
-    return max(fitting, key=lambda key: letters[key].after, default=None)

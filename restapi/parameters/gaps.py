@@ -28,6 +28,7 @@ GAPS: Mapping[str, dict[str, Any]] = {
     "key": {**kv.SCHEMA, "description": "A key; it may hold /."},
     "group": {**_TEXT, "minLength": 1, "description": "A group, by its whole name; it may hold /."},
     "id": {**_TEXT, "minLength": 1, "description": "The id of a token, as it was told when the token was made."},
+    "webhook": {**_TEXT, "minLength": 1, "description": "The id of a webhook."},
     "name": {**areas.SCHEMA, "description": "An object, or a group and a folder in it; it may hold /."},
 }
 """What belongs into the gaps in addresses."""

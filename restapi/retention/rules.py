@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 
 from prominence.restapi.ledger import JobRecord
 from prominence.restapi.limits import Limits
-from prominence.restapi.mail.letters import uid_of
 from prominence.restapi.members import whole
 from prominence.restapi.objects import Stored
+from prominence.restapi.outbox.waiting import uid_of
 
 TIME_TO_QUEUE = timedelta(days=1)
 """Within which a job has its files and is queued, once its letter has been written."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from prominence.core import classads, logs
@@ -13,9 +13,12 @@ from prominence.restapi import ledger
 from prominence.restapi.areas import CHECKPOINTS, SCRATCH, Kind
 from prominence.restapi.mail import outbox
 from prominence.restapi.members import whole
+from prominence.restapi.outbox.shelf import Shelf
+from prominence.restapi.outbox.waiting import Waiting
 from prominence.restapi.retention.rules import Cleaning, Seen, clean
 from prominence.restapi.selection import EVERY_KIND, Selection
 from prominence.restapi.services import Services
+from prominence.restapi.webhooks import shelves
 
 log = logs.get(__name__)
 
@@ -23,6 +26,9 @@ T = TypeVar("T")
 
 OF_JOBS = (SCRATCH, CHECKPOINTS)
 """The folders of what jobs have written."""
+
+_LETTERS: tuple[Shelf[Waiting], ...] = (outbox.LETTERS, shelves.LETTERS)  # type: ignore[assignment]  # only read
+"""Of those who wait for jobs' ends."""
 
 BROKEN_OFF_AFTER = timedelta(days=1)
 """An upload of which nothing has come for so long will not be finished."""
@@ -34,7 +40,7 @@ def look(services: Services) -> Seen:
         uploads=_try("uploads", lambda: [one for kind in Kind for one in services.objects.list(kind.value)]),
         outputs=_try("outputs", lambda: [one for kind in OF_JOBS for one in services.objects.list(kind)]),
         records=_try("records", lambda: ledger.records(services.store)),
-        letters=_try("letters", lambda: outbox.written(services.store)),
+        letters=_try("letters", lambda: _written(services)),
         sandboxes=_try("sandboxes", services.sandboxes.last_changes),
         queued=_try("queue", lambda: _queued(services)),
     )
@@ -56,7 +62,8 @@ def sweep(services: Services) -> Cleaning:
             ledger.close_record(uid, services.store)
     for uid in cleaning.letters:
         with _going_on("letter", uid):
-            outbox.take_away(uid, services.store)
+            for shelf in _LETTERS:
+                shelf.take_away(uid, services.store)
     for uid in cleaning.sandboxes:
         with _going_on("sandbox", uid):
             services.sandboxes.discard(uid)
@@ -65,6 +72,15 @@ def sweep(services: Services) -> Cleaning:
             services.served.tidy(services.clock() - BROKEN_OFF_AFTER)
     log.info("swept", **_counts(cleaning))
     return cleaning
+
+
+def _written(services: Services) -> dict[str, datetime]:
+    """When each letter was; of two with one key the later."""
+    found: dict[str, datetime] = {}
+    for shelf in _LETTERS:
+        for key, letter in shelf.all(services.store).items():
+            found[key] = max(letter.made_at, found.get(key, letter.made_at))
+    return found
 
 
 def _queued(services: Services) -> frozenset[str]:

@@ -35,7 +35,7 @@ def all_told(pool: RealPool, mail: MailServer, count: int) -> list[Delivered]:
     """All that has come, when nothing is left to be sent."""
     mail.wait(count)
     with pool.store() as store:
-        until(lambda: outbox.letters(store) == {}, 60)
+        until(lambda: outbox.LETTERS.all(store) == {}, 60)
     assert len(mail.delivered) == count, [one.message["Subject"] for one in mail.delivered]
     return mail.delivered
 

@@ -24,7 +24,7 @@ def api() -> Api:
 
 
 ROUTES = [
-    (row.method, row.path(job="1", array="1", workflow="1", key="a", id="t"))
+    (row.method, row.path(job="1", array="1", workflow="1", key="a", id="t", webhook="w"))
     for row in ENDPOINTS
     if row.scope not in (ANYBODY, SIGNED)
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -27,6 +28,8 @@ from prominence.restapi.ports import Deferred
 from prominence.restapi.selection import ANY_KIND, Selection
 from prominence.restapi.services import Services
 from prominence.restapi.usage import Period
+from prominence.restapi.webhooks import records, shelves
+from prominence.restapi.webhooks.records import Event, Webhook
 
 DAY = Period.of_days(NOON.date(), NOON.date())
 NEXT = Period.of_days(NOON.date() + timedelta(days=1), NOON.date() + timedelta(days=1))
@@ -190,15 +193,15 @@ class TestTelling:
             told.append((hours, [f"{one['To']}: {one['Subject']}" for one in mailer.sent]))
         both = lambda percent: [f"{one}: Budget of group physics: {percent} % used" for one in BOSSES]  # noqa: E731
         assert told == [(4, []), (1, both(50)), (0, []), (1, []), (2.5, both(80)), (0.5, both(90)), (3, both(100))]
-        assert outbox.notices(api.store) == {}
+        assert outbox.NOTICES.all(api.store) == {}
         give(api, 100)
         use(api, 60)
         enforce(services)
-        assert outbox.notices(api.store) == {}, "it was told already"
+        assert outbox.NOTICES.all(api.store) == {}, "it was told already"
         api.clock.advance(86_400)
         use(api, 5)
         enforce(services)
-        assert {one.subject for one in outbox.notices(api.store).values()} == {"Budget of group physics: 50 % used"}
+        assert {one.subject for one in outbox.NOTICES.all(api.store).values()} == {"Budget of group physics: 50 % used"}
 
     def test_what_is_reached_together_is_told_together(self, api: Api) -> None:
         services = with_budgets(api, BUDGET)
@@ -209,6 +212,22 @@ class TestTelling:
         assert [str(one["Subject"]) for one in mailer.sent] == ["Budget of group physics: 90 % used"] * 2
         assert "Of the 10 service units of group physics 9.5 are used." in mailer.sent[0].get_content()
         assert len({str(one["Message-ID"]) for one in mailer.sent}) == 2
+
+    def test_the_groups_webhooks_are_called_too(self, api: Api) -> None:
+        webhook = Webhook(
+            id="1", url="https://example.org", events=(Event.BUDGET_ALERT,), user="a", group="physics", made_at=NOON
+        )
+        records.keep(webhook, api.store)
+        records.keep(webhook.model_copy(update={"group": "chemistry"}), api.store)
+        services = with_budgets(api, BUDGET)
+        use(api, 9.5)
+        enforce(services)
+        enforce(services)
+        [(key, call)] = shelves.CALLS.all(api.store).items()
+        assert shelves.place_of(key) == webhook.place
+        told = json.loads(call.body)
+        assert told["type"] == "budgetAlert"
+        assert told["data"] == {"group": "physics", "percent": 90, "units": 10, "used": 9.5, "reserved": 0}
 
     def test_a_group_with_any_name_makes_one_line(self, api: Api) -> None:
         group = "a\r\nBcc: eve@example.org\r\n\r\n=?utf-8?q?=0A?="
@@ -238,4 +257,4 @@ class TestTelling:
         api.clock.advance(WITHIN.total_seconds() + 1)
         postman.round()
         assert len(mailer.sent) == 2
-        assert outbox.notices(api.store) == {}
+        assert outbox.NOTICES.all(api.store) == {}

@@ -75,6 +75,8 @@ class World:
         self.api.call("POST", f"/kv/{self.key}", data=MARK)
         self.token = self.api.call("POST", "/tokens", json={"name": f"{MARK}-token"}).json["id"]  # type: ignore[index]
 
+        hook = {"url": f"https://example.org/{MARK}"}
+        self.webhook = self.api.call("POST", "/webhooks", json=hook).json["id"]  # type: ignore[index]
         for name in (OBJECT, OF_GROUP):
             answer = self.api.call("POST", "/data/upload", json={"filename": name})
             self.api.objects.put(answer.json["url"], MARK.encode())  # type: ignore[index]
@@ -86,7 +88,8 @@ class World:
     def ask(self, who: str, endpoint: Endpoint, job: str = "") -> TestResponse:
         """The endpoint, about alice's things. job: a member of her array, in place of her job."""
         sent = {"data": endpoint.body} if isinstance(endpoint.body, str) else {"json": endpoint.body}
-        path = endpoint.path(job=job or self.job, array=self.array, workflow=self.workflow, key=self.key, id=self.token)
+        gaps = {"array": self.array, "workflow": self.workflow, "key": self.key, "id": self.token}
+        path = endpoint.path(job=job or self.job, webhook=self.webhook, **gaps)
         return self.api.as_user(who).call(endpoint.method, path, **sent)
 
     def given_away(self, answer: TestResponse, endpoint: Endpoint) -> list[str]:
@@ -96,11 +99,12 @@ class World:
             ("<key>", self.key),
             ("<group>", GROUP),
             ("<id>", self.token),
+            ("<webhook>", self.webhook),
             ("/data", OF_GROUP),
             ("/data", GROUP),
         ):
             told = told.replace(word, "") if gap in endpoint.rule and answer.status_code >= 400 else told
-        return [secret for secret in (MARK, self.token) if secret in told]
+        return [secret for secret in (MARK, self.token, self.webhook) if secret in told]
 
     def of_alice(self) -> list[Any]:
         """All that she has, as she sees it."""
@@ -113,6 +117,7 @@ class World:
                 f"/workflows/{self.workflow}",
                 "/kv?list&values",
                 "/tokens",
+                "/webhooks",
                 "/data",
                 f"/data/{GROUP}",
                 "/budgets",
@@ -189,16 +194,16 @@ def test_who_looks_after_others_reads_no_output_and_no_keys(who: Identity) -> No
 def test_what_is_somebody_elses_looks_like_what_is_not_there() -> None:
     """So that ids, keys and tokens cannot be guessed; only of an output it is told that there is such a job."""
     world = World(STRANGERS["of another group"])
-    asked = (world.job, world.array, world.workflow, world.key, world.token)
-    others = ("97", "98", "99", "nothing", "0" * 32)
+    asked = (world.job, world.array, world.workflow, world.key, world.token, world.webhook)
+    others = ("97", "98", "99", "nothing", "0" * 32, "f" * 32)
     for endpoint in ENDPOINTS:
-        world.job, world.array, world.workflow, world.key, world.token = asked
+        world.job, world.array, world.workflow, world.key, world.token, world.webhook = asked
         theirs = world.ask("eve", endpoint)
         if endpoint.rule.endswith(OF_A_JOB_TOLD_TO_BE_ANOTHERS):
             of = f"Workflow {world.workflow}" if "<workflow>" in endpoint.rule else f"Job {world.job}"
             assert (theirs.status_code, theirs.json) == (403, {"error": f"{of} is not yours."}), endpoint
             continue
-        world.job, world.array, world.workflow, world.key, world.token = others
+        world.job, world.array, world.workflow, world.key, world.token, world.webhook = others
         nobodys = world.ask("eve", endpoint)
         assert nobodys.status_code == theirs.status_code, endpoint
         if theirs.status_code >= 400:

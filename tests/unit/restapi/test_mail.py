@@ -23,7 +23,7 @@ from prominence.restapi.adapters.memory import MemoryIdentities
 from prominence.restapi.mail import outbox
 from prominence.restapi.mail.addresses import verified
 from prominence.restapi.mail.letters import Letter
-from prominence.restapi.mail.rules import LONGEST_PAUSE_S, pause_s
+from prominence.restapi.outbox.rules import LONGEST_PAUSE_S, pause_s
 from prominence.restapi.ports import Deferred, Undeliverable
 from prominence.restapi.selection import Selection
 
@@ -149,7 +149,7 @@ class TestOfWhat:
         assert office.api.call("DELETE", f"/jobs/{own}").status_code == 200
         office.api.queue.leave(others, JobStatus.REMOVED, RemoveReason=DELETED_BY_OPERATOR)
         assert office.round() == ["Job 2: deleted"]
-        assert outbox.letters(office.api.store) == {}
+        assert outbox.LETTERS.all(office.api.store) == {}
 
     def test_a_job_that_stays_in_the_queue_after_its_end_is_told_of_at_its_end_and_not_again(self) -> None:
         office = an_office()
@@ -215,7 +215,7 @@ class TestOnce:
         assert office.round() == []
         office.postman.services = office.api.services
         assert office.round() == []
-        assert outbox.letters(office.api.store) == {}
+        assert outbox.LETTERS.all(office.api.store) == {}
 
     def test_a_job_that_is_in_the_queue_and_in_the_archive_is_told_of_once(self) -> None:
         office = an_office()
@@ -231,7 +231,7 @@ class TestOnce:
         assert office.round() == []
         office.mailer.unavailable = ""
         assert office.round(seconds=24 * 3600) == []
-        assert outbox.letters(office.api.store) == {}
+        assert outbox.LETTERS.all(office.api.store) == {}
         assert any("the job ended too long ago" in line for line in log)
 
 
@@ -263,7 +263,7 @@ class TestTrouble:
         office.api.finish(office.api.as_user("bob").submit(notifications=BY_EMAIL, name="bobs"))
         office.mailer.fails[ALICES] = Undeliverable("The mail server does not take the recipient: 550.")
         assert office.round() == ["Job 2 (bobs): completed"]
-        assert outbox.letters(office.api.store) == {}
+        assert outbox.LETTERS.all(office.api.store) == {}
         assert any("refused for ever" in line and "550" in line for line in log)
 
     def test_one_that_is_not_taken_yet_is_tried_again_later_and_later_and_holds_up_nobody(self) -> None:
@@ -281,7 +281,7 @@ class TestTrouble:
         for _ in range(3):
             office.api.finish(office.submit())
         office.postman.round(stopped=lambda: len(office.mailer.sent) == 2)
-        assert (len(office.mailer.sent), len(outbox.letters(office.api.store))) == (2, 1)
+        assert (len(office.mailer.sent), len(outbox.LETTERS.all(office.api.store))) == (2, 1)
 
     def test_an_address_is_in_no_log_no_ad_and_no_file_of_the_job(self, log: list[str]) -> None:
         office = an_office()

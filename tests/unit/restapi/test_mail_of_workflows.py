@@ -13,7 +13,8 @@ from prominence.core import classads
 from prominence.core.states import JobStatus
 from prominence.core.verdict import DELETED_BY_OPERATOR
 from prominence.restapi.mail import outbox
-from prominence.restapi.mail.letters import Letter, about, key_of, uid_of
+from prominence.restapi.mail.letters import Letter
+from prominence.restapi.outbox.waiting import about, key_of, uid_of
 from prominence.restapi.selection import Selection
 
 AT_ITS_END = [{"event": "workflowFinished", "type": "email"}]
@@ -53,7 +54,7 @@ def test_it_is_told_once_how_a_workflow_has_ended(office: Office) -> None:
     assert office.round() == [f"Workflow {workflow} (scan): failed"]
     office.restart()
     assert office.round() == []
-    assert outbox.letters(office.api.store) == {}
+    assert outbox.LETTERS.all(office.api.store) == {}
     [letter] = office.mailer.sent
     text = letter.get_content()
     assert str(letter["To"]) == ALICES
@@ -95,7 +96,7 @@ def test_each_run_of_it_is_told_once_however_soon_it_is_run_again(office: Office
     assert office.round() == []
     leave(office, third)
     assert office.round() == [f"Workflow {third} (scan): completed"]
-    assert outbox.letters(office.api.store) == {}
+    assert outbox.LETTERS.all(office.api.store) == {}
     assert len({str(one["Message-ID"]) for one in office.mailer.sent}) == 3
 
 
@@ -110,11 +111,11 @@ def test_a_job_of_it_that_asks_is_told_of_and_of_what_is_done_not_again(office: 
     leave(office, workflow, 1, DAG_NodesDone=1, DAG_NodesFailed=1)
     assert office.round() == [f"Job {failed} (scan/b): failed"]
     again = rerun(office, workflow)
-    assert len(outbox.letters(office.api.store)) == 1
+    assert len(outbox.LETTERS.all(office.api.store)) == 1
     last = office.api.start_step(again, place=1)
     leave(office, last)
     assert office.round() == [f"Job {last} (scan/b): completed"]
-    assert outbox.letters(office.api.store) == {}
+    assert outbox.LETTERS.all(office.api.store) == {}
     assert len({str(one["Message-ID"]) for one in office.mailer.sent}) == 3
 
 

@@ -70,11 +70,11 @@ def test_a_letter_goes_when_nothing_else_is_left_of_its_job() -> None:
 
 def test_the_letter_of_a_job_that_never_came_to_be_is_swept_away() -> None:
     api = an_api()
-    outbox.put(UID, Letter(address="alice@example.org", made_at=NOON), api.store)
+    outbox.LETTERS.put(UID, Letter(address="alice@example.org", made_at=NOON), api.store)
     assert sweep(api.services).letters == ()
     api.clock.advance(DAY.total_seconds())
     assert sweep(api.services).letters == (UID,)
-    assert outbox.letters(api.store) == {}
+    assert outbox.LETTERS.all(api.store) == {}
 
 
 def test_a_queue_that_does_not_answer_is_not_an_empty_one() -> None:

@@ -1,0 +1,63 @@
+"""What a process that empties shelves remembers between two rounds. Nothing of it needs to outlive the process."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from prominence.core.keyvalue.port import KeyValue
+from prominence.restapi.outbox.rules import pause_s
+from prominence.restapi.outbox.shelf import Shelf
+
+
+@dataclass(frozen=True)
+class _Deferral:
+    """How often it has failed, and until when it is left alone."""
+
+    failures: int
+    until: datetime
+
+
+@dataclass
+class Deferrals:
+    """What failed a moment ago is tried again after a pause, which grows."""
+
+    interval_s: float
+    _known: dict[str, _Deferral] = field(default_factory=dict)
+
+    def due(self, keys: Iterable[str], now: datetime) -> set[str]:
+        """Those that are not left alone now."""
+        return {key for key in keys if key not in self._known or self._known[key].until <= now}
+
+    def defer(self, key: str, now: datetime) -> None:
+        """It has failed once more."""
+        failures = self._known[key].failures + 1 if key in self._known else 0
+        self._known[key] = _Deferral(failures, now + timedelta(seconds=pause_s(failures, self.interval_s)))
+
+    def keep(self, keys: Collection[str]) -> None:
+        """The others are no more."""
+        self._known = {key: one for key, one in self._known.items() if key in keys}
+
+    def forget(self, key: str) -> None:
+        """It is well again."""
+        self._known.pop(key, None)
+
+
+@dataclass
+class Done:
+    """What nothing is left to do of but to take it away: a store that does not answer makes nothing done twice."""
+
+    _left: set[tuple[Shelf[Any], str]] = field(default_factory=set)
+
+    def take_away(self, shelf: Shelf[Any], key: str, store: KeyValue) -> None:
+        """Remembered until it is gone. Raises Unavailable."""
+        self._left.add((shelf, key))
+        shelf.take_away(key, store)
+        self._left.discard((shelf, key))
+
+    def again(self, store: KeyValue) -> None:
+        """Whatever could not be taken away before. Raises Unavailable."""
+        for shelf, key in tuple(self._left):
+            self.take_away(shelf, key, store)
