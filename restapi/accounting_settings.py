@@ -13,6 +13,7 @@ from prominence.core.notifications import EmailAddress
 from prominence.core.settings import Settings
 from prominence.restapi.budgets.accounts import Budgets
 from prominence.restapi.budgets.rules import Action, Budget, Reckoning, in_ms
+from prominence.restapi.shares.rules import Share, problems
 from prominence.restapi.usage import Period, Tariff
 
 
@@ -44,6 +45,27 @@ class BudgetSettings(Settings):
         return Budget(self.group, in_ms(self.units), Period.of_days(self.start, self.end), self.action, self.alert)
 
 
+class ShareSettings(Settings):
+    """Which part of the pool a group gets while others wait as well."""
+
+    group: str = Field(min_length=1, max_length=256, description="The group, by its whole name.")
+    quota: float = Field(gt=0, le=1, allow_inf_nan=False, description="The part of all cores that is the group's.")
+    surplus: bool = Field(
+        default=True, description="Whether it may have what others leave; otherwise it never has more than its part."
+    )
+    priority_factor: float | None = Field(
+        default=None,
+        ge=1,
+        le=1e9,
+        description="Of groups that are as far from their quotas the one with the smaller goes first; absent: "
+        "HTCondor's own.",
+    )
+
+    def share(self) -> Share:
+        """As the rules have it."""
+        return Share(self.group, self.quota, self.surplus, self.priority_factor)
+
+
 class AccountingSettings(Settings):
     """How many service units an hour is worth, of jobs that are booked from now on, and budgets of groups."""
 
@@ -57,6 +79,10 @@ class AccountingSettings(Settings):
     factor: float = Field(default=1, ge=0, le=10_000, description="By which all of them are multiplied.")
     budgets: tuple[BudgetSettings, ...] = Field(
         default=(), description="Of groups; those that none is declared for may use any number of service units."
+    )
+    shares: tuple[ShareSettings, ...] = Field(
+        default=(),
+        description="Of groups; all other jobs share what is left. None: HTCondor shares evenly among users.",
     )
     expected_s: int | None = Field(
         default=None,
@@ -80,6 +106,14 @@ class AccountingSettings(Settings):
         if twice:
             raise ValueError(f"a group has one budget at a time, and these overlap: {'; '.join(twice)}")
         return budgets
+
+    @field_validator("shares")
+    @classmethod
+    def _fit_together(cls, shares: Sequence[ShareSettings]) -> Sequence[ShareSettings]:
+        found = list(problems(one.share() for one in shares))
+        if found:
+            raise ValueError("; ".join(found))
+        return shares
 
     def tariff(self) -> Tariff:
         """As the accounts need it."""

@@ -159,6 +159,7 @@ def _vitals(settings: RestApiSettings) -> Vitals:
         disks=LocalDisks(),
         directories=directories,
         kept_mib=settings.min_free_disk_mib,
+        shares=tuple(one.share() for one in settings.accounting.shares),
         for_all=settings.roles.health_for_all,
     )
 

@@ -23,6 +23,16 @@ from prominence.cli.pool.watch import worker_events
 CA_VARIABLES = ("PROMINENCE_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
 
+def _shares(context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> dict[str, float] | None:
+    """None where nothing is said of them."""
+    if not texts or texts == ("none",):
+        return {} if texts else None
+    try:
+        return {group: float(quota) for group, _, quota in (text.rpartition("=") for text in texts)}
+    except ValueError:
+        raise click.BadParameter("GROUP=QUOTA, such as physics=0.25, or none", context, parameter) from None
+
+
 def _check_name(context: click.Context, parameter: click.Parameter, value: str) -> str:
     """It becomes part of containers' and directories' names."""
     if not re.fullmatch(NAME_PATTERN, value):
@@ -56,6 +66,9 @@ def pool() -> None:
 @click.option("--webhooks", metavar="public|NETWORK,...", help="Call your programs at jobs' ends: public addresses, or "
               "these networks besides [off].")  # fmt: skip
 @click.option(
+    "--share", "shares", multiple=True, metavar="GROUP=QUOTA", callback=_shares, help="Which part of all cores a group "
+    "gets while others wait as well, such as 0.25. May be repeated; `none`: no group has one any more.")  # fmt: skip
+@click.option(
     "--ca-bundle",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Certificates that the containers trust, for a site whose proxy has its own "
@@ -70,6 +83,7 @@ def up(
     mail_server: str | None,
     mail_to: str | None,
     webhooks: str | None,
+    shares: dict[str, float] | None,
     ca_bundle: Path | None,
 ) -> None:
     """Start the pool, or bring it to these settings; wait until its API is well."""
@@ -79,6 +93,7 @@ def up(
         mail_server=mail_server,
         mail_to=mail_to,
         webhooks=webhooks,
+        shares=shares,
         ca_bundle=ca_bundle or _ca_bundle_of_the_environment(),
     )
     with engine() as docker:

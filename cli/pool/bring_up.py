@@ -57,6 +57,7 @@ class Wishes:
     mail_server: str | None = None
     mail_to: str | None = None
     webhooks: str | None = None
+    shares: dict[str, float] | None = None
     ca_bundle: Path | None = None
 
 
@@ -111,7 +112,7 @@ def _settle(engine: docker.DockerClient, pool: Pool, wishes: Wishes) -> PoolSett
     """Old settings with the new wishes over them, kept for the next time."""
     before = read_settings(pool)
     values = before.model_dump() if before else {}
-    for name in ("port", "idle_time", "max_workers", "task_network", "mail_server", "mail_to", "webhooks"):
+    for name in ("port", "idle_time", "max_workers", "task_network", "mail_server", "mail_to", "webhooks", "shares"):
         if (wish := getattr(wishes, name)) is not None:
             values[name] = wish
     is_running = any(c.status == "running" for c in containers(engine, pool, ACCESS_POINT))

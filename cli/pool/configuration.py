@@ -60,6 +60,7 @@ def _restapi(pool: Pool, settings: PoolSettings) -> dict[str, Any]:
             "events_file": str(pool.state / "condor" / "events" / "jobs"),
             "epochs_file": str(pool.state / "condor" / "epochs" / "runs"),
         },
+        **_shares(settings),
         **_mail(settings),
         **_webhooks(settings),
     }
@@ -72,6 +73,11 @@ def _mail(settings: PoolSettings) -> dict[str, Any]:
     host, _, port = settings.mail_server.partition(":")
     mail: dict[str, Any] = {"host": host, "port": int(port or 25), "security": "none", "interval_s": 2.0}
     return {"mail": {**mail, "sender": settings.mail_to, "addresses": {local_user(): settings.mail_to}}}
+
+
+def _shares(settings: PoolSettings) -> dict[str, Any]:
+    shares = [{"group": group, "quota": quota} for group, quota in sorted(settings.shares.items())]
+    return {"accounting": {"shares": shares}} if shares else {}
 
 
 def _webhooks(settings: PoolSettings) -> dict[str, Any]:

@@ -58,12 +58,21 @@ class PoolSettings(Strict):
         pattern=r"^(public|[0-9a-fA-F.:/]+(,[0-9a-fA-F.:/]+)*)$",
         description="Whether users' programs are called: public addresses, or these networks besides.",
     )
+    shares: dict[str, float] = Field(
+        default_factory=dict, description="Which part of all cores groups get while others wait as well."
+    )
     task_network: str = Field(default="none", pattern="^(none|outbound)$", description="Network of jobs' containers.")
 
     @model_validator(mode="after")
     def _mail_goes_somewhere(self) -> PoolSettings:
         if (self.mail_server is None) != (self.mail_to is None):
             raise ValueError("--mail-server and --mail-to belong together")
+        return self
+
+    @model_validator(mode="after")
+    def _shares_are_of_one_pool(self) -> PoolSettings:
+        if not all(group and 0 < quota <= 1 for group, quota in self.shares.items()) or sum(self.shares.values()) > 1:
+            raise ValueError("--share: each is of a group, more than 0, and all together at most 1")
         return self
 
 

@@ -19,6 +19,7 @@ from prominence.restapi.health.ports import Daemon
 from prominence.restapi.paging import Page
 from prominence.restapi.resources import Slot
 from prominence.restapi.selection import Selection
+from prominence.restapi.shares.rules import Quota
 from prominence.restapi.translate.ads import plain
 from prominence.restapi.translate.constraint import acted_on, constraint
 from prominence.restapi.translate.submit import SubmitDescription
@@ -143,6 +144,21 @@ class HTCondorDaemons:
             return _ASKED[daemon]()
         except _FAILURES as error:
             raise Unavailable(" ".join(str(error).split())) from error
+
+    def shares(self) -> Mapping[str, Quota]:
+        try:
+            return dict(_of_negotiator())
+        except _FAILURES as error:
+            raise Unavailable(" ".join(str(error).split())) from error
+
+
+def _of_negotiator() -> Iterator[tuple[str, Quota]]:
+    for ad in htcondor2.Negotiator().getPriorities():
+        name = str(ad.get("Name", ""))
+        # The group of those who are in none is HTCondor's own.
+        if ad.get("IsAccountingGroup") and "<" not in name:
+            amounts = (float(ad.get(key, 0)) for key in ("EffectiveQuota", "WeightedResourcesUsed"))
+            yield name, Quota(float(ad.get("ConfigQuota", 0)), ad.get("SurplusPolicy") != "no", *amounts)
 
 
 def _ask_schedd() -> str:

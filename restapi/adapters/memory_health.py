@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from prominence.core.errors import Unavailable
 from prominence.restapi.health.ports import Daemon, Vitals
 from prominence.restapi.health.rules import Room
+from prominence.restapi.shares.rules import Quota
 
 
 @dataclass
@@ -15,11 +17,17 @@ class MemoryDaemons:
     """silent: those that do not answer, and why."""
 
     silent: dict[Daemon, str] = field(default_factory=dict)
+    known: dict[str, Quota] = field(default_factory=dict)
 
     def version(self, daemon: Daemon) -> str:
         if daemon in self.silent:
             raise Unavailable(self.silent[daemon])
         return "HTCondor 23.9.6"
+
+    def shares(self) -> Mapping[str, Quota]:
+        if Daemon.NEGOTIATOR in self.silent:
+            raise Unavailable(self.silent[Daemon.NEGOTIATOR])
+        return self.known
 
 
 @dataclass

@@ -19,6 +19,7 @@ from prominence.core import logs
 from prominence.core.errors import Unavailable
 from prominence.core.health import Finding
 from prominence.core.prometheus import Figures
+from prominence.restapi.drift import Drift
 from prominence.restapi.meter import Meter
 from prominence.restapi.recent import Recent
 from prominence.restapi.usage import Sum
@@ -105,6 +106,27 @@ class GroupUsage(Collector):
             ("used_cost", "In the site's currency.", {group: one.cost / 1e6 for group, one in sums.items()}),
         ):
             yield self._names.gauge(name, text, "group", figures)
+
+
+class LedgerDrift(Collector):
+    """Whether the accounts say what HTCondor's history says."""
+
+    def __init__(self, names: Figures, find: Callable[[], Drift], good_for_s: float) -> None:
+        self._names, self._find = names, find
+        self._found: Recent[Drift] = Recent(good_for_s, 1, time.monotonic)
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        try:
+            found = self._found.find(_ALL, self._find)
+        except Unavailable as error:
+            log.warning("the accounts cannot be counted again", error=str(error))
+            return
+        for name, text, value in (
+            ("ledger_recounted_jobs", "Jobs at the end of HTCondor's history that were counted again.", found.counted),
+            ("ledger_drift_jobs", "Of these, those of which the accounts say something else.", found.differing),
+            ("ledger_drift_core_seconds", "By how much these differ together.", found.core_ms / 1e3),
+        ):
+            yield GaugeMetricFamily(self._names.name(name), text, value)
 
 
 def largest(sums: Mapping[str, Sum], most: int) -> dict[str, Sum]:

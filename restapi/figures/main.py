@@ -17,7 +17,8 @@ from pathlib import Path
 from prominence.core import logs
 from prominence.core.errors import Rejected
 from prominence.restapi import rounds
-from prominence.restapi.adapters.prometheus import Conditions, GroupUsage, ServiceFigures
+from prominence.restapi.adapters.prometheus import Conditions, GroupUsage, LedgerDrift, ServiceFigures
+from prominence.restapi.adapters.recount import HistoryRecount
 from prominence.restapi.health import checks
 from prominence.restapi.main import services_of
 from prominence.restapi.ports import UsageStore
@@ -40,10 +41,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         services = services_of(settings)
     except Rejected as error:
         return rounds.refused(COMPONENT, error)
+    recount = HistoryRecount(settings.archive.usage_file, settings.archive.history_file)
     written_to = os.environ.get(WRITTEN_TO)
     figures = ServiceFigures(
         Path(written_to) if written_to else None,
         partial(Conditions, find=partial(checks.findings, services), good_for_s=CONDITIONS_GOOD_FOR_S),
+        partial(LedgerDrift, find=recount.drift, good_for_s=USAGE_GOOD_FOR_S),
         partial(GroupUsage, sums=partial(_of_groups, services.usage), good_for_s=USAGE_GOOD_FOR_S),
     )
     stop = rounds.until_told()

@@ -32,6 +32,8 @@ def findings(services: Services, patience_s: float = PATIENCE_S) -> list[Finding
     """How all parts are."""
     vitals = services.vitals
     checks: dict[str, Check] = {daemon.value: partial(_daemon, daemon, vitals) for daemon in Daemon}
+    if vitals.shares:
+        checks["shares"] = partial(_shares, vitals)
     checks["etcd"] = partial(_etcd, services)
     checks["objects"] = partial(_objects, services)
     checks |= {name: partial(_book, name, book) for name, book in vitals.books.items()}
@@ -72,6 +74,10 @@ def _careful(part: str, check: Check) -> Sequence[Finding]:
 
 def _daemon(daemon: Daemon, vitals: Vitals) -> list[Finding]:
     return [rules.answers(daemon.value, vitals.daemons.version(daemon))]
+
+
+def _shares(vitals: Vitals) -> list[Finding]:
+    return [rules.of_shares(vitals.shares, vitals.daemons.shares())]
 
 
 def _etcd(services: Services) -> list[Finding]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from prominence.restapi.health.rules import Room
+from prominence.restapi.shares.rules import Quota, Share
 
 
 class Daemon(StrEnum):
@@ -27,6 +28,9 @@ class Daemons(Protocol):
 
         Raises Unavailable.
         """
+
+    def shares(self) -> Mapping[str, Quota]:
+        """Those of groups that the negotiator holds to, by the names that HTCondor has for them. Raises Unavailable."""
 
 
 class Book(Protocol):
@@ -47,7 +51,8 @@ class Disks(Protocol):
 class Vitals:
     """books: by what they are called. directories: what is on a disk, by what it is called.
 
-    kept_mib: MiB that must be free for new jobs. for_all: every user may ask, not operators alone.
+    shares: of groups, as they are declared. kept_mib: MiB that must be free for new jobs. for_all: every user may ask,
+    not operators alone.
     """
 
     daemons: Daemons
@@ -55,4 +60,5 @@ class Vitals:
     disks: Disks
     directories: Mapping[str, Path]
     kept_mib: int = 0
+    shares: tuple[Share, ...] = ()
     for_all: bool = False

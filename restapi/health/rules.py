@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,11 +11,13 @@ from prominence.core import units
 from prominence.core.health import Condition, Finding
 from prominence.core.machines import CloudStatus
 from prominence.core.scaling import ScalingPlan
+from prominence.restapi.shares.rules import Quota, Share, differences
 
 ADVICE = {
     "schedd": "See that HTCondor runs on the access point (condor_status -schedd), and read its SchedLog.",
     "collector": "See that HTCondor runs on the access point (condor_status -collector), and read its CollectorLog.",
     "negotiator": "See that HTCondor runs on the access point (condor_status -negotiator), and read its NegotiatorLog.",
+    "shares": "See that HTCondor's negotiator runs, and read its NegotiatorLog.",
     "etcd": "See that etcd runs, and that etcd_endpoints in the settings of API, scaler and imc are its addresses.",
     "objects": "See the section data of the API's settings: the store or its directory must be there, and open to it.",
     "archive": "See that prominence-archive runs, and read archive.log beside the API's log.",
@@ -23,6 +26,7 @@ ADVICE = {
     "imc": "See that prominence-imc runs, and read its log.",
 }
 _OF_CLOUD = "Do what imc says is wrong there; prominence-imc clouds tells more."
+_OF_SHARES = "Start HTCondor anew by python3 -m prominence.restapi.shares.main, which tells it of them when it starts."
 _OF_DISK = "Make room on that disk, or have less kept there."
 
 SCARCE = 2
@@ -51,6 +55,16 @@ def silent(part: str, why: str) -> Finding:
 def unclear(part: str, why: str, look_at: str = "") -> Finding:
     """How it is cannot be told. look_at: the part that is in the way."""
     return Finding(part, Condition.UNKNOWN, f"It is not known: {_clause(why)}.", _advice(look_at or part))
+
+
+def of_shares(shares: Sequence[Share], found: Mapping[str, Quota]) -> Finding:
+    """Of groups: as they are declared, and as the negotiator has them."""
+    if wrong := differences(shares, found):
+        return Finding("shares", Condition.WARNING, f"The negotiator does otherwise: {'; '.join(wrong)}.", _OF_SHARES)
+    told = (
+        f"{one.group} {one.quota:g} ({found[one.name].used:g} of {found[one.name].cores:g} cores)" for one in shares
+    )
+    return Finding("shares", Condition.OK, f"Groups have their shares: {', '.join(told)}.")
 
 
 def of_book(part: str, is_current: bool) -> Finding:
