@@ -39,7 +39,8 @@ class WorkerBootstrap(Document):
     else; or the invitation with which it asks for one. trust_domain: the pool's. execute_dir: where jobs' sandboxes
     are made. proxies: through which it fetches images, by variable (https_proxy); they may hold passwords. images_mib:
     what images that no job uses may keep of its disk, for each runtime. runtimes_allowed: those that isolate nothing.
-    groups: those whose jobs it may run; none: all.
+    groups: those whose jobs it may run; none: all. order: the id of the request that asked for it, by which it is found
+    in the logs of scaler and imc.
     """
 
     name: str = Field(pattern=NAME_PATTERN)
@@ -55,6 +56,7 @@ class WorkerBootstrap(Document):
     runtimes_allowed: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     patience: Patience = Patience()
+    order: str = ""
     task_network: str = Field(default="none", description="Network of a job's containers: none or outbound.")
 
     @model_validator(mode="after")

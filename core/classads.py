@@ -104,7 +104,7 @@ STORAGE = "ProminenceStorage"  # ours: the kinds that can be mounted there, with
 # Ours, of jobs
 JOB_UID = "ProminenceJobUniqueIdentifier"
 JOB_TYPE = "ProminenceType"
-REQUEST_ID = "ProminenceRequestId"  # of the request that has submitted it
+REQUEST_ID = "ProminenceRequestId"  # of the request that has submitted it; of a worker: that asked for it
 JOB_NAME = "ProminenceName"
 ARRAY_INDEX = "ProminenceArrayIndex"  # of members of arrays alone: their place, counted from 0 ...
 ARRAY_COUNT = "ProminenceArrayCount"  # ... and how many of them there are

@@ -206,6 +206,8 @@ class Worker(Document):
         default=(), description="What clouds said that gave it no machine, the last last."
     )
 
+    order: str = Field(default="", description="The id of the request that asked for it first.")
+
     def in_phase(self, phase: WorkerPhase, now: datetime, reason: str) -> Self:
         """The same worker, having entered `phase` now."""
         return self.model_copy(update={"phase": phase, "phase_since": now, "reason": reason})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -31,6 +31,12 @@ def current() -> str:
 def begin(request: str) -> None:
     """From now on this is what goes on."""
     _now.set(request)
+
+
+def within(request: str, act: Callable[[], None]) -> None:
+    """Do this, in whichever thread, as part of what goes on under this id."""
+    with during(request):
+        act()
 
 
 @contextmanager

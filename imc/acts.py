@@ -47,8 +47,8 @@ class Acts:
     joining: Joining
     clock: Callable[[], datetime]
 
-    def launch(self, name: str, flavour: Flavour, left_behind: Iterable[str]) -> None:
-        """Create the machine. left_behind: clouds that were asked before and may hold traces."""
+    def launch(self, name: str, flavour: Flavour, left_behind: Iterable[str], order: str = "") -> None:
+        """Create the machine. left_behind: clouds that were asked before and may hold traces. order: as in `Worker`."""
         for cloud in left_behind:
             self.clouds[cloud].delete(name)
         cloud_ = self.clouds[flavour.cloud]
@@ -67,6 +67,7 @@ class Acts:
             runtimes_allowed=self.joining.runtimes_allowed,
             groups=cloud_.terms.groups,
             patience=self.joining.patience,
+            order=order,
             proxies=proxies.read(self.joining.proxies_file),
         )
         cloud_.create(name, flavour, userdata.files(bootstrap, layout))

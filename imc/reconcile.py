@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from prominence.core import logs
+from prominence.core import logs, tracing
 from prominence.core.errors import CloudError, NoSuchFlavour, OutOfCapacity, ProminenceError, QuotaExceeded
 from prominence.core.machines import Flavour, Market, Wish, WorkerPhase
 from prominence.imc import setbacks
@@ -44,6 +44,7 @@ class _UnderWay:
     act: Act
     future: Future[None]
     flavour: Flavour | None
+    order: str
 
 
 class Reconciler:
@@ -100,7 +101,8 @@ class Reconciler:
                 deadlines = self._deadlines_of(record)
                 step = next_step(record, world.node_of(record), world.execute_point_of(record), now, deadlines)
                 if not self._must_wait(record.name, step.act, now):
-                    self._take(step, record, world, now)
+                    with tracing.during(record.order):
+                        self._take(step, record, world, now)
         for cloud, name in orphans:
             if name not in busy and name not in self._under_way and not self._must_wait(name, Act.DELETE, now):
                 step = Step(Act.DELETE, f"a machine on {cloud} has no record")
@@ -169,7 +171,8 @@ class Reconciler:
         before = {record.flavour.cloud} if record.flavour else set()
         left_behind = before & self._acts.clouds.keys() - {flavour.cloud}
         step = Step(Act.CREATE, record.request.reason)
-        self._begin(step, record.name, partial(self._acts.launch, record.name, flavour, left_behind), flavour)
+        launch = partial(self._acts.launch, record.name, flavour, left_behind, record.order)
+        self._begin(step, record.name, launch, flavour)
 
     def _place(self, record: Record, node: Node | Sight, now: datetime) -> Flavour | None:
         """The flavour to ask for now, if any; why there is none is recorded."""
@@ -226,8 +229,9 @@ class Reconciler:
 
     def _begin(self, step: Step, name: str, act: Callable[[], None], flavour: Flavour | None = None) -> None:
         log.info("step begins", worker=name, act=step.act.name.lower(), reason=step.reason)
-        future = self._threads.submit(act)
-        self._under_way[name] = _UnderWay(step.act, future, flavour)
+        order = tracing.current()
+        future = self._threads.submit(tracing.within, order, act)
+        self._under_way[name] = _UnderWay(step.act, future, flavour, order)
         if step.act in _NEWS:
             future.add_done_callback(lambda _: self._wake())
 
@@ -237,10 +241,11 @@ class Reconciler:
             work = self._under_way.pop(name)
             error = work.future.exception()
             self._meter.acted(work.act.name.lower(), error)
-            if error is None:
-                self._worked(name, work)
-            else:
-                self._failed(name, work, error, now)
+            with tracing.during(work.order):
+                if error is None:
+                    self._worked(name, work)
+                else:
+                    self._failed(name, work, error, now)
 
     def _worked(self, name: str, work: _UnderWay) -> None:
         log.info("step done", worker=name, act=work.act.name.lower())

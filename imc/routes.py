@@ -12,7 +12,7 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, SecretStr
 
-from prominence.core import classads, logs
+from prominence.core import classads, logs, tracing
 from prominence.core.errors import Forbidden, NotFound, Rejected, Unauthenticated, Unavailable
 from prominence.core.machines import NAME_PATTERN, WorkerRequest
 from prominence.core.validation import parse
@@ -73,7 +73,7 @@ def _add_workers(routes: Blueprint, services: Services) -> None:
     def put(name: str) -> ResponseReturnValue:
         valid = _name(name)
         wish = parse(WorkerRequest, json_of_request())
-        record, is_new = wishes.ask(services.records, valid, wish, services.clock())
+        record, is_new = wishes.ask(services.records, valid, wish, services.clock(), tracing.current())
         services.changed()
         if is_new:
             log.info("a worker is asked for", worker=valid, reason=wish.reason)

@@ -71,6 +71,7 @@ def _config(bootstrap: WorkerBootstrap, layout: Layout) -> str:
             classads.REGION: bootstrap.flavour.region,
             classads.FLAVOUR: bootstrap.flavour.name,
             classads.TASK_NETWORK: bootstrap.task_network,
+            **({classads.REQUEST_ID: bootstrap.order} if bootstrap.order else {}),
         }
     )
     return f"# Written by imc for this worker alone.\n{values}{attributes}"

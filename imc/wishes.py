@@ -13,8 +13,10 @@ from prominence.core.machines import Wish, WorkerRequest
 from prominence.imc.records import Record, Records
 
 
-def ask(records: Records, name: str, request: WorkerRequest, now: datetime) -> tuple[Record, bool]:
+def ask(records: Records, name: str, request: WorkerRequest, now: datetime, order: str = "") -> tuple[Record, bool]:
     """Make `request` what is wished of worker `name`; True when the worker is new. Repeating it changes nothing.
+
+    order: the id of the request that came with it.
 
     Raises Conflict when the fence is old or the request cannot follow the one that stands.
     """
@@ -23,7 +25,9 @@ def ask(records: Records, name: str, request: WorkerRequest, now: datetime) -> t
         changed = records.update(name, lambda record: _asked(record, request))
         if changed is not None:
             return changed, False
-        record = Record(name=name, request=request, requested_at=now, phase_since=now, reason=request.reason)
+        record = Record(
+            name=name, request=request, requested_at=now, phase_since=now, reason=request.reason, order=order
+        )
         if records.add(record):
             return record, True
 

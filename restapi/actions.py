@@ -37,17 +37,17 @@ _CHANGEABLE = (JobStatus.IDLE, JobStatus.HELD)
 
 def delete(job_ids: Sequence[JobId], caller: Identity, services: Services) -> None:
     """Take jobs out of the queue, ending those that run. Raises NotFound when none of them is there."""
-    allowed = {
-        job.job_id: role
-        for job in look_at(services.queue.find(Selection(ids=tuple(job_ids))), services)
-        if (role := may(caller, Act.REMOVE, job.owner)) is not None
-    }
+    found = look_at(services.queue.find(Selection(ids=tuple(job_ids))), services)
+    allowed = {job.job_id: role for job in found if (role := may(caller, Act.REMOVE, job.owner)) is not None}
+    before = {job.job_id: job.view.status.value for job in found}
     removed = 0
     for reason, own in ((DELETED_BY_USER, True), (DELETED_BY_OPERATOR, False)):
         ids = tuple(job_id for job_id, role in allowed.items() if (role is Role.OWNER) == own)
-        removed += services.queue.remove(Selection(ids=ids), reason) if ids else 0
-        if ids and not own:
-            audit.record("delete jobs", caller, jobs=[one.shown for one in ids])
+        gone = services.queue.remove(Selection(ids=ids), reason) if ids else 0
+        removed += gone
+        if gone:
+            told = {str(one): before[one] for one in ids}
+            audit.record("delete jobs", caller, jobs=[one.shown for one in ids], before=told, after="deleted")
     log.info("jobs deleted", jobs=[one.shown for one in job_ids], removed=removed, user=caller.user)
     if not removed:
         names = ", ".join(map(str, job_ids))

@@ -92,30 +92,30 @@ class UserKeys:
             raise NoSuchKey(key)
         return entry.value.decode()
 
-    def set(self, key: str, value: bytes, previous: str | None = None) -> None:
-        """Set a key. previous: only if that is its value; "" if there must be no such key.
+    def set(self, key: str, value: bytes, previous: str | None = None) -> bytes | None:
+        """Set a key; what it was before. previous: only if that is its value; "" if there must be no such key.
 
         Raises Rejected for a value that cannot be and one that is another than `previous`, QuotaReached.
         """
         key = checked(key)
         self._check_value(value)
-        self._again_until_nobody_was_first(lambda: self._set(key, value, previous))
+        return self._again_until_nobody_was_first(lambda: self._set(key, value, previous))
 
-    def delete(self, key: str) -> None:
-        """Delete a key. What is not there is fine."""
+    def delete(self, key: str) -> bytes | None:
+        """Delete a key; what it was. What is not there is fine."""
         key = checked(key)
-        self._again_until_nobody_was_first(lambda: self._delete(key))
+        return self._again_until_nobody_was_first(lambda: self._delete(key))
 
-    def delete_below(self, prefix: str) -> None:
-        """Delete every key that starts with `prefix`; with "" all that the user has."""
+    def delete_below(self, prefix: str) -> Usage:
+        """Delete every key that starts with `prefix`, with "" all that the user has; how much that was."""
         below = self._below + checked(prefix, may_be_empty=True)
-        self._again_until_nobody_was_first(lambda: self._delete_below(below))
+        return self._again_until_nobody_was_first(lambda: self._delete_below(below))
 
     def usage(self) -> Usage:
         """How much the user has."""
         return self._usage()[0]
 
-    def _set(self, key: str, value: bytes, previous: str | None) -> None:
+    def _set(self, key: str, value: bytes, previous: str | None) -> bytes | None:
         usage, expected = self._usage()
         before = self._store.get(self._below + key)
         if previous is not None and _text(before) != previous:
@@ -126,23 +126,26 @@ class UserKeys:
             self._check_quota(after)
         expected[self._below + key] = before.revision if before else 0
         self._write([Put(self._below + key, value)], after, expected)
+        return before.value if before else None
 
-    def _delete(self, key: str) -> None:
+    def _delete(self, key: str) -> bytes | None:
         usage, expected = self._usage()
         before = self._store.get(self._below + key)
         if before is not None:
             expected[self._below + key] = before.revision
             left = Usage(keys=usage.keys - 1, total=usage.total - _size(key, before.value))
             self._write([Delete(self._below + key)], left, expected)
+        return before.value if before else None
 
-    def _delete_below(self, below: str) -> None:
+    def _delete_below(self, below: str) -> Usage:
         # No expectation for each key: who writes one of them meanwhile writes the usage too.
         usage, expected = self._usage()
         gone = self._store.list(below)
+        less = self._sum(gone)
         if gone:
-            less = self._sum(gone)
             left = Usage(keys=usage.keys - less.keys, total=usage.total - less.total)
             self._write([DeleteBelow(below)], left, expected)
+        return less
 
     def _write(self, changes: list[Change], usage: Usage, expected: dict[str, int]) -> None:
         self._store.change([*changes, Put(self._usage_key, usage.model_dump_json().encode())], expected)

@@ -159,6 +159,13 @@ def _vitals(settings: RestApiSettings) -> Vitals:
         disks=LocalDisks(),
         directories=directories,
         kept_mib=settings.min_free_disk_mib,
+        processes={
+            "mail": settings.mail is not None,
+            "webhooks": settings.webhooks is not None,
+            "budgets": bool(settings.accounting.budgets),
+            "retention": True,
+            "metrics": False,  # not every site has a Prometheus
+        },
         shares=tuple(one.share() for one in settings.accounting.shares),
         for_all=settings.roles.health_for_all,
     )

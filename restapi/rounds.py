@@ -47,27 +47,35 @@ def until_told() -> threading.Event:
     return stop
 
 
-def go_round(one_round: Callable[[], float], stop: threading.Event, after_failure_s: float) -> None:
+Beat = Callable[[float, str], None]
+"""Tells how the process is: in how many seconds it is heard of next, and what was wrong with this round."""
+
+
+def go_round(
+    one_round: Callable[[], float], stop: threading.Event, after_failure_s: float, beat: Beat = lambda *_: None
+) -> None:
     """Round after round until `stop`. one_round: its value is how many seconds the next one may wait."""
     log.info("started")
     while True:
+        trouble = ""
         try:
             pause_s = one_round()
         except ProminenceError as error:
             log.error("a round failed", error=str(error))
-            pause_s = after_failure_s
+            pause_s, trouble = after_failure_s, str(error)
         except Exception:
             log.exception("a round failed by a mistake of ours")
-            pause_s = after_failure_s
+            pause_s, trouble = after_failure_s, "it made a mistake, which is in its log"
+        beat(pause_s, trouble)
         if stop.wait(pause_s):
             return
 
 
-def go_round_every(interval_s: float, one_round: Callable[[], object]) -> None:
+def go_round_every(interval_s: float, one_round: Callable[[], object], beat: Beat = lambda *_: None) -> None:
     """The same until the process is told to end, with so many seconds between two."""
 
     def round_and_interval() -> float:
         one_round()
         return interval_s
 
-    go_round(round_and_interval, until_told(), interval_s)
+    go_round(round_and_interval, until_told(), interval_s, beat)

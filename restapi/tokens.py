@@ -85,7 +85,7 @@ def create(body: Any, caller: Identity, services: Services) -> dict[str, Any]:
         email=caller.email if wanted.service is None else "",
     )
     token_records.keep(services.store, record)
-    audit.record("token.create", caller, of=user, id=record.id, scopes=list(record.scopes), expires=record.expires)
+    audit.record("token.create", caller, of=user, id=record.id, before=None, after=shown(record))
     return {**shown(record), "token": services.sign(record)}
 
 
@@ -106,7 +106,7 @@ def revoke(token_id: str, caller: Identity, services: Services) -> None:
     if record is None:
         raise NotFound(f"There is no token {ascii(token_id)} of yours.")
     token_records.revoke(services.store, record)
-    audit.record("token.revoke", caller, of=record.user, id=record.id)
+    audit.record("token.revoke", caller, of=record.user, id=record.id, before=shown(record), after=None)
 
 
 def for_workers(caller: Identity, services: Services) -> dict[str, Any]:

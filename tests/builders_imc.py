@@ -124,7 +124,8 @@ class PretendWorld:
 
     def ask(self, name: str = "worker-1", **changes: Any) -> Record:
         """What a PUT does."""
-        return wishes.ask(self.records, name, a_request(**changes), self.now)[0]
+        order = str(changes.pop("order", ""))
+        return wishes.ask(self.records, name, a_request(**changes), self.now, order)[0]
 
     def wish(self, name: str, wish: Wish, reason: str = "for a test") -> None:
         """Another wish of the same request."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from prominence.core.errors import Rejected
-from prominence.restapi import rounds
+from prominence.restapi import beats, rounds
 from prominence.restapi.budgets.enforcement import enforce
 from prominence.restapi.main import services_of
 
@@ -32,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.once:
         enforce(services)
         return 0
-    rounds.go_round_every(settings.accounting.budgets_interval_s, partial(enforce, services))
+    rounds.go_round_every(
+        settings.accounting.budgets_interval_s, partial(enforce, services), beats.of(COMPONENT, services)
+    )
     return 0
 
 

@@ -71,11 +71,13 @@ def adjust(group: str, body: Any, key: str | None, caller: Identity, services: S
     now = services.clock()
     if group not in services.budgets.groups:
         raise _none(group)
-    _must_be_on(services.budgets.of(group, now.timestamp()), group, now)
+    budget = _on(services.budgets.of(group, now.timestamp()), group, now)
+    before = books.adjusted_ms(group, budget.period, services.store)
     entry = Adjustment(units_ms=in_ms(wanted.units), at=now, by=caller.user, why=wanted.why)
     there = books.add(group, key or services.new_uid(), entry, services.store)
     if there is entry:
-        audit.record("adjust budget", caller, group=group, units=wanted.units, why=wanted.why)
+        shown = {"before": before / UNIT_MS, "after": (before + entry.units_ms) / UNIT_MS}
+        audit.record("adjust budget", caller, group=group, units=wanted.units, why=wanted.why, **shown)
     return _entry(there)
 
 
@@ -85,11 +87,13 @@ def _visible(caller: Identity, services: Services) -> frozenset[str]:
     return services.budgets.groups if others is None else others.union(caller.groups) - {""}
 
 
-def _must_be_on(budget: Budget | None, group: str, now: datetime) -> None:
+def _on(budget: Budget | None, group: str, now: datetime) -> Budget:
+    """The budget that is in force. Raises Conflict where there is none."""
     if budget is None:
         raise Conflict(f"The first budget of group {group} has not begun.")
     if now.timestamp() >= budget.period.until:
         raise Conflict(f"The time of the budget of group {group} is over; declare another in the settings.")
+    return budget
 
 
 def _none(group: str) -> NotFound:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from prominence.core import logs
 from prominence.core.errors import Rejected
-from prominence.restapi import rounds
+from prominence.restapi import beats, rounds
 from prominence.restapi.adapters.prometheus import Conditions, GroupUsage, LedgerDrift, ServiceFigures
 from prominence.restapi.adapters.recount import HistoryRecount
 from prominence.restapi.health import checks
@@ -29,6 +29,9 @@ log = logs.get(__name__)
 COMPONENT = "metrics"
 CONDITIONS_GOOD_FOR_S = 30.0
 USAGE_GOOD_FOR_S = 60.0
+BEAT_S = 30.0
+"""It has no rounds of its own, and tells so often that it is there."""
+
 WRITTEN_TO = "PROMETHEUS_MULTIPROC_DIR"
 """Where the API's processes write what they count: the library's own name for it."""
 
@@ -52,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stop = rounds.until_told()
     figures.serve(settings.metrics)
     log.info("started", host=settings.metrics.host, port=settings.metrics.port)
-    stop.wait()
+    rounds.go_round(lambda: BEAT_S, stop, BEAT_S, beats.of(COMPONENT, services))
     return 0
 
 

@@ -12,7 +12,7 @@ from prominence.core.errors import ProminenceError, Rejected, Unavailable
 from prominence.core.health import Finding
 from prominence.core.published import read_snapshot
 from prominence.core.scaling import LEADER_KEY
-from prominence.restapi import plans
+from prominence.restapi import beats, plans
 from prominence.restapi.health import rules
 from prominence.restapi.health.ports import Book, Daemon, Vitals
 from prominence.restapi.services import Services
@@ -37,6 +37,7 @@ def findings(services: Services, patience_s: float = PATIENCE_S) -> list[Finding
     checks["etcd"] = partial(_etcd, services)
     checks["objects"] = partial(_objects, services)
     checks |= {name: partial(_book, name, book) for name, book in vitals.books.items()}
+    checks["processes"] = partial(_processes, services)
     checks["scaler"] = partial(_scaler, services)
     checks["clouds"] = partial(_clouds, services)
     checks |= {
@@ -108,6 +109,13 @@ def _scaler(services: Services) -> list[Finding]:
     found = rules.of_scaler(who, latest.plan, latest.trouble, services.clock())
     imc = rules.of_imc(latest.plan) if latest.plan is not None else rules.unclear("imc", latest.trouble, "scaler")
     return [found, imc]
+
+
+def _processes(services: Services) -> list[Finding]:
+    """Of those that must be there, and of others as far as they were ever heard of."""
+    heard, now = beats.heard(services.store), services.clock()
+    wanted = services.vitals.processes
+    return [rules.of_process(name, heard.get(name), now) for name in wanted if wanted[name] or name in heard]
 
 
 def _clouds(services: Services) -> list[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -52,7 +52,7 @@ class Vitals:
     """books: by what they are called. directories: what is on a disk, by what it is called.
 
     shares: of groups, as they are declared. kept_mib: MiB that must be free for new jobs. for_all: every user may ask,
-    not operators alone.
+    not operators alone. processes: those beside the API, and whether each must be there.
     """
 
     daemons: Daemons
@@ -61,4 +61,5 @@ class Vitals:
     directories: Mapping[str, Path]
     kept_mib: int = 0
     shares: tuple[Share, ...] = ()
+    processes: Mapping[str, bool] = field(default_factory=dict)
     for_all: bool = False

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from prominence.core import units
 from prominence.core.health import Condition, Finding
 from prominence.core.machines import CloudStatus
 from prominence.core.scaling import ScalingPlan
+from prominence.restapi.beats import Beat
 from prominence.restapi.shares.rules import Quota, Share, differences
 
 ADVICE = {
@@ -24,10 +25,19 @@ ADVICE = {
     "accounting": "See that prominence-archive runs, and read archive.log; if usage.db is lost, take it from a backup.",
     "scaler": "See that prominence-scaler runs, and read its log.",
     "imc": "See that prominence-imc runs, and read its log.",
+    "mail": "See that python3 -m prominence.restapi.mail.main runs, and read mail.log.",
+    "webhooks": "See that python3 -m prominence.restapi.webhooks.main runs, and read webhooks.log.",
+    "budgets": "See that python3 -m prominence.restapi.budgets.main runs, and read budgets.log.",
+    "retention": "See that python3 -m prominence.restapi.retention.main runs, and read retention.log.",
+    "metrics": "See that prominence-restapi-metrics runs, and read metrics.log: Prometheus is told nothing of the API.",
+    "processes": "See that etcd runs, and that etcd_endpoints in the settings of the API are its addresses.",
 }
 _OF_CLOUD = "Do what imc says is wrong there; prominence-imc clouds tells more."
 _OF_SHARES = "Start HTCondor anew by python3 -m prominence.restapi.shares.main, which tells it of them when it starts."
 _OF_DISK = "Make room on that disk, or have less kept there."
+
+LATE = timedelta(minutes=5)
+"""What a round may take, with servers in it that do not answer."""
 
 SCARCE = 2
 """So many times what must be free is little."""
@@ -114,6 +124,20 @@ def of_imc(plan: ScalingPlan) -> Finding:
     if troubles:
         return silent("imc", "; ".join(dict.fromkeys(map(_clause, troubles))))
     return Finding("imc", Condition.OK, "It answers the scaler.")
+
+
+def of_process(part: str, beat: Beat | None, now: datetime) -> Finding:
+    """Of one that goes round beside the API. beat: when it was heard of last; None: never."""
+    if beat is None:
+        return Finding(part, Condition.BROKEN, "It was never heard of.", ADVICE[part])
+    age = _age(beat.at, now)
+    if now > beat.at + timedelta(seconds=beat.next_s) + LATE:
+        return Finding(part, Condition.BROKEN, f"It was last heard of {age} ago.", ADVICE[part])
+    if beat.trouble:
+        return Finding(
+            part, Condition.WARNING, f"Its last round failed, {age} ago: {_clause(beat.trouble)}.", ADVICE[part]
+        )
+    return Finding(part, Condition.OK, f"It was heard of {age} ago.")
 
 
 def of_cloud(cloud: CloudStatus, seen_at: datetime, now: datetime) -> Finding:

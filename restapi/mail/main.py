@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from prominence.core.errors import Rejected
-from prominence.restapi import rounds
+from prominence.restapi import beats, rounds
 from prominence.restapi.adapters.smtp import SmtpMailer
 from prominence.restapi.mail.delivery import Postman
 from prominence.restapi.main import secret_of, services_of
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Rejected as error:
         return rounds.refused(COMPONENT, error)
     stop = rounds.until_told()
-    rounds.go_round(lambda: postman.round(stop.is_set), stop, postman.interval_s)
+    rounds.go_round(lambda: postman.round(stop.is_set), stop, postman.interval_s, beats.of(COMPONENT, postman.services))
     return 0
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from prominence.core.errors import Rejected
-from prominence.restapi import rounds
+from prominence.restapi import beats, rounds
 from prominence.restapi.main import services_of
 from prominence.restapi.retention.sweep import plan, sweep
 
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.once:
         sweep(services)
         return 0
-    rounds.go_round_every(settings.data.sweep_interval_s, partial(sweep, services))
+    rounds.go_round_every(settings.data.sweep_interval_s, partial(sweep, services), beats.of(COMPONENT, services))
     return 0
 
 

@@ -8,10 +8,10 @@ from flask.typing import ResponseReturnValue
 from werkzeug.routing import BaseConverter
 
 from prominence.core.errors import QuotaReached
-from prominence.restapi import legacy
+from prominence.restapi import audit, legacy
 from prominence.restapi.answers.general import Done
 from prominence.restapi.answers.kv import Keys
-from prominence.restapi.identity import Scope
+from prominence.restapi.identity import Identity, Scope
 from prominence.restapi.kv import NoSuchKey, UserKeys
 from prominence.restapi.operations import TEXT, Answer, Content, json
 from prominence.restapi.parameters.kv import DeleteKeysParameters, ReadKeysParameters, WriteKeyParameters
@@ -56,8 +56,10 @@ def blueprint(services: Services) -> Noun:
         refuses=(QuotaReached,),
     )
     def write_key(key: str) -> ResponseReturnValue:
-        keys = _keys(services, Scope.KV_WRITE)
-        keys.set(key, content(), WriteKeyParameters.read(parameters()).prev)
+        user = caller(services, Scope.KV_WRITE)
+        value = content()
+        before = _of(user, services).set(key, value, WriteKeyParameters.read(parameters()).prev)
+        audit.record("set key", user, key=key, before=audit.size_of(before), after=audit.size_of(value))
         return {}, 201
 
     @routes.serves(
@@ -68,11 +70,13 @@ def blueprint(services: Services) -> Noun:
         parameters=DeleteKeysParameters,
     )
     def delete_key(key: str) -> ResponseReturnValue:
-        keys = _keys(services, Scope.KV_WRITE)
+        user = caller(services, Scope.KV_WRITE)
+        keys = _of(user, services)
         if DeleteKeysParameters.read(parameters()).prefix:
-            keys.delete_below(key)
+            gone = keys.delete_below(key)
+            audit.record("delete keys", user, prefix=key, before={"keys": gone.keys, "bytes": gone.total}, after=None)
         else:
-            keys.delete(key)
+            audit.record("delete key", user, key=key, before=audit.size_of(keys.delete(key)), after=None)
         return {}
 
     return routes
@@ -90,4 +94,8 @@ def _know_keys(state: BlueprintSetupState) -> None:
 
 
 def _keys(services: Services, scope: Scope) -> UserKeys:
-    return UserKeys(services.store, caller(services, scope).user, services.kv)
+    return _of(caller(services, scope), services)
+
+
+def _of(user: Identity, services: Services) -> UserKeys:
+    return UserKeys(services.store, user.user, services.kv)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 
 from prominence.core.errors import Rejected
-from prominence.restapi import rounds
+from prominence.restapi import beats, rounds
 from prominence.restapi.adapters.webhooks import HttpCaller
 from prominence.restapi.main import services_of
 from prominence.restapi.settings import RestApiSettings
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Rejected as error:
         return rounds.refused(COMPONENT, error)
     stop = rounds.until_told()
-    rounds.go_round(lambda: courier.round(stop.is_set), stop, courier.interval_s)
+    rounds.go_round(lambda: courier.round(stop.is_set), stop, courier.interval_s, beats.of(COMPONENT, courier.services))
     return 0
 
 

@@ -9,6 +9,7 @@ from real_parts import RealPool, until
 
 PARTS = {
     *("schedd", "collector", "negotiator", "etcd", "objects", "archive", "accounting", "scaler", "imc"),
+    *("mail", "webhooks", "retention", "metrics"),
     *("cloud docker", "disk of jobs", "disk of archive", "disk of objects", "clock", "version"),
 }
 

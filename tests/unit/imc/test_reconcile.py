@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from builders import a_flavour, a_size
 from builders_imc import LARGE, SMALL, Inline, Later, PretendWorld, at
 
+from prominence.core import tracing
 from prominence.core.errors import (
     CredentialsRefused,
     NoSuchImage,
@@ -457,3 +460,21 @@ def test_a_worker_remembers_which_cloud_refused_it_and_why(world: PretendWorld) 
         LARGE,
         ("docker/small: sold out",),
     )
+
+
+def test_all_that_is_done_for_a_worker_is_logged_under_the_request_that_ordered_it(world: PretendWorld) -> None:
+    seen: list[tuple[str, str]] = []
+    create = world.cloud.create
+
+    def noting(name: str, *rest: Any) -> None:
+        seen.append((name, tracing.current()))
+        create(name, *rest)
+
+    world.cloud.create = noting  # type: ignore[method-assign]
+    world.ask("worker-1", order="r-1")
+    world.ask("worker-2", order="r-2")
+    world.tick()
+    assert sorted(seen) == [("worker-1", "r-1"), ("worker-2", "r-2")]
+    assert world.record("worker-1").order == "r-1"
+    world.ask("worker-1", order="r-3")
+    assert (world.record("worker-1").order, tracing.current()) == ("r-1", "")

@@ -190,3 +190,9 @@ def test_a_collector_can_read_the_revocations_of_thousands_of_workers() -> None:
 
 def test_without_revocations_nothing_is_set() -> None:
     assert condor_text.revocations([]).startswith("#")
+
+
+def test_who_ordered_the_worker_is_told_in_its_ad() -> None:
+    told = files(order="r-17")[userdata.CONFIG].text
+    assert 'ProminenceRequestId = "r-17"' in told and "ProminenceRequestId" in told.split("STARTD_ATTRS", 1)[1]
+    assert "ProminenceRequestId" not in files()[userdata.CONFIG].text

@@ -21,6 +21,7 @@ from prominence.core.keyvalue.memory import MemoryKeyValue
 from prominence.core.published import PLAN_KEY, SNAPSHOT_KEY, packed_plan, packed_snapshot
 from prominence.core.scaling import LEADER_KEY, Inputs, Part, ScalingPlan
 from prominence.core.snapshot import PARTS, PoolSnapshot
+from prominence.restapi import beats
 from prominence.restapi.adapters.disks import LocalDisks
 from prominence.restapi.adapters.memory import MemoryIdentities
 from prominence.restapi.adapters.memory_health import MemoryBook, MemoryDaemons, MemoryDisks, memory_vitals
@@ -232,3 +233,32 @@ def test_the_worst_of_all_is_told(conditions: list[Condition]) -> None:
     assert found in conditions or (not conditions and found is Condition.OK)
     assert (found is Condition.OK) == (set(conditions) <= {Condition.OK})
     assert (found is Condition.BROKEN) == (Condition.BROKEN in conditions)
+
+
+def of_process(api: Api, name: str) -> str:
+    [found] = [one for one in api.get("/health/parts")["parts"] if one["part"] == name]
+    return f"{found['condition']}: {found['sentence']}"
+
+
+def test_processes_that_are_not_heard_of_or_late_or_in_trouble_are_told() -> None:
+    vitals = replace(memory_vitals(), for_all=True, processes={"mail": True, "metrics": False})
+    api = an_api(vitals=vitals)
+    assert of_process(api, "mail") == "broken: It was never heard of."
+    assert not [one for one in api.get("/health/parts")["parts"] if one["part"] == "metrics"], "it need not be there"
+    beats.of("metrics", api.services)(30, "")
+    beat = beats.of("mail", api.services)
+    beat(10, "")
+    assert of_process(api, "mail") == "ok: It was heard of 0 s ago."
+    beat(10, "The mail server answers 535.")
+    assert of_process(api, "mail") == "warning: Its last round failed, 0 s ago: The mail server answers 535."
+    api.clock.advance(309)
+    assert of_process(api, "mail").startswith("warning")
+    api.clock.advance(25)
+    assert of_process(api, "mail") == "broken: It was last heard of 334 s ago."
+    assert of_process(api, "metrics").startswith("broken"), "it was there before"
+
+
+def test_a_store_that_does_not_answer_keeps_no_process_back() -> None:
+    api = an_api()
+    api.store.unavailable = "It does not answer."
+    beats.of("mail", api.services)(10, "")

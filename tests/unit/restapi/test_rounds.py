@@ -52,3 +52,22 @@ def test_who_is_told_to_end_makes_no_further_round() -> None:
 
     rounds.go_round(one_round, stop, after_failure_s=3600.0)
     assert made == [1]
+
+
+def test_after_each_round_it_is_told_when_the_next_one_is_and_what_was_wrong() -> None:
+    meets: list[float | Exception] = [5.0, Unavailable("etcd does not answer"), KeyError("s3cret")]
+    heard: list[tuple[float, str]] = []
+
+    def one_round() -> float:
+        met = meets[len(stop.pauses)]
+        if isinstance(met, Exception):
+            raise met
+        return met
+
+    stop = Waited(len(meets))
+    rounds.go_round(one_round, stop, 30.0, lambda next_s, trouble: heard.append((next_s, trouble)))
+    assert heard == [
+        (5.0, ""),
+        (30.0, "etcd does not answer"),
+        (30.0, "it made a mistake, which is in its log"),
+    ]
