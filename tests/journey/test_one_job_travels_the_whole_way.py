@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -83,3 +84,15 @@ def test_every_step_left_its_reason_behind(pool: RealPool, tiny_image: str) -> N
     until(has_ended, 120, lambda: str(seen))
     assert "deploying" in seen, seen
     assert "orker w-" in seen["deploying"], seen
+
+
+def test_the_order_of_a_worker_is_found_again_in_the_logs_of_who_made_it(pool: RealPool, tiny_image: str) -> None:
+    job = pool.submit({"image": tiny_image, "cmd": "true"})
+    pool.finish(job)
+    worker = pool.history(job)["LastRemoteHost"].partition("@")[2]
+    logs = {name: (pool.state / "log" / name / f"{name}.log").read_text().splitlines() for name in ("scaler", "imc")}
+    lines = {name: [json.loads(line) for line in text] for name, text in logs.items()}
+    steps = {
+        line["act"]: line.get("request") for line in lines["imc"] if line.get("worker") == worker and "act" in line
+    }
+    assert steps["create"] and steps["create"] in {line.get("request") for line in lines["scaler"]}

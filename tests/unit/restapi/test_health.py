@@ -254,7 +254,7 @@ def test_processes_that_are_not_heard_of_or_late_or_in_trouble_are_told() -> Non
     api.clock.advance(309)
     assert of_process(api, "mail").startswith("warning")
     api.clock.advance(25)
-    assert of_process(api, "mail") == "broken: It was last heard of 334 s ago."
+    assert of_process(api, "mail") == "broken: It was last heard of 6 min ago."
     assert of_process(api, "metrics").startswith("broken"), "it was there before"
 
 
