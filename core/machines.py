@@ -168,7 +168,10 @@ class WorkerPhase(enum.StrEnum):
     @property
     def is_over(self) -> bool:
         """Nothing of it is left or will come back."""
-        return self in (WorkerPhase.DELETED, WorkerPhase.FAILED)
+        return self in _OVER
+
+
+_OVER = (WorkerPhase.DELETED, WorkerPhase.FAILED)
 
 
 class WorkerRequest(Document):

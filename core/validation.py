@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, core_schema
@@ -29,6 +29,15 @@ class Document(BaseModel):
     """What our processes pass to each other: unknown keys are ignored, so that versions may differ."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    def but(self, **values: Any) -> Self:
+        """The same with other values, which are not checked: twice as quick as `model_copy`, for thousands of them."""
+        new = self.__class__.__new__(self.__class__)
+        object.__setattr__(new, "__dict__", {**self.__dict__, **values})
+        object.__setattr__(new, "__pydantic_fields_set__", self.__pydantic_fields_set__ | values.keys())
+        object.__setattr__(new, "__pydantic_extra__", None)
+        object.__setattr__(new, "__pydantic_private__", None)
+        return new
 
 
 def _without_point(value: Any) -> Any:

@@ -33,8 +33,16 @@ def needs(sizes: Iterable[Size]) -> Numbers:
     return _array(rows)
 
 
+def size(row: Sequence[int]) -> Size:
+    """What a row says."""
+    cpus, memory_mib, disk_mib, gpus = row
+    return Size(cpus=cpus, memory_mib=memory_mib, disk_mib=disk_mib, gpus=gpus)
+
+
 def takes(placements: Sequence[Placement], places: Sequence[Place]) -> Yes:
     """Which job may run in which place."""
+    if all(placement.is_anywhere for placement in placements):
+        return np.ones((len(placements), len(places)), dtype=bool)
     seen: dict[Place, Yes] = {}
     different = {_said(placement): placement for placement in placements}
     number = {said: row for row, said in enumerate(different)}

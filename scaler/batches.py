@@ -52,6 +52,12 @@ class Batches:
         np.add.at(found, self.owners, each[self.kinds] * self.counts)
         return found
 
+    def taken(self, needs: Numbers) -> Numbers:
+        """What the jobs of one machine of each batch take together. needs: of a job of each kind."""
+        found = np.zeros((len(self), needs.shape[1]), dtype=np.int64)
+        np.add.at(found, self.owners, needs[self.kinds] * self.counts[:, None])
+        return found
+
     def only(self, wanted: Yes) -> Batches:
         """Some of them."""
         number, kept = np.cumsum(wanted) - 1, wanted[self.owners]
@@ -67,8 +73,7 @@ class Batches:
         """The same jobs, each batch on the cheapest machines that hold them. runs: which kind may, on which flavour."""
         if not len(self):
             return self
-        used = np.zeros((len(self), needs.shape[1]), dtype=np.int64)
-        np.add.at(used, self.owners, needs[self.kinds] * self.counts[:, None])
+        used = self.taken(needs)
         starts = np.searchsorted(self.owners, np.arange(len(self)))
         holds = np.logical_and.reduceat(runs[self.kinds], starts, axis=0)
         holds &= (used[:, None] <= rooms[None]).all(axis=2)

@@ -170,14 +170,14 @@ class _New:
     def creations(self, catalogue: Catalogue) -> Iterator[Action]:
         flavour, shares = self.order.flavour, self.order.shares
         reason = f"no worker has room for {wording.whose(shares)}"
-        size, within, groups = packing.total(shares), packing.area(shares), packing.groups(shares)
+        within, groups = packing.area(shares), packing.groups(shares)
         flavours = catalogue.of_kinds(packing.kinds(shares))
         first = Action(
             act=Act.CREATE,
             worker=self.workers[0],
             reason=reason,
             cause=Cause.JOBS,
-            size=size,
+            size=self.order.size,
             cloud=flavour.cloud,
             flavour=flavour.name,
             within=within,
@@ -185,7 +185,7 @@ class _New:
             groups=groups,
         )
         yield first
-        yield from (first.model_copy(update={"worker": worker}) for worker in self.workers[1:])
+        yield from (first.but(worker=worker) for worker in self.workers[1:])
 
 
 def _standing(
@@ -194,7 +194,7 @@ def _standing(
     """New workers that no job waits for, because the policy wants some to be there."""
     if not policy.min_workers and not policy.warm_workers:
         return (), catalogue
-    ready = sum(1 for member in pool.members if member.record and member.is_ready and member.name not in used)
+    ready = sum(1 for member, _ in pool.at_issue if member.is_ready and member.name not in used)
     few, cold = policy.min_workers - pool.staying - ordered, policy.warm_workers - ready
     most = min(policy.creations_per_round, policy.max_workers - pool.existing) - ordered
     orders: list[Action] = []
@@ -223,8 +223,7 @@ def _standing(
 
 
 def _undrains(pool: Pool, given: Iterable[Given]) -> Iterator[Action]:
-    workers = {member.name: member.record for member in pool.members}
+    workers = {member.name: worker for member, worker in pool.at_issue}
     for one in given:
-        worker = workers[one.room.worker]
-        if worker and one.room.stage is Stage.LEAVING:
+        if one.room.stage is Stage.LEAVING and (worker := workers.get(one.room.worker)):
             yield removal.action(Act.UNDRAIN, worker, Cause.JOBS, f"it has room for {wording.whose(one.shares)}")

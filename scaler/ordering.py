@@ -29,11 +29,12 @@ _TURNS = 25
 
 @dataclass(frozen=True)
 class Order:
-    """Equal machines, and the jobs that each of them is for."""
+    """Equal machines, and the jobs that each of them is for. size: what these take together."""
 
     flavour: Flavour
     machines: int
     shares: Waiting
+    size: Size
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ def _one_by_one(waiting: Waiting, shop: Shop, budget: int) -> list[Order]:
         machine = packing.best_machine(waiting, shop.catalogue.open(), shop.scale, shop.small_cpus, plenty)
         if machine is None:
             break
-        found.append(Order(machine.flavour, 1, packing.shares(waiting, machine.taken)))
+        shares = packing.shares(waiting, machine.taken)
+        found.append(Order(machine.flavour, 1, shares, packing.total(shares)))
         waiting = packing.without(waiting, machine.taken)
         shop = shop.after(found[-1])
     return found
@@ -109,14 +111,20 @@ def _at_once(waiting: Waiting, offered: Sequence[Flavour], shop: Shop) -> list[O
     useful = _useful(rooms, prices, may)
     runs = may[:, useful] & (rooms[useful] >= needs[:, None]).all(axis=2)
     task = Task(needs, jobs, rooms[useful], prices[useful], runs)
-    planned = [
-        (kinds, counts, int(useful[flavour]), machines)
-        for flavour, machines, kinds, counts in bulk.pack(task, needs[:, 0] >= shop.small_cpus)
-    ]
-    planned.sort()
+    packed = bulk.pack(task, needs[:, 0] >= shop.small_cpus)
+    taken = packed.taken(amounts.rooms(one.size for one in wanted)).tolist()
+    planned = sorted(
+        (kinds, counts, int(useful[flavour]), machines, room)
+        for (flavour, machines, kinds, counts), room in zip(packed, taken, strict=True)
+    )
     return [
-        Order(offered[flavour], machines, tuple(zip([wanted[kind] for kind in kinds], counts, strict=True)))
-        for kinds, counts, flavour, machines in planned
+        Order(
+            offered[flavour],
+            machines,
+            tuple(zip([wanted[kind] for kind in kinds], counts, strict=True)),
+            amounts.size(room),
+        )
+        for kinds, counts, flavour, machines, room in planned
     ]
 
 

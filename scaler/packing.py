@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
+from operator import attrgetter
 
 from prominence.core.machines import Flavour, Size
 from prominence.core.placement import Area, Place, Placement
@@ -58,6 +59,7 @@ _ABOUT = 1.02
 _SHARED = 2
 """A machine that small jobs share has so many times the cores of a job that is not small, at least."""
 _NOTHING = 1e-9
+_CPUS, _MEMORY, _DISK, _GPUS = (attrgetter(name) for name in ("cpus", "memory_mib", "disk_mib", "gpus"))
 
 
 @dataclass(frozen=True)
@@ -226,10 +228,10 @@ def scale_of(sizes: Iterable[Size]) -> Size:
     """The most of everything that any machine has: the measure against which jobs are big or small."""
     sizes = tuple(sizes)
     return Size(
-        cpus=max((size.cpus for size in sizes), default=1),
-        memory_mib=max((size.memory_mib for size in sizes), default=1),
-        disk_mib=max((size.disk_mib for size in sizes), default=1),
-        gpus=max((size.gpus for size in sizes), default=1),
+        cpus=max(map(_CPUS, sizes), default=1),
+        memory_mib=max(map(_MEMORY, sizes), default=1),
+        disk_mib=max(map(_DISK, sizes), default=1),
+        gpus=max(map(_GPUS, sizes), default=1),
     )
 
 

@@ -49,19 +49,18 @@ class Member(NamedTuple):
     name: str
     record: Worker | None
     point: ExecutePoint | None
-    is_failing: bool = False
-
-    @property
-    def wish(self) -> Wish:
-        return self.record.request.wish if self.record else Wish.PRESENT
-
-    @property
-    def is_claimed(self) -> bool:
-        return self.point is not None and self.point.claimed_slots > 0
+    wish: Wish
+    is_claimed: bool
+    is_failing: bool
 
     @property
     def is_staying(self) -> bool:
         return self.wish is Wish.PRESENT
+
+    @property
+    def is_at_work(self) -> bool:
+        """It runs something and is to go on: nothing is done about it."""
+        return self.is_claimed and not self.is_failing and self.wish is Wish.PRESENT
 
     @property
     def is_idle(self) -> bool:
@@ -98,6 +97,11 @@ class Pool:
         return sum(1 for member in self.members if member.record)
 
     @cached_property
+    def at_issue(self) -> tuple[tuple[Member, Worker], ...]:
+        """Ours that something may be done about: in a busy pool few."""
+        return tuple((member, member.record) for member in self.members if member.record and not member.is_at_work)
+
+    @cached_property
     def staying(self) -> int:
         """Of these, those that are wanted."""
         return sum(1 for member in self.members if member.record and member.is_staying)
@@ -106,7 +110,11 @@ class Pool:
 def survey(snapshot: PoolSnapshot, catalogue: Catalogue, failed_jobs_max: int) -> Pool:
     """The pool of a snapshot in which execute points and workers are known."""
     members = _members(snapshot, failed_jobs_max)
-    rooms = [room for member in members if (room := _there(member) or _coming(member, catalogue))]
+    rooms = [
+        room
+        for member in members
+        if (room := _coming(member, catalogue) if member.point is None else _there(member, member.point))
+    ]
     # Workers that run something first, the fullest of them first: so that the others can become idle and go.
     rooms.sort(key=lambda room: (room.stage, not room.busy, room.free.cpus, room.worker))
     return Pool(members, tuple(rooms), _notes(snapshot))
@@ -118,20 +126,26 @@ def _members(snapshot: PoolSnapshot, failed_jobs_max: int) -> tuple[Member, ...]
     found = []
     for name in sorted(points.keys() | workers.keys()):
         record, point = workers.get(name), points.get(name)
-        if record is None or not record.phase.is_over:  # the ads of a worker that is over may linger; they are no room
-            is_failing = bool(record and point) and 0 < failed_jobs_max <= points[name].failed_jobs
-            found.append(Member(name, record, point, is_failing))
+        wish, is_claimed, is_failing = Wish.PRESENT, False, False
+        if record is not None:
+            if record.phase.is_over:  # its ads may linger; they are no room
+                continue
+            wish = record.request.wish
+        if point is not None:
+            is_claimed = point.claimed_slots > 0
+            is_failing = record is not None and 0 < failed_jobs_max <= point.failed_jobs
+        found.append(Member(name, record, point, wish, is_claimed, is_failing))
     return tuple(found)
 
 
-def _there(member: Member) -> Room | None:
+def _there(member: Member, point: ExecutePoint) -> Room | None:
     """Room on a worker that the collector knows, if it has a core left and does not fail its jobs.
 
     imc cancels the drain of a worker that is wanted, whoever started it: so it counts, even while it still drains.
     """
-    point, record = member.point, member.record
-    if point is None or point.free.cpus == 0 or member.is_failing:
+    if point.free.cpus == 0 or member.is_failing:
         return None
+    record = member.record
     if member.wish is Wish.ABSENT or (record is None and point.draining):
         return None
     stage = Stage.READY if member.is_staying else Stage.LEAVING
@@ -140,8 +154,9 @@ def _there(member: Member) -> Room | None:
 
 def _place(point: ExecutePoint, record: Worker | None) -> Place:
     """Where the machine says that it is, else where we had it made."""
-    where = record.flavour.place if not point.cloud and record and record.flavour else point.place
-    return where._replace(kind=point.kind)
+    if point.cloud or not record or not record.flavour:
+        return point.place
+    return record.flavour.place._replace(kind=point.kind)
 
 
 def _coming(member: Member, catalogue: Catalogue) -> Room | None:
@@ -150,7 +165,7 @@ def _coming(member: Member, catalogue: Catalogue) -> Room | None:
     imc gives up a worker that stays silent for too long; until then it may come, and no other is ordered for it.
     """
     record = member.record
-    if record is None or member.point is not None or not member.is_staying:
+    if record is None or not member.is_staying:
         return None
     size, place, flavour = catalogue.size_of(record), catalogue.place_of(record), _flavour_name(record)
     refusal = record.refusals[-1] if record.refusals else ""

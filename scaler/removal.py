@@ -101,10 +101,8 @@ def drained(pool: Pool, used: Collection[str]) -> Iterator[Action]:
 
 
 def _unused(pool: Pool, used: Collection[str]) -> Iterator[tuple[Member, Worker]]:
-    """Workers of ours that no waiting job is given to."""
-    for member in pool.members:
-        if member.record and member.name not in used:
-            yield member, member.record
+    """Workers of ours that no waiting job is given to, without those that simply work."""
+    return (one for one in pool.at_issue if one[0].name not in used)
 
 
 def _is_drained(member: Member, worker: Worker) -> bool:

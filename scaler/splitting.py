@@ -7,6 +7,7 @@ cheap for which job, and what a job is worth: no machines cost less than all of 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import linprog
@@ -16,12 +17,13 @@ from prominence.scaler.amounts import KINDS, Numbers, Reals, Yes
 
 _STEPS = 40
 """Of the market."""
-_NEAR = 1.2
-"""A job is split over flavours that cost up to so many times as much for it as the cheapest."""
+_CHEAPEST, _CHEAPER = 3, 5
+"""A job is split over the flavours that are cheapest for it, so many; then over those, too, that turn out cheaper."""
 _FEW = 2
 """So few kinds of jobs go to the flavours that are cheapest for them."""
 _PAIRS = 6_000
 """Of kinds of jobs and flavours: with more kinds, each is split over fewer flavours."""
+_NOTHING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -80,30 +82,65 @@ def split(task: Task, active: Numbers, jobs: Numbers, worth: Reals, awkward: flo
     all_in = np.where(runs, costs + extra, np.inf)
     if len(active) <= _FEW:
         return _to_the_cheapest(all_in, parts, jobs)
-    each = min(all_in.shape[1], max(3, _PAIRS // len(active)))
-    dearest = np.minimum(all_in.min(axis=1) * _NEAR, np.partition(all_in, each - 1, axis=1)[:, each - 1])
-    kind, flavour = np.nonzero((all_in <= dearest[:, None]) & runs)
+    pairs = _least(all_in, _CHEAPEST)
+    solved = _solved(task, parts, extra, jobs, worth, pairs)
+    more = min(_CHEAPER, _PAIRS // len(active) - _CHEAPEST)
+    if solved and more > 0:
+        # What its prices show to be cheaper yet.
+        saved = np.einsum("jfk,fk->jf", parts, solved.worth) + extra - solved.each[:, None]
+        cheaper = _least(np.where(runs & ~pairs & (saved < -_NOTHING), saved, np.inf), more)
+        if cheaper.any():
+            solved = _solved(task, parts, extra, jobs, worth, pairs | cheaper) or solved
+    if not solved:
+        return _to_the_cheapest(all_in, parts, jobs)
+    shares = solved.shares
+    whole = np.minimum(np.floor(shares + 1e-6).astype(np.int64), jobs[:, None])
+    whole[np.arange(len(active)), shares.argmax(axis=1)] += jobs - whole.sum(axis=1)
+    return np.maximum(whole, 0), solved.machines
+
+
+class _Solution(NamedTuple):
+    """shares: of each kind to each flavour. worth: of each kind of room on a machine. each: of a job of each kind."""
+
+    shares: Reals
+    machines: Reals
+    worth: Reals
+    each: Reals
+
+
+def _solved(task: Task, parts: Reals, extra: Reals, jobs: Numbers, worth: Reals, pairs: Yes) -> _Solution | None:
+    """The cheapest, where jobs may go to those flavours alone. worth: of room on flavours to which none may go.
+
+    None: it is never without a solution, but numbers may be too far apart for the solver.
+    """
+    kind, flavour = np.nonzero(pairs)
     used, column = np.unique(flavour, return_inverse=True)
-    pairs, machines = len(kind), len(used)
+    count, machines = len(kind), len(used)
     rows = np.concatenate([(column[:, None] * KINDS + np.arange(KINDS)).ravel(), np.arange(machines * KINDS)])
-    columns = np.concatenate([np.repeat(np.arange(pairs), KINDS), pairs + np.repeat(np.arange(machines), KINDS)])
+    columns = np.concatenate([np.repeat(np.arange(count), KINDS), count + np.repeat(np.arange(machines), KINDS)])
     filled = np.concatenate([parts[kind, flavour].ravel(), -(task.rooms[used] > 0).astype(float).ravel()])
-    solved = linprog(
+    found = linprog(
         np.concatenate([extra[kind, flavour], task.prices[used]]),
-        A_ub=csr_array((filled, (rows, columns)), shape=(machines * KINDS, pairs + machines)),
+        A_ub=csr_array((filled, (rows, columns)), shape=(machines * KINDS, count + machines)),
         b_ub=np.zeros(machines * KINDS),
-        A_eq=csr_array((np.ones(pairs), (kind, np.arange(pairs))), shape=(len(active), pairs + machines)),
+        A_eq=csr_array((np.ones(count), (kind, np.arange(count))), shape=(len(jobs), count + machines)),
         b_eq=jobs.astype(float),
         method="highs-ds",
         options={"presolve": False},  # there is nothing to find, and looking takes a fifth of the time
     )
-    if solved.x is None:  # it is never without a solution, but numbers may be too far apart for the solver
-        return _to_the_cheapest(all_in, parts, jobs)
-    shares, count = np.zeros(runs.shape), np.zeros(len(task.rooms))
-    shares[kind, flavour], count[used] = solved.x[:pairs], solved.x[pairs:]
-    whole = np.minimum(np.floor(shares + 1e-6).astype(np.int64), jobs[:, None])
-    whole[np.arange(len(active)), shares.argmax(axis=1)] += jobs - whole.sum(axis=1)
-    return np.maximum(whole, 0), count
+    if found.x is None:
+        return None
+    shares, whole, of_machines = np.zeros(pairs.shape), np.zeros(pairs.shape[1]), worth * task.rooms
+    shares[kind, flavour], whole[used] = found.x[:count], found.x[count:]
+    of_machines[used] = -found.ineqlin.marginals.reshape(machines, KINDS)
+    return _Solution(shares, whole, of_machines, found.eqlin.marginals)
+
+
+def _least(costs: Reals, each: int) -> Yes:
+    """Of each row so many, without what costs endlessly much. Of equals there may be more."""
+    each = min(each, costs.shape[1])
+    found: Yes = (costs <= np.partition(costs, each - 1, axis=1)[:, each - 1 : each]) & (costs < np.inf)
+    return found
 
 
 def _to_the_cheapest(costs: Reals, parts: Reals, jobs: Numbers) -> tuple[Numbers, Reals]:

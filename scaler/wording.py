@@ -109,7 +109,10 @@ def _disk(of: Size) -> str:
 
 def whose(shares: Iterable[tuple[Wanted, int]]) -> str:
     """ "3 waiting jobs of alice and bob" """
-    shares = [(wanted, count) for wanted, count in shares if count]
-    users = sorted({wanted.demand.user or "somebody" for wanted, _ in shares})
-    named = " and ".join(users) if len(users) < 3 else f"{len(users)} users"
-    return f"{jobs(sum(count for _, count in shares))} of {named}"
+    users, total = set(), 0
+    for wanted, count in shares:
+        if count:
+            users.add(wanted.demand.user or "somebody")
+            total += count
+    named = " and ".join(sorted(users)) if len(users) < 3 else f"{len(users)} users"
+    return f"{jobs(total)} of {named}"

@@ -30,6 +30,14 @@ def test_documents_ignore_what_they_do_not_know() -> None:
     assert parse(Loose, {"port": 1, "new": "thing"}) == Loose(port=1)
 
 
+def test_a_document_with_other_values_is_the_same_but_for_them() -> None:
+    one = Loose(port=1)
+
+    assert one.but(word="b") == one.model_copy(update={"word": "b"}) == Loose(port=1, word="b")
+    assert one.but(word="b").model_dump(exclude_unset=True) == {"port": 1, "word": "b"}
+    assert one.word == "a"
+
+
 def test_a_text_must_match_its_spelling_as_a_whole() -> None:
     assert parse(Loose, {"port": 1, "word": "abc"}).word == "abc"
     for word in ("", "A", "a\n", "a b"):
