@@ -51,8 +51,10 @@ class Table:
         self._meets = meets
         asked = list(dict.fromkeys(condition for some in required for condition in some))
         names = frozenset(name for condition in asked for name in condition.machine) | {_START}
-        alike = {name: _short(machine, names) for name, machine in machines.items()}
-        answers = {machine: [self._holds(c, machine) for c in asked] for machine in dict.fromkeys(alike.values())}
+        # Thousands of machines are a few objects: to compare these is much quicker than to compare what is in them.
+        alike = {id(machine): machine for machine in machines.values()}
+        short = {number: _short(machine, names) for number, machine in alike.items()}
+        answers = {machine: [self._holds(c, machine) for c in asked] for machine in dict.fromkeys(short.values())}
         # What all machines meet makes no difference.
         kept = sorted(number for number in range(len(asked)) if not all(row[number] for row in answers.values()))
         kept.sort(key=lambda number: asked[number][:2])
@@ -60,7 +62,8 @@ class Table:
         rows = {machine: tuple(row[number] for number in kept) for machine, row in answers.items()}
         self._kinds = sorted(set(rows.values()))
         numbers = {row: kind for kind, row in enumerate(self._kinds)}
-        self._kind_of = {name: numbers[rows[machine]] for name, machine in alike.items()}
+        kinds = {number: numbers[rows[machine]] for number, machine in short.items()}
+        self._kind_of = {name: kinds[id(machine)] for name, machine in machines.items()}
 
     def kind(self, name: str) -> int:
         """The number of the kind of the machine that has this name."""

@@ -45,6 +45,23 @@ class Seen(NamedTuple):
     at: datetime
 
 
+class _Told(NamedTuple):
+    """What was told, and what is made of it."""
+
+    advertised: Ad
+    asked: frozenset[str]
+    is_ours: bool
+    machine: Candidate
+
+
+class _Offer(NamedTuple):
+    """A flavour, what a machine like those of it has shown, and what is made of it."""
+
+    flavour: Flavour
+    shown: Candidate
+    machine: Candidate
+
+
 class Matched(NamedTuple):
     """The same with kinds: of the machines, and of the demand those that meet it."""
 
@@ -60,7 +77,8 @@ class Matcher:
         self._meets = lru_cache(maxsize=_MOST_ANSWERS)(evaluate)
         self._by_flavour: dict[str, Seen] = {}
         self._by_cloud: dict[str, Seen] = {}
-        self._by_machine: dict[str, Candidate] = {}
+        self._by_machine: dict[str, _Told] = {}
+        self._offers: dict[str, _Offer] = {}
 
     def attributes(self, demand: Iterable[Demand]) -> frozenset[str]:
         """Of machines, that matter to these jobs."""
@@ -77,10 +95,14 @@ class Matcher:
     ) -> Matched:
         """Of one moment. ads: what machines advertise of `attributes`, by their names."""
         self._learn(points, ads, workers, self.attributes(demand), now)
-        machines = {point.name: self._by_machine.get(point.name, _NOBODY_KNOWS) for point in points}
+        known = self._by_machine
+        machines = {one.name: known[one.name].machine if one.name in known else _NOBODY_KNOWS for one in points}
+        offered_now = {name_of(flavour) for flavour in flavours}
+        self._offers = {name: offer for name, offer in self._offers.items() if name in offered_now}
         # No machine has such a name: a cloud's name is in front.
         machines |= {name_of(flavour): self._offered(flavour) for flavour in flavours}
-        starts = frozenset(start for machine in machines.values() if (start := start_of(machine)))
+        alike = {id(machine): machine for machine in machines.values()}
+        starts = frozenset(start for machine in alike.values() if (start := start_of(machine)))
         table = Table(self._meets, [conditions(one.ad, starts) for one in demand], machines)
         flavour_kinds = {name_of(flavour): table.kind(name_of(flavour)) for flavour in flavours}
 
@@ -104,41 +126,63 @@ class Matcher:
     ) -> None:
         placed = {worker.name: worker.flavour for worker in workers if worker.flavour}
         there = {point.name for point in points}
-        self._by_machine = {name: machine for name, machine in self._by_machine.items() if name in there}
+        self._by_machine = {name: known for name, known in self._by_machine.items() if name in there}
         for remembered in (self._by_flavour, self._by_cloud):
             for name in [name for name, seen in remembered.items() if now - seen.at > REMEMBERED]:
                 del remembered[name]
-        seen_flavours: dict[Flavour, Candidate] = {}
+        # Machines that are alike are one object.
+        same = {known.machine: known.machine for known in self._by_machine.values()}
+        by_flavour: dict[str, Candidate] = {}
+        by_cloud: dict[str, Candidate] = {}
         for name in sorted(ads.keys() & there):
             flavour = placed.get(name)
-            self._by_machine[name] = machine = _candidate(ads[name], asked, is_ours=flavour is not None)
+            machine = self._told(name, ads[name], asked, flavour is not None, same)
             if flavour:
-                seen_flavours[flavour] = _better(seen_flavours.get(flavour, machine), machine)
-        for flavour, machine in seen_flavours.items():
-            self._by_flavour[name_of(flavour)] = Seen(machine, now)
-            self._by_cloud[flavour.cloud] = Seen(_of_any_flavour(machine), now)
+                other = by_flavour.get(name_of(flavour), machine)
+                by_flavour[name_of(flavour)] = by_cloud[flavour.cloud] = _better(other, machine)
+        self._by_flavour |= {name: Seen(machine, now) for name, machine in by_flavour.items()}
+        self._by_cloud |= {name: Seen(_of_any_flavour(machine), now) for name, machine in by_cloud.items()}
+
+    def _told(
+        self, name: str, advertised: Ad, asked: frozenset[str], is_ours: bool, same: dict[Candidate, Candidate]
+    ) -> Candidate:
+        """What a machine has told. Most tell what they told before."""
+        known = self._by_machine.get(name)
+        if known is None or known[:-1] != (advertised, asked, is_ours):
+            machine = _candidate(advertised, asked, is_ours)
+            known = self._by_machine[name] = _Told(advertised, asked, is_ours, same.setdefault(machine, machine))
+        return known.machine
 
     def _offered(self, flavour: Flavour) -> Candidate:
         """What a machine of this flavour would advertise."""
-        declared = {
-            classads.CLOUD.lower(): classads.quote(flavour.cloud),
-            classads.REGION.lower(): classads.quote(flavour.region),
-            classads.FLAVOUR.lower(): classads.quote(flavour.name),
-            _IDENTITY: _ANYBODY,
-            classads.SLOT_TYPE.lower(): '"Partitionable"',
-            classads.CPUS.lower(): str(flavour.size.cpus),
-            classads.MEMORY.lower(): str(flavour.size.memory_mib),
-            classads.DISK.lower(): str(flavour.size.disk_mib * 1024),
-            classads.GPUS.lower(): str(flavour.size.gpus),
-        }
-        seen = self._by_flavour.get(name_of(flavour)) or self._by_cloud.get(flavour.cloud)
-        shown, known = seen.machine if seen else _NOBODY_KNOWS
-        return Candidate(tuple(sorted({**dict(shown), **declared}.items())), known | frozenset(declared))
+        name = name_of(flavour)
+        seen = self._by_flavour.get(name) or self._by_cloud.get(flavour.cloud)
+        shown = seen.machine if seen else _NOBODY_KNOWS
+        offer = self._offers.get(name)
+        if offer is None or offer[:-1] != (flavour, shown):
+            offer = self._offers[name] = _Offer(flavour, shown, _as_declared(flavour, shown))
+        return offer.machine
 
 
 def name_of(flavour: Flavour) -> str:
     """CLOUD/FLAVOUR."""
     return f"{flavour.cloud}/{flavour.name}"
+
+
+def _as_declared(flavour: Flavour, shown: Candidate) -> Candidate:
+    """A machine of this flavour, with what others have shown besides."""
+    declared = {
+        classads.CLOUD.lower(): classads.quote(flavour.cloud),
+        classads.REGION.lower(): classads.quote(flavour.region),
+        classads.FLAVOUR.lower(): classads.quote(flavour.name),
+        _IDENTITY: _ANYBODY,
+        classads.SLOT_TYPE.lower(): '"Partitionable"',
+        classads.CPUS.lower(): str(flavour.size.cpus),
+        classads.MEMORY.lower(): str(flavour.size.memory_mib),
+        classads.DISK.lower(): str(flavour.size.disk_mib * 1024),
+        classads.GPUS.lower(): str(flavour.size.gpus),
+    }
+    return Candidate(tuple(sorted({**dict(shown.ad), **declared}.items())), shown.known | frozenset(declared))
 
 
 def _candidate(advertised: Ad, asked: frozenset[str], is_ours: bool) -> Candidate:
@@ -151,6 +195,8 @@ def _candidate(advertised: Ad, asked: frozenset[str], is_ours: bool) -> Candidat
 
 def _better(one: Candidate, other: Candidate) -> Candidate:
     """Of two machines that should be alike the one that can do more: with the other something may be wrong."""
+    if one is other:
+        return one
 
     def told(machine: Candidate) -> int:
         return sum(len(text) for name, text in machine.ad if name in _TOLD_LATE)
