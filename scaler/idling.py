@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from prominence.core.machines import Wish, Worker
 from prominence.core.snapshot import ExecutePoint, PoolSnapshot, SeenIdle
@@ -25,26 +27,44 @@ _FIRST = timedelta(minutes=1)
 """A job that comes so soon after a worker has joined is the one that it was ordered for."""
 
 
+@dataclass(slots=True)
+class _Sums:
+    """Of workers of one flavour: how long they were idle, how long those lived that are gone, how often a job came."""
+
+    idle_s: float = 0.0
+    life_s: float = 0.0
+    saved: int = 0
+
+
 class Stays:
     """How long workers may be idle, by flavour.
 
     When a worker has cost as much idle as another one costs until it has joined, it may go: whenever the next job
     comes, this costs at most twice what it would if one knew. Where idle workers of its flavour have lately cost more
     than the starts that they saved, and more than a little, it goes soon; the short stay, too, tells when jobs come
-    sooner again.
+    sooner again. least: none goes sooner.
     """
 
     def __init__(self, policy: Policy, snapshot: PoolSnapshot) -> None:
         self._policy = policy
-        self._usual = UsualStarts(snapshot.seen_starts)
-        self._idle_s: dict[Kind, float] = defaultdict(float)
-        self._life_s: dict[Kind, float] = defaultdict(float)
-        self._saved: dict[Kind, int] = defaultdict(int)
-        for one in snapshot.seen_idle:
-            kind = one.cloud, one.flavour
-            self._idle_s[kind] += one.seconds
-            self._life_s[kind] += one.life_s
-            self._saved[kind] += one.used
+        self._snapshot = snapshot
+        self.least = min(policy.idle_time, _LEAST)
+
+    # Reckoned once, and only if any worker has been idle for so long that it matters.
+
+    @cached_property
+    def _usual(self) -> UsualStarts:
+        return UsualStarts(self._snapshot.seen_starts)
+
+    @cached_property
+    def _lately(self) -> Mapping[Kind, _Sums]:
+        found: dict[Kind, _Sums] = defaultdict(_Sums)
+        for one in self._snapshot.seen_idle:
+            sums = found[one.cloud, one.flavour]
+            sums.idle_s += one.seconds
+            sums.life_s += one.life_s
+            sums.saved += one.used
+        return found
 
     def limit(self, worker: Worker) -> timedelta:
         """Nothing is saved by removing a worker that costs nothing."""
@@ -53,7 +73,8 @@ class Stays:
         if took is None:
             return policy.idle_time
         worth_s = policy.idle_boots * took.most_s
-        has_paid = self._idle_s[kind] <= max(self._saved[kind] * worth_s, _LITTLE * self._life_s[kind])
+        sums = self._lately.get(kind, _Sums())
+        has_paid = sums.idle_s <= max(sums.saved * worth_s, _LITTLE * sums.life_s)
         return min(policy.idle_time, max(_LEAST, timedelta(seconds=worth_s)) if has_paid else _LEAST)
 
 

@@ -52,8 +52,8 @@ def idle(pool: Pool, used: Collection[str], policy: Policy, stays: Stays, now: d
     unused = list(_unused(pool, used))
     idled_out = []
     for member, worker in unused:
-        if member.is_idle:
-            spent, limit = member.idle_for(now), stays.limit(worker)
+        if member.is_idle and (spent := member.idle_for(now)) >= stays.least:
+            limit = stays.limit(worker)
             if spent >= limit:
                 idled_out.append((member, worker, spent, limit))
     if not idled_out:
