@@ -204,8 +204,8 @@ def test_most_machines_at_once_are_counted() -> None:
 def test_a_job_that_never_ran_has_waited_until_the_end() -> None:
     load = a_load([a_simulated_job(size=a_size(1))])
     world = World(load, Random(1))
+    world.at(500.0, lambda: None)
     while world.advance():
         pass
-    world.now_s = 500.0
     outcome = outcome_of(world, "none", (), ())
     assert (outcome.not_run, outcome.mean_wait_s, outcome.cost) == (1, 500.0, 0.0)
