@@ -133,6 +133,7 @@ CLOUD = "ProminenceCloud"
 REGION = "ProminenceRegion"
 FLAVOUR = "ProminenceFlavour"
 TASK_NETWORK = "ProminenceTaskNetwork"  # none or outbound
+LEAVING = "ProminenceLeaving"  # whether its cloud has said that it takes the machine away
 
 # Of machines, kept by HTCondor in the ad of the job that ran there last (job_machine_attrs)
 LAST_CLOUD = f"MachineAttr{CLOUD}0"

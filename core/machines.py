@@ -205,6 +205,9 @@ class Worker(Document):
     flavour: Flavour | None = Field(default=None, description="Where it was placed; none: not yet.")
     reason: str = Field(default="", description="Why it is in this phase, for people.")
     attempts: int = Field(default=0, description="How often a cloud was asked to create it.")
+    taken_at: AwareDatetime | None = Field(
+        default=None, description="When it was seen that its cloud takes its machine away; none: it does not."
+    )
     refusals: tuple[str, ...] = Field(
         default=(), description="What clouds said that gave it no machine, the last last."
     )

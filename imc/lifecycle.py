@@ -18,6 +18,9 @@ from prominence.core.machines import Wish, WorkerPhase
 from prominence.imc.ports import ExecutePoint, Node, NodeState
 from prominence.imc.records import Record
 
+TAKEN = "its cloud took its machine away"
+"""The end of a worker that was had until somebody else wanted its machine. It is no failure."""
+
 
 class Sight(enum.Enum):
     """When no node or execute point is seen, this is why."""
@@ -32,6 +35,7 @@ class Act(enum.Enum):
     WAIT = enum.auto()
     CREATE = enum.auto()  # find it a place and ask a cloud
     ENTER = enum.auto()  # record that it is in another phase
+    TAKEN = enum.auto()  # record that its cloud takes its machine away
     THIN_OUT = enum.auto()  # ask the cloud to remove all machines of this name but one
     DRAIN = enum.auto()
     UNDRAIN = enum.auto()
@@ -75,16 +79,18 @@ def next_step(
         return _after_the_end(record, node, execute_point, now, deadlines)
     if record.request.wish is Wish.ABSENT or record.failing:
         return _on_the_way_out(record, node)
+    if record.was_asked_for and record.taken_at is None and _is_taken(node, execute_point):
+        return Step(Act.TAKEN, "its cloud takes its machine away")
     if node is Sight.UNKNOWN and record.phase is WorkerPhase.REQUESTED:
         return Step(Act.WAIT, "the cloud cannot be read")
     if record.phase is WorkerPhase.REQUESTED:
         return _not_yet_there(record, node, now, deadlines)
     if node is Sight.NOTHING:
-        return Step(Act.GIVE_UP, "its machine vanished")
+        return Step(Act.GIVE_UP, _ended(record, "its machine vanished"))
     if isinstance(node, Node) and node.copies > 1:
         return Step(Act.THIN_OUT, f"{node.copies} machines have its name")
     if isinstance(node, Node) and node.state is not NodeState.RUNNING:
-        return Step(Act.GIVE_UP, _stopped(node))
+        return Step(Act.GIVE_UP, _ended(record, _stopped(node)))
     if isinstance(execute_point, ExecutePoint):
         if record.request.wish is Wish.PRESENT:
             return _at_work(record, execute_point)
@@ -104,7 +110,7 @@ def _not_yet_there(record: Record, node: Node | Sight, now: datetime, deadlines:
         if node.state is NodeState.RUNNING:
             return Step(Act.ENTER, "its machine is there", WorkerPhase.LAUNCHED)
         if node.state is NodeState.STOPPED:
-            return Step(Act.GIVE_UP, _stopped(node))
+            return Step(Act.GIVE_UP, _ended(record, _stopped(node)))
         if wanted and not late:
             return Step(Act.CREATE, "its machine was made and not started")
         return Step(Act.DELETE, "its machine was never started")
@@ -143,17 +149,19 @@ def _silent(record: Record, node: Node | Sight, now: datetime, deadlines: Deadli
     if record.phase is not WorkerPhase.LAUNCHED:
         return Step(Act.ENTER, "the collector does not hear from it", WorkerPhase.LAUNCHED)
     if node is not Sight.UNKNOWN and _passed(record.phase_since, deadlines.join_s, now):
-        return Step(Act.GIVE_UP, f"it did not join the pool within {units.plainly(deadlines.join_s)}")
+        late = f"it did not join the pool within {units.plainly(deadlines.join_s)}"
+        return Step(Act.GIVE_UP, _ended(record, late))
     return Step(Act.WAIT)
 
 
 def _on_the_way_out(record: Record, node: Node | Sight) -> Step:
-    reason = record.failing or record.request.reason
+    reason = record.failing or (TAKEN if record.taken_at else record.request.reason)
     if node is Sight.UNKNOWN:
         return Step(Act.WAIT, "the cloud cannot be read")
     if isinstance(node, Node):
         return Step(Act.DELETE, reason)
-    return Step(Act.END, reason, WorkerPhase.FAILED if record.failing else WorkerPhase.DELETED)
+    has_failed = record.failing not in ("", TAKEN)  # that it was taken away is nobody's fault
+    return Step(Act.END, reason, WorkerPhase.FAILED if has_failed else WorkerPhase.DELETED)
 
 
 def _after_the_end(
@@ -166,6 +174,17 @@ def _after_the_end(
     if node is Sight.NOTHING and _passed(record.phase_since, deadlines.keep_s, now):
         return Step(Act.FORGET, f"it ended {units.plainly(deadlines.keep_s)} ago")
     return Step(Act.WAIT)
+
+
+def _is_taken(node: Node | Sight, execute_point: ExecutePoint | Sight) -> bool:
+    """By the cloud's own word, or by the worker's, which had it from the cloud."""
+    told_by_worker = isinstance(execute_point, ExecutePoint) and execute_point.leaving
+    return told_by_worker or (isinstance(node, Node) and node.taken)
+
+
+def _ended(record: Record, otherwise: str) -> str:
+    """Why it is given up."""
+    return TAKEN if record.taken_at else otherwise
 
 
 def _stopped(node: Node) -> str:

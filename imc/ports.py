@@ -25,13 +25,15 @@ class NodeState(enum.StrEnum):
 class Node:
     """A machine that carries our mark. detail: more about its state, for people.
 
-    copies: how many there are of this name: several, when a request was heard twice.
+    copies: how many there are of this name: several, when a request was heard twice. taken: the cloud says that it has
+    taken it away; few do.
     """
 
     name: str
     state: NodeState
     detail: str = ""
     copies: int = 1
+    taken: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,10 +140,14 @@ class Cloud(Protocol):
 
 @dataclass(frozen=True)
 class ExecutePoint:
-    """A worker whose startd is in the collector. draining: it takes no new jobs."""
+    """A worker whose startd is in the collector. draining: it takes no new jobs.
+
+    leaving: its cloud has told it that it takes the machine away.
+    """
 
     claimed_slots: int
     draining: bool
+    leaving: bool = False
 
 
 @dataclass(frozen=True)

@@ -129,8 +129,13 @@ class Reconciler:
                 self._create(record, world.node_of(record), now)
             case Step(Act.ENTER, reason, WorkerPhase() as phase):
                 self._enter(record, phase, reason, now)
+            case Step(Act.TAKEN, reason):
+                log.warning("worker is taken away by its cloud", worker=name, phase=record.phase)
+                update = {"taken_at": now, "reason": reason}
+                self._change(record, lambda current: current.model_copy(update=update))
+                self._wake()
             case Step(Act.GIVE_UP, reason):
-                is_wasted = record.phase is WorkerPhase.LAUNCHED and not record.has_joined
+                is_wasted = record.phase is WorkerPhase.LAUNCHED and not record.has_joined and not record.taken_at
                 if is_wasted and record.flavour:
                     self._history.wasted(record.flavour, now)
                     self._meter.wasted(record.flavour.cloud)

@@ -58,9 +58,9 @@ def a_node(state: NodeState = NodeState.RUNNING, **changes: Any) -> Node:
     return Node(**{"name": "worker-1", "state": state, **changes})
 
 
-def a_point(claimed_slots: int = 0, draining: bool = False) -> ExecutePoint:
+def a_point(claimed_slots: int = 0, draining: bool = False, leaving: bool = False) -> ExecutePoint:
     """A startd that waits for jobs."""
-    return ExecutePoint(claimed_slots, draining)
+    return ExecutePoint(claimed_slots, draining, leaving)
 
 
 class Inline(Executor):

@@ -29,7 +29,7 @@ from prominence.imc.settings import PoolSettings
 _TIMEOUT_S = 6
 """Less than the shortest lease: a collector that hangs must not cost imc its lead, for then it could not act at all."""
 
-_ATTRIBUTES = (classads.MACHINE, classads.SLOT_TYPE, classads.STATE, classads.DRAINING)
+_ATTRIBUTES = (classads.MACHINE, classads.SLOT_TYPE, classads.STATE, classads.DRAINING, classads.LEAVING)
 _CLAIMED = ("Claimed", "Matched", "Preempting")
 _MARK = "# revoked: "
 
@@ -180,11 +180,13 @@ def _execute_points(ads: Sequence[Mapping[str, Any]]) -> dict[str, ExecutePoint]
     """One for each machine, whatever the number of its slots."""
     claimed: dict[str, int] = {}
     draining: dict[str, bool] = {}
+    leaving: dict[str, bool] = {}
     for ad in ads:
         name, state = str(ad.get(classads.MACHINE)), ad.get(classads.STATE)
         claimed[name] = claimed.get(name, 0) + (state in _CLAIMED)
         draining[name] = draining.get(name, False) or ad.get(classads.DRAINING) is True or state == "Drained"
-    return {name: ExecutePoint(claimed[name], draining[name]) for name in claimed}
+        leaving[name] = leaving.get(name, False) or ad.get(classads.LEAVING) is True
+    return {name: ExecutePoint(claimed[name], draining[name], leaving[name]) for name in claimed}
 
 
 def _identity(name: str) -> str:

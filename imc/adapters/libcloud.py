@@ -185,7 +185,8 @@ class LibcloudCloud:
         running = [machine for machine in machines if not self._has_ended(machine)]
         detail = f"{len(machines)} machines of this name" if len(machines) > 1 else self._provider.fault(machines[0])
         state = NodeState.RUNNING if running else NodeState.STOPPED
-        return Node(name, state, detail, copies=max(1, len(running)))
+        taken = not running and any(self._provider.was_taken(machine) for machine in machines)
+        return Node(name, state, detail, copies=max(1, len(running)), taken=taken)
 
     def _has_ended(self, machine: Machine) -> bool:
         return machine.state in _ENDED or self._provider.is_leaving(machine)

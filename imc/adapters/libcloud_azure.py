@@ -42,6 +42,7 @@ _POWER = {
     "deallocating": State.STOPPING,
     "deallocated": State.STOPPED,
 }
+_DEALLOCATED = ("deallocating", "deallocated")
 _THERE_ALREADY = (409, 412)
 _AROUND = (
     ("Microsoft.Network/networkInterfaces", NETWORK_API),
@@ -89,6 +90,10 @@ class Azure:
 
     def fault(self, machine: Machine) -> str:
         return str(machine.extra["fault"])
+
+    def was_taken(self, machine: Machine) -> bool:
+        """Nobody but Azure deallocates: what switches itself off is stopped."""
+        return bool(machine.extra["taken"])
 
     def sizes(self, driver: Driver) -> list[NodeSize]:
         here = {"$filter": f"location eq '{self._declared.region}'"}
@@ -189,7 +194,8 @@ def _machine(driver: Driver, told: dict[str, Any], statuses: Sequence[Mapping[st
             "tags": told["tags"],
             "type": told["properties"]["hardwareProfile"]["vmSize"],
             "provisioning": provisioning,
-            "fault": fault(statuses, power, told["properties"].get("priority") == "Spot"),
+            "fault": fault(statuses),
+            "taken": told["properties"].get("priority") == "Spot" and power in _DEALLOCATED,
             "told": told["properties"],
         },
     )
@@ -204,13 +210,13 @@ def state(provisioning: str, power: str) -> State:
     return _POWER.get(power, State.PENDING if provisioning == "creating" else State.UNKNOWN)
 
 
-def fault(statuses: Sequence[Mapping[str, Any]], power: str, is_spot: bool) -> str:
-    """As Azure writes of what it refuses. Nobody but Azure deallocates: what switches itself off is stopped."""
+def fault(statuses: Sequence[Mapping[str, Any]]) -> str:
+    """As Azure writes of what it refuses."""
     for one in statuses:
         code = re.fullmatch(r"ProvisioningState/failed/(\w+)", one["code"], re.IGNORECASE)
         if code:
             return f"[{code[1]}] {one.get('message') or one.get('displayStatus') or ''}".rstrip()
-    return "Azure has taken it away" if is_spot and power in ("deallocating", "deallocated") else ""
+    return ""
 
 
 def _left_by(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -80,6 +80,9 @@ class EC2:
         reason = machine.extra.get("reason") or ""
         return str(reason)
 
+    def was_taken(self, machine: Machine) -> bool:
+        return self.fault(machine).startswith("Server.Spot")
+
     def sizes(self, driver: _Driver) -> list[NodeSize]:
         found: list[NodeSize] = driver.list_sizes()
         return found

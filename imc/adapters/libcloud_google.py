@@ -146,6 +146,9 @@ class Google:
     def fault(self, machine: Machine) -> str:
         return str(machine.extra["message"])
 
+    def was_taken(self, machine: Machine) -> bool:
+        return False  # it tells nobody but the machine
+
     def sizes(self, driver: _Driver) -> list[NodeSize]:
         found = driver.all_of(f"{self._zone}/machineTypes", page=self._page)
         return [_size(driver, told) for told in found if not told.get("deprecated")]

@@ -68,6 +68,9 @@ class OpenStack:
         fault = machine.extra.get("fault") or {}
         return str(fault.get("message", "")).strip()
 
+    def was_taken(self, machine: Machine) -> bool:
+        return False  # they are to be kept
+
     def sizes(self, driver: _Driver) -> list[NodeSize]:
         found: list[NodeSize] = driver.list_sizes()
         return found

@@ -50,6 +50,9 @@ class Provider(Protocol):
     def fault(self, machine: Machine) -> str:
         """Why it did not come to be, or has ended, as the cloud tells; "" when it does not."""
 
+    def was_taken(self, machine: Machine) -> bool:
+        """It has ended because the cloud wanted it for somebody else, as the cloud tells. Not all do."""
+
     def sizes(self, driver: Any) -> list[NodeSize]:
         """All that it has."""
 

@@ -116,10 +116,10 @@ class MemoryCloud:
         with self.faults.around("delete"):
             self._clear(name)
 
-    def turn(self, name: str, state: NodeState, detail: str = "") -> None:
+    def turn(self, name: str, state: NodeState, detail: str = "", taken: bool = False) -> None:
         """For tests: the machine is in another state now."""
         machine = self.machines[name]
-        self.machines[name] = replace(machine, node=Node(name, state, detail))
+        self.machines[name] = replace(machine, node=Node(name, state, detail, taken=taken))
 
     def _clear(self, name: str) -> None:
         self.machines.pop(name, None)

@@ -18,6 +18,7 @@ from prominence.core.states import Status
 from prominence.core.view import JobAd
 from prominence.core.workflow_view import is_workflow
 from prominence.restapi.adapters import sqlite
+from prominence.restapi.archive.attempts import with_clouds_word
 from prominence.restapi.archive.records import key_of_attempts
 from prominence.restapi.finished import Attempt, Finished, LastJob, Left, read_report, read_spec
 from prominence.restapi.paging import Key, Page
@@ -166,6 +167,16 @@ class ArchiveWriter:
             rows = [(job, json.dumps([asdict(one) for one in found])) for job, found in attempts.items()]
             self._connection.executemany("INSERT OR REPLACE INTO attempts VALUES (?, ?)", rows)
             sqlite.move(self._connection, log_name, position)
+
+    def book_taken(self, taken: Mapping[str, int]) -> None:
+        """Since when clouds have been taking these workers away: attempts that ended for that say so."""
+        with sqlite.together(self._connection):
+            for worker in taken:
+                text = "SELECT job, attempts FROM attempts WHERE instr(attempts, ?)"
+                for job, kept in self._connection.execute(text, (json.dumps(worker),)).fetchall():
+                    told = with_clouds_word([Attempt(**one) for one in json.loads(kept)], taken)
+                    row = (json.dumps([asdict(one) for one in told]), job)
+                    self._connection.execute("UPDATE attempts SET attempts = ? WHERE job = ?", row)
 
     def forget(self, ended_before: int) -> int:
         """Keep no description and no report of jobs that ended before this; of how many something was forgotten."""

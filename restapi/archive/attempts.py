@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from prominence.core.reasons import explain
@@ -20,7 +20,11 @@ HELD = "held"
 REMOVED = "removed"
 ENDED = "ended"
 
+TAKEN = "The cloud took its worker's machine away."
+
 _LONGEST = 500
+_SEEN_WITHIN_S = 60
+"""How long after a machine has heard of it imc has seen so at the latest."""
 _BY_US = re.compile(r" \(by user [^()]*\)$")
 
 
@@ -28,6 +32,20 @@ def follow(attempts: Sequence[Attempt], event: Event, report: ExecutionReport | 
     """The attempts with what the event says. report: of the attempt that it ends, where there is one."""
     change = _CHANGES.get(event.kind)
     return tuple(attempts) if change is None else change(tuple(attempts), event, report)
+
+
+def with_clouds_word(attempts: Sequence[Attempt], taken: Mapping[str, int]) -> tuple[Attempt, ...]:
+    """The attempts, of which those say so that ended because a cloud took their worker away.
+
+    taken: since when, by worker. HTCondor knows no more than that a machine did not want the job any longer.
+    """
+    return tuple(replace(one, reason=TAKEN) if _was_taken(one, taken) else one for one in attempts)
+
+
+def _was_taken(one: Attempt, taken: Mapping[str, int]) -> bool:
+    if one.outcome not in (INTERRUPTED, LOST) or one.worker not in taken or one.ended is None:
+        return False
+    return one.ended >= taken[one.worker] - _SEEN_WITHIN_S
 
 
 def ends_by_itself(event: Event) -> bool:

@@ -63,7 +63,10 @@ class UsageBook(Protocol):
 
 @dataclass(frozen=True)
 class Follower:
-    """history, events and epochs: HTCondor's files. sandboxes: where the jobs' descriptions and reports are."""
+    """history, events and epochs: HTCondor's files. sandboxes: where the jobs' descriptions and reports are.
+
+    taken: since when clouds have been taking workers away, by worker, of those that imc still knows.
+    """
 
     history: Path
     events: Path
@@ -71,6 +74,7 @@ class Follower:
     sandboxes: Sandboxes
     book: Book
     usage: UsageBook
+    taken: Callable[[], Mapping[str, int]] = dict
 
     def step(self) -> bool:
         """Book the next piece of each; whether there was any. Raises OSError."""
@@ -106,12 +110,13 @@ class Follower:
         if not found.content:
             return False
         changed: dict[int, tuple[Attempt, ...]] = {}
+        taken = self.taken()
         events = list(records.events(found.content))
         for event, behind in zip(events, [*events[1:], None], strict=True):
             if event.kind == INFORMATION:
                 continue
             before = changed.get(event.job_id) or self.book.attempts(event.job_id)
-            after = told.follow(before, event, self._report_of(event, behind))
+            after = told.with_clouds_word(told.follow(before, event, self._report_of(event, behind)), taken)
             if after != before:
                 changed[event.job_id] = after
         self.book.book_attempts(changed, self.events.name, found.position)

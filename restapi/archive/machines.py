@@ -1,11 +1,12 @@
-"""What workers are, and what an hour of them costs: kept from what the scaler publishes, for as long as their jobs are.
+"""What workers are, and what an hour of them costs: kept from what the scaler publishes, for as long as their jobs are;
+and which of them their clouds take away, for the story of the jobs that were there.
 
 A worker says nothing of that itself: it is imc's record that counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from prominence.core import logs
@@ -28,14 +29,26 @@ class MachineBook(Protocol):
         """What these workers are."""
 
 
+class AttemptBook(Protocol):
+    """Where the stories of jobs are written."""
+
+    def book_taken(self, taken: Mapping[str, int]) -> None:
+        """Since when clouds have been taking these workers away: attempts that ended for that say so."""
+
+
 class MachineFollower:
     """clock: in seconds."""
 
-    def __init__(self, store: KeyValue, book: MachineBook, clock: Callable[[], float]) -> None:
-        self._store, self._book, self._clock = store, book, clock
+    def __init__(self, store: KeyValue, book: MachineBook, attempts: AttemptBook, clock: Callable[[], float]) -> None:
+        self._store, self._book, self._attempts, self._clock = store, book, attempts, clock
+        self._taken: dict[str, int] = {}
         self._looked_at = -EVERY_S
         self._known: frozenset[Machine] = frozenset()
         self._trouble = ""
+
+    def taken(self) -> Mapping[str, int]:
+        """Since when clouds have been taking workers away, of those that imc knew when it was looked at last."""
+        return self._taken
 
     def step(self) -> None:
         """Look again, if it is time. What cannot be read now is read later."""
@@ -56,6 +69,11 @@ class MachineFollower:
         if seen - self._known:
             self._book.book_machines(sorted(seen - self._known, key=lambda machine: machine.worker))
         self._known = seen
+        taken = {worker.name: int(at.timestamp()) for worker in snapshot.workers if (at := worker.taken_at)}
+        # What ends from now on the other follower sees itself; this is for what was faster.
+        if new := {name: at for name, at in taken.items() if name not in self._taken}:
+            self._attempts.book_taken(new)
+        self._taken = taken
 
 
 def machine_of(worker: Worker) -> Machine | None:

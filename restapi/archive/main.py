@@ -35,6 +35,7 @@ def main() -> None:
     settings.archive.file.parent.mkdir(parents=True, exist_ok=True)
     writer = ArchiveWriter(settings.archive.file)
     usage = UsageWriter(settings.archive.usage_file, settings.accounting.tariff())
+    machines = MachineFollower(EtcdKeyValue(settings.etcd_endpoints), usage, writer, time.monotonic)
     follower = Follower(
         history=settings.archive.history_file,
         events=settings.archive.events_file,
@@ -42,10 +43,10 @@ def main() -> None:
         sandboxes=LocalSandboxes(settings.sandboxes_dir, settings.min_free_disk_mib),
         book=writer,
         usage=usage,
+        taken=machines.taken,
     )
     log.info("started", file=str(settings.archive.file), history=str(settings.archive.history_file))
     kept_s = settings.data.limits().jobs_kept.total_seconds()
-    machines = MachineFollower(EtcdKeyValue(settings.etcd_endpoints), usage, time.monotonic)
     _loop(follower, machines, lambda: writer.forget(int(time.time() - kept_s)))
 
 

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 import classad2
 import pytest
-from builders import a_job
+from builders import a_job, a_snapshot, a_worker
 from builders_restapi import SUBMITTED, a_report, an_ad
 
 from prominence.core import classads, document, report
 from prominence.core.errors import Unavailable
 from prominence.core.job import JobSpec
 from prominence.core.jobid import JobId
+from prominence.core.keyvalue.memory import MemoryKeyValue
 from prominence.core.logfile import Position
+from prominence.core.published import SNAPSHOT_KEY, packed_snapshot
 from prominence.core.reasons import Reason
 from prominence.core.report import ExecutionReport, Outcome
 from prominence.core.states import JobStatus, Status
 from prominence.restapi.adapters.archive import ArchiveWriter, SqliteArchive
 from prominence.restapi.adapters.memory import MemoryArchive, MemoryQueue, MemorySandboxes
+from prominence.restapi.adapters.usage import UsageWriter
+from prominence.restapi.archive.attempts import TAKEN
+from prominence.restapi.archive.machines import MachineFollower
 from prominence.restapi.archive.records import labels
 from prominence.restapi.files import SPEC_FILE
 from prominence.restapi.finished import Attempt, Finished, finished
@@ -359,3 +365,22 @@ class TestTheFile:
         kept.job(left(1), None, None)
         (tmp_path / "history").write_text("something new")
         assert ids(kept.archive.find(Selection(), None, ALL)) == [1]
+
+
+def test_attempts_say_that_the_cloud_took_the_machine_whoever_was_faster(tmp_path: Path) -> None:
+    """The job had left before imc saw why, so that the attempt is booked already."""
+    kept = InSqlite(tmp_path)
+    at = [Attempt(1, "w-1", 0, 100, "interrupted"), Attempt(2, "w-2", 200)]
+    kept.attempt(7, *at)
+    kept.attempt(8, Attempt(1, "w-10", 0, 100, "interrupted"))
+    kept.attempt(9, Attempt(1, "w-1", 0, 10, "success"))
+    store = MemoryKeyValue()
+    snapshot = a_snapshot(workers=(a_worker(name="w-1", taken_at=datetime.fromtimestamp(110, UTC)),))
+    store.put_if(SNAPSHOT_KEY, packed_snapshot(snapshot).value, None)
+    usage = UsageWriter(tmp_path / "usage.db")
+    follower = MachineFollower(store, usage, kept.writer, lambda: 0.0)
+    follower.step()
+    assert follower.taken() == {"w-1": 110}
+    assert [one.reason for one in kept.archive.attempts(7)] == [TAKEN, ""]
+    assert [one.reason for job in (8, 9) for one in kept.archive.attempts(job)] == ["", ""]
+    usage.close()

@@ -107,7 +107,7 @@ def test_a_spot_machine_that_azure_takes_away_is_known_from_one_that_switched_it
         both.powered(name, power)
     nodes = {node.name: node for node in both.cloud.nodes()}
     assert {node.state for node in nodes.values()} == {NodeState.STOPPED}
-    assert [nodes[name].detail for name in ("w-1", "w-2", "w-3")] == ["Azure has taken it away", "", ""]
+    assert [nodes[name].taken for name in ("w-1", "w-2", "w-3")] == [True, False, False]
 
 
 def test_what_is_refused_late_has_its_name_and_leaves_nothing(azure: OnAzure) -> None:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from counting import begun, counting
 from real_parts import RealPool, until
-
-COUNTING = (
-    "n=$(cat state/n 2>/dev/null || echo 0); echo from $n restart=$PROMINENCE_RESTART; mkdir -p state; "
-    "while [ $n -lt 60 ]; do n=$((n+1)); echo $n > state/n.new; mv state/n.new state/n; sleep 1; echo at $n; done"
-)
 
 
 def test_a_job_whose_worker_is_killed_goes_on_where_its_last_checkpoint_was(pool: RealPool, tiny_image: str) -> None:
-    task = {"image": tiny_image, "cmd": "sh -c " + repr(COUNTING), "runtime": "docker"}
+    task = {"image": tiny_image, "cmd": counting(60), "runtime": "docker"}
     job = pool.submit(task, policies={"checkpoint": {"path": "state", "interval": 0.1}}, outputFiles=["state/n"])
     pool.wait_for(job, "running")
     objects = pool.state / "objects"
@@ -22,9 +18,9 @@ def test_a_job_whose_worker_is_killed_goes_on_where_its_last_checkpoint_was(pool
     worker.kill()
     described = pool.finish(job, timeout_s=300)
     assert described["status"] == "completed", described
-    begun = [line for line in pool.output(job).splitlines() if line.startswith("from ")]
-    assert begun[-1].endswith("restart=1"), begun
-    assert 6 <= int(begun[-1].split()[1]) < 60, begun
+    starts = begun(pool.output(job))
+    assert starts[-1].endswith("restart=1"), starts
+    assert 6 <= int(starts[-1].split()[1]) < 60, starts
     assert described["execution"]["checkpoint"]["restored"] is True
     assert described["execution"]["retries"] == 1
     # The latest alone is kept.

@@ -22,6 +22,7 @@ import jwt
 import pytest
 from builders import a_flavour, a_request, a_size
 from builders_imc import JOINING, a_record
+from counting import begun, counting
 from docker.models.containers import Container
 from real_machines import CPUS
 from real_parts import RealPool, gateway, run_inside, until
@@ -265,30 +266,39 @@ def test_a_stolen_copy_of_its_user_data_gets_nobody_in(world: World) -> None:
     assert world.record.trade and world.record.trade.refused == 1 and not world.record.failing
 
 
-def test_told_that_the_cloud_takes_it_away_it_sends_its_job_back_and_switches_itself_off(
+def test_told_that_the_cloud_takes_it_away_it_sends_its_job_back_which_goes_on_elsewhere(
     world: World, tiny_image: str, tmp_path: Path
 ) -> None:
-    """The last but one: it takes no jobs from then on."""
+    """The last but one: it takes no jobs from then on, and switches itself off."""
     pool = world.pool
     _upload(pool, tiny_image, tmp_path)
-    job = pool.submit({"image": "cloudy.tar", "runtime": "apptainer", "cmd": "sleep 900"}, resources=LARGE)
+    here = {"requirements": {"sites": [world.cloud.name]}}
+    policies = {"checkpoint": {"path": "state", "interval": 0.1}, "placement": here}
+    job = pool.submit({"image": "cloudy.tar", "runtime": "apptainer", "cmd": counting(60)}, policies=policies)
 
     def said(*words: str) -> str:
         return pool.inside("access-point", "condor_q", str(job), "-af", *words).strip()
 
-    def is_here() -> bool:
-        return said("RemoteHost").endswith(f"@{NAME}") and world.sh("pgrep -x sleep -u slot1,slot2,slot3")[0] == 0
-
-    until(is_here, 180, lambda: f"{said('JobStatus', 'RemoteHost')} {world.story()}")
+    until(lambda: "at 3\n" in pool.output(job), 180, lambda: f"{said('JobStatus', 'RemoteHost')} {world.story()}")
+    assert said("RemoteHost").endswith(f"@{NAME}")
+    assert not world.condor.execute_points()[NAME].leaving
     notice = {"action": "terminate", "time": (_now() + timedelta(seconds=120)).strftime("%Y-%m-%dT%H:%M:%SZ")}
     told = f"{SEED}/latest/meta-data/spot/instance-action"
     world.machine.put_archive("/", _archive({told: json.dumps(notice)}))
+    until(lambda: world.condor.execute_points()[NAME].leaving, 90, world.story)
     until(lambda: world.sh("grep ^poweroff /var/log/ends")[0] == 0, 180, world.story)
     assert world.sh("pgrep -x condor_starter")[0] != 0, world.story()
     until(lambda: not said("RemoteHost").endswith(f"@{NAME}"), 90, lambda: said("JobStatus", "RemoteHost"))
-    assert said("NumJobStarts", "JobStatus").split()[1] in "12", said("JobStatus", "HoldReason")
     until(lambda: world.condor.execute_points()[NAME].claimed_slots == 0, 90, world.story)
-    pool.run("delete", str(job))
+    pool.run("edit", str(job), "--anywhere")
+    described = pool.finish(job, timeout_s=300)
+    assert described["status"] == "completed", described
+    starts = begun(pool.output(job))
+    # It is warned, and so saved once more: it had come at least so far.
+    assert starts[-1].endswith("restart=1") and int(starts[-1].split()[1]) >= 3, starts
+    assert described["execution"]["checkpoint"]["restored"] is True
+    assert described["execution"]["worker"] != NAME
+    assert [one["outcome"] for one in described["attempts"]] == ["interrupted", "success"], described["attempts"]
 
 
 def test_when_it_is_deleted_its_token_and_its_key_are_good_for_nothing(world: World) -> None:

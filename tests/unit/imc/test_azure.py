@@ -48,16 +48,15 @@ def test_a_machine_that_runs_is_never_taken_for_a_failed_one(provisioning: str, 
     assert (told is State.ERROR) == (provisioning == "failed" and power not in ("running", "starting"))
 
 
-@given(st.lists(st.text(max_size=60)), st.text(max_size=20), st.booleans())
-def test_a_machine_is_taken_away_only_where_it_may_be(codes: list[str], power: str, is_spot: bool) -> None:
-    told = fault([{"code": code} for code in codes], power, is_spot)
-    assert told != "Azure has taken it away" or is_spot
+@given(st.lists(st.text(max_size=60)))
+def test_whatever_azure_writes_of_a_machine_is_read(codes: list[str]) -> None:
+    assert fault([{"code": code} for code in codes]) == "" or any("failed" in code.lower() for code in codes)
 
 
 def test_why_a_machine_failed_is_told_by_its_code() -> None:
     failed = {"code": "ProvisioningState/failed/AllocationFailed", "message": "No room."}
-    assert fault([{"code": "ProvisioningState/updating"}, failed], "", False) == "[AllocationFailed] No room."
-    assert fault([{"code": "ProvisioningState/failed"}], "", False) == ""
+    assert fault([{"code": "ProvisioningState/updating"}, failed]) == "[AllocationFailed] No room."
+    assert fault([{"code": "ProvisioningState/failed"}]) == ""
 
 
 @given(st.text(), st.sampled_from(list(Market)))

@@ -52,12 +52,15 @@ def test_slots_of_one_machine_are_one_execute_point(tmp_path: Path) -> None:
             {"Machine": "w-1", "SlotType": "Dynamic", "State": "Preempting"},
             {"Machine": "w-2", "SlotType": "Partitionable", "State": "Drained", "Draining": True},
             {"Machine": "w-3", "SlotType": "Partitionable", "State": "Unclaimed", "Draining": False},
+            {"Machine": "w-4", "SlotType": "Partitionable", "State": "Owner", "ProminenceLeaving": True},
+            {"Machine": "w-4", "SlotType": "Dynamic", "State": "Preempting", "ProminenceLeaving": "yes"},
         )
     )
     assert a_pool(tmp_path, tools).execute_points() == {
         "w-1": ExecutePoint(2, False),
         "w-2": ExecutePoint(0, True),
         "w-3": ExecutePoint(0, False),
+        "w-4": ExecutePoint(1, False, leaving=True),
     }
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from builders import NOON, a_flavour, a_request
 from builders_imc import a_node, a_point, a_record, at
 
 from prominence.core.machines import Wish, WorkerPhase
-from prominence.imc.lifecycle import Act, Deadlines, Sight, Step, next_step
+from prominence.imc.lifecycle import TAKEN, Act, Deadlines, Sight, Step, next_step
 from prominence.imc.ports import NodeState
 
 DEADLINES = Deadlines(place_s=60, join_s=60, drain_s=60, keep_s=60)
@@ -19,6 +19,7 @@ NODES = {
     "running": a_node(),
     "unfinished": a_node(NodeState.UNFINISHED),
     "stopped": a_node(NodeState.STOPPED, detail="exit code 1"),
+    "taken": replace(a_node(NodeState.STOPPED), taken=True),
     "nothing": Sight.NOTHING,
     "unknown": Sight.UNKNOWN,
 }
@@ -27,38 +28,44 @@ POINTS = {
     "busy": a_point(claimed_slots=1),
     "draining": a_point(claimed_slots=1, draining=True),
     "drained": a_point(draining=True),
+    "leaving": a_point(leaving=True),
     "nothing": Sight.NOTHING,
     "unknown": Sight.UNKNOWN,
 }
 
 # wish, phase, machine, execute point, state of the record, late? -> act, phase entered. The first row that fits.
-# State: new (no cloud was asked yet), asked, failing. A dot stands for anything, a bar for "or".
+# State: new (no cloud was asked yet), asked, failing, taken (its cloud takes it away), lost (given up for that). A dot
+# stands for anything, a bar for "or".
 TABLE = """
-.                deleted|failed   running|unfinished|stopped . . .             delete
-.                deleted|failed   .           free|busy|draining|drained . .   invalidate
+.                deleted|failed   running|unfinished|stopped|taken . . .       delete
+.                deleted|failed   .           free|busy|draining|drained|leaving . . invalidate
 .                deleted|failed   nothing     .           .         late       forget
 .                deleted|failed   .           .           .         .          wait
 
-.                .                unknown     .           failing   .          wait
+.                .                unknown     .           failing|lost .       wait
+.                .                nothing     .           lost      .          end deleted
 .                .                nothing     .           failing   .          end failed
-.                .                .           .           failing   .          delete
+.                .                .           .           failing|lost .       delete
 
 absent           .                unknown     .           .         .          wait
 absent           .                nothing     .           .         .          end deleted
 absent           .                .           .           .         .          delete
+
+present|drained  .                taken       .           asked     .          taken
+present|drained  .                .           leaving     asked     .          taken
 
 present|drained  requested        unknown     .           .         .          wait
 drained          requested        nothing     .           .         .          end deleted
 present          requested        nothing     .           .         late       give_up
 present          requested        nothing     .           .         .          create
 present|drained  requested        .           .           new       .          delete
-present|drained  requested        running     .           asked     .          enter launched
-present|drained  requested        stopped     .           asked     .          give_up
-present          requested        unfinished  .           asked     intime     create
-present|drained  requested        unfinished  .           asked     .          delete
+present|drained  requested        running     .           asked|taken .        enter launched
+present|drained  requested        stopped|taken .         asked|taken .        give_up
+present          requested        unfinished  .           asked|taken intime   create
+present|drained  requested        unfinished  .           asked|taken .        delete
 
 present|drained  .                nothing     .           .         .          give_up
-present|drained  .                unfinished|stopped . .  .                    give_up
+present|drained  .                unfinished|stopped|taken . . .               give_up
 
 present|drained  .                .           unknown     .         .          wait
 present|drained  launched         running     nothing     .         late       give_up
@@ -69,7 +76,7 @@ present          .                .           draining|drained . .             u
 present          registered       .           .           .         .          wait
 present          .                .           .           .         .          enter registered
 
-drained          .                .           free|busy   .         .          drain
+drained          .                .           free|busy|leaving . .            drain
 drained          draining         running     draining    .         late       give_up
 drained          draining         .           draining    .         .          wait
 drained          .                .           draining    .         .          enter draining
@@ -94,7 +101,8 @@ class Case:
             phase=WorkerPhase(self.phase),
             attempts=0 if self.state == "new" else 1,
             flavour=None if self.state == "new" else a_flavour(),
-            failing="it is broken" if self.state == "failing" else "",
+            failing={"failing": "it is broken", "lost": TAKEN}.get(self.state, ""),
+            taken_at=NOON if self.state in ("taken", "lost") else None,
         )
         now = at(60 if self.late == "late" else 59)
         return next_step(record, NODES[self.node], POINTS[self.point], now, DEADLINES)
@@ -109,7 +117,7 @@ class Case:
 
 def cases(phase: str = "") -> Iterator[Case]:
     phases = [phase] if phase else [*WorkerPhase]
-    states = ("new", "asked", "failing")
+    states = ("new", "asked", "failing", "taken", "lost")
     return (Case(*case) for case in itertools.product(Wish, phases, NODES, POINTS, states, ("late", "intime")))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from builders import a_flavour, a_size
-from builders_imc import LARGE, SMALL, Inline, Later, PretendWorld, at
+from builders_imc import LARGE, SMALL, Inline, Later, PretendWorld, a_point, at
 
 from prominence.core import tracing
 from prominence.core.errors import (
@@ -18,6 +18,7 @@ from prominence.core.errors import (
 )
 from prominence.core.machines import Quota, Wish, WorkerPhase
 from prominence.imc.adapters.memory import Machine, MemoryCloud
+from prominence.imc.lifecycle import TAKEN
 from prominence.imc.ports import About, Node, NodeState
 from prominence.imc.records import CLOUDS, WORKERS
 
@@ -117,6 +118,35 @@ def test_a_machine_that_stopped_is_removed_and_its_worker_fails(world: PretendWo
     assert world.record().phase is WorkerPhase.FAILED
     assert world.record().reason == "its machine is stopped: exit code 137"
     assert not world.cloud.machines
+
+
+def test_a_worker_that_its_cloud_takes_away_has_not_failed(world: PretendWorld) -> None:
+    at_work(world)
+    world.pool.points["worker-1"] = a_point(claimed_slots=1, leaving=True)
+    world.tick()
+    record = world.record()
+    assert (record.taken_at, record.reason) == (world.now, "its cloud takes its machine away")
+    assert record.phase is WorkerPhase.REGISTERED
+    del world.cloud.machines["worker-1"]
+    world.ticks(3)
+    assert (world.record().phase, world.record().reason) == (WorkerPhase.DELETED, TAKEN)
+    assert not world.pool.points and not world.cloud.traces
+
+
+def test_one_that_was_taken_away_before_it_joined_does_not_count_against_its_flavour() -> None:
+    """By the cloud's own word."""
+    world = PretendWorld(limit=40, join_s=60)
+    world.boots = False
+    for number in range(4):
+        world.ask(f"worker-{number}", size=a_size(1, 1, 1))
+        world.tick()
+        world.cloud.turn(f"worker-{number}", NodeState.STOPPED, taken=True)
+        world.ticks(4)
+        record = world.record(f"worker-{number}")
+        assert (record.phase, record.reason, record.wasted_at) == (WorkerPhase.DELETED, TAKEN, None)
+        assert record.flavour and record.flavour.name == "small"
+    [docker, _] = world.records.clouds()
+    assert not docker.troubles and "small" not in docker.records
 
 
 def test_a_create_that_timed_out_after_acting_is_adopted(world: PretendWorld) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from prominence.core.reasons import Reason
 from prominence.core.report import ExecutionReport, Outcome
-from prominence.restapi.archive.attempts import MOST, follow
+from prominence.restapi.archive.attempts import MOST, TAKEN, follow, with_clouds_word
 from prominence.restapi.archive.records import Event
 from prominence.restapi.finished import Attempt
 
@@ -101,3 +101,30 @@ def test_whatever_is_told_attempts_follow_each_other(events: list[tuple[str, dic
     attempts = told(*events)
     assert [one.number for one in attempts] == list(range(1, len(attempts) + 1))
     assert all(one.ended is not None for one in attempts[:-1])
+
+
+@pytest.mark.parametrize("end", [EVICTED, ("ShadowExceptionEvent", {"Message": "cannot connect"})])
+def test_an_attempt_that_ended_because_the_cloud_took_the_machine_says_so(end: tuple[str, dict[str, Any]]) -> None:
+    attempts = told(START, end)
+    for seen_at in (1, 30):  # imc sees it before the job has left, or a moment later
+        [one] = with_clouds_word(attempts, {"w-1": seen_at})
+        assert (one.reason, one.outcome) == (TAKEN, attempts[0].outcome)
+    assert with_clouds_word(attempts, {"w-1": 1000}) == attempts  # that was before, and of something else
+    assert with_clouds_word(attempts, {"w-2": 1}) == attempts
+
+
+def test_what_comes_later_does_not_change_why_an_attempt_was_interrupted() -> None:
+    attempts = with_clouds_word(told(START, EVICTED), {"w-1": 1})
+    removed = Event("JobAbortedEvent", 7, 100, {"Reason": GONE})
+    assert follow(attempts, removed, None) == attempts
+
+
+@given(st.lists(st.tuples(kinds, facts), max_size=8), st.dictionaries(st.text(max_size=4), st.integers(), max_size=3))
+def test_attempts_that_ended_otherwise_keep_their_word(
+    events: list[tuple[str, dict[str, Any]]], taken: dict[str, int]
+) -> None:
+    attempts = told(*events)
+    after = with_clouds_word(attempts, {"w-1": 0, **taken})
+    assert [one.outcome for one in after] == [one.outcome for one in attempts]
+    changed = [one for one, other in zip(attempts, after, strict=True) if one != other]
+    assert all(one.outcome in ("interrupted", "lost") for one in changed)
