@@ -133,6 +133,7 @@ CLOUD = "ProminenceCloud"
 REGION = "ProminenceRegion"
 FLAVOUR = "ProminenceFlavour"
 TASK_NETWORK = "ProminenceTaskNetwork"  # none or outbound
+MARKET = "ProminenceMarket"  # on-demand or spot, see `core.machines.Market`
 LEAVING = "ProminenceLeaving"  # whether its cloud has said that it takes the machine away
 
 # Of machines, kept by HTCondor in the ad of the job that ran there last (job_machine_attrs)

@@ -120,6 +120,12 @@ class Policies(Strict):
         description="Where the job may run and where it had rather run: by sites and regions.",
     )
 
+    preemptible: bool = Field(
+        default=True,
+        description="Whether it may run on machines that their cloud can take away at any time, where the service has "
+        "such. One that is interrupted is queued again.",
+    )
+
     checkpoint: Checkpoint | None = Field(
         default=None,
         description="What is saved while the job runs, and is there again when it has to begin anew on another worker.",

@@ -70,6 +70,7 @@ def _config(bootstrap: WorkerBootstrap, layout: Layout) -> str:
             classads.CLOUD: bootstrap.flavour.cloud,
             classads.REGION: bootstrap.flavour.region,
             classads.FLAVOUR: bootstrap.flavour.name,
+            classads.MARKET: bootstrap.flavour.market.value,
             classads.TASK_NETWORK: bootstrap.task_network,
             **({classads.REQUEST_ID: bootstrap.order} if bootstrap.order else {}),
         }

@@ -100,7 +100,6 @@ _SPELLED_OTHERWISE = {"ignoreTaskTailures": "ignoreTaskFailures"}
 _AS_WITHOUT_IT: Mapping[str, Any] = {
     "autoScalingType": (None, "none"),
     "maximumIdleTimePerResource": (0,),
-    "preemptible": (False,),
 }
 """Policies that do not exist here, with the values that ask for what happens anyway: jobs in files hold them."""
 

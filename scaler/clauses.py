@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from prominence.core.classads import GPUS_CAPABILITY, GPUS_MEMORY, RUNTIMES, STORAGE
+from prominence.core.classads import GPUS_CAPABILITY, GPUS_MEMORY, MARKET, RUNTIMES, STORAGE
 
 LONGEST = 10_000
 """Characters. The library reads deeper and deeper."""
@@ -28,6 +28,7 @@ _OF_SIZE = re.compile(r"\(*\s*TARGET\.(Cpus|Memory|Disk|GPUs)\s*>=\s*(?:MY\.)?Re
 _STORAGE = re.compile(rf'stringListMember\("(\w+)",\s*TARGET\.{STORAGE}\)', re.IGNORECASE)
 _RUNTIME = re.compile(rf'stringListMember\("(\w+)",\s*TARGET\.{RUNTIMES}\)', re.IGNORECASE)
 _ARCHITECTURE = re.compile(r'\(*\s*TARGET\.Arch\s*==\s*"(\w+)"\s*\)*', re.IGNORECASE)
+_MARKET = re.compile(rf'\(*\s*TARGET\.{MARKET}\s*(=!=|isnt)\s*"spot"\s*\)*', re.IGNORECASE)
 _GPUS = "availablegpus"
 _LONGEST_TOLD = 200
 
@@ -78,6 +79,8 @@ def told(clause: str, job: Mapping[str, str]) -> str:
         return f"the runtime {' or '.join(dict.fromkeys(runtimes))}"
     if match := _ARCHITECTURE.fullmatch(clause):
         return f"the architecture {match[1]}"
+    if _MARKET.fullmatch(clause):
+        return "machines that no cloud takes away"
     if _GPUS in clause.lower():
         memory, capability = (_number(job.get(name.lower(), "")) for name in (GPUS_MEMORY, GPUS_CAPABILITY))
         least = [f"{memory:g} MiB of memory"] if memory else []

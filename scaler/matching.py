@@ -175,6 +175,7 @@ def _as_declared(flavour: Flavour, shown: Candidate) -> Candidate:
         classads.CLOUD.lower(): classads.quote(flavour.cloud),
         classads.REGION.lower(): classads.quote(flavour.region),
         classads.FLAVOUR.lower(): classads.quote(flavour.name),
+        classads.MARKET.lower(): classads.quote(flavour.market),
         _IDENTITY: _ANYBODY,
         classads.SLOT_TYPE.lower(): '"Partitionable"',
         classads.CPUS.lower(): str(flavour.size.cpus),

@@ -97,6 +97,8 @@ _OPTIONS = (
     click.option("--priority", type=int, help="Among your own jobs; those with a larger one start first."),
     click.option("--leave-in-queue", is_flag=True, default=None, help="Keep it in the queue after its end, until "
                  "`prominence remove`."),
+    click.option("--preemptible/--no-preemptible", default=None, help="Whether it may run on machines that their cloud "
+                 "can take away. Default: it may."),
     click.option("--notify", is_flag=True, default=None, help="Get an email when the job has ended."),
     click.option("--notify-webhook", is_flag=True, default=None, help="Have your webhooks called when it has ended."),
     click.option("--report-success-on-task-failure", is_flag=True, default=None,
@@ -123,6 +125,7 @@ _POLICIES = {
     "max_time_in_queue": "maximumTimeInQueue",
     "priority": "priority",
     "leave_in_queue": "leaveInQueue",
+    "preemptible": "preemptible",
     "report_success_on_task_failure": "reportJobSuccessOnTaskFailure",
 }
 """Options, and what the API calls them."""

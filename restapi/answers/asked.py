@@ -72,6 +72,7 @@ class PoliciesShown(TypedDict):
     ignoreTaskFailures: NotRequired[bool]
     reportJobSuccessOnTaskFailure: NotRequired[bool]
     leaveInQueue: NotRequired[bool]
+    preemptible: NotRequired[bool]
     checkpoint: NotRequired[CheckpointPolicyShown]
 
 

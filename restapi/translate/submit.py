@@ -13,6 +13,7 @@ from posixpath import dirname
 from prominence.core import classads, plan, report, states, units, verdict
 from prominence.core.errors import Mistake, Rejected
 from prominence.core.job import JobSpec
+from prominence.core.machines import Market
 from prominence.core.policies import Policies
 from prominence.restapi import summary
 from prominence.restapi.identity import Account
@@ -204,6 +205,7 @@ def _needs(of_job: Needs, spec: JobSpec, account: Account) -> dict[str, str]:
                 *_runtimes(spec),
                 *_storage(spec),
                 *_between_nodes(spec),
+                *_market(spec),
             ]
         ),
         # Where it ran is asked for long after the machine is gone.
@@ -251,6 +253,11 @@ def _between_nodes(spec: JobSpec) -> list[str]:
     if not any(reaches_other_nodes(task, spec) for task in spec.tasks):
         return []
     return [f"TARGET.{classads.BETWEEN_NODES} =?= true"]
+
+
+def _market(spec: JobSpec) -> list[str]:
+    """That the worker's machine is to be kept, or is nobody's to take away."""
+    return [] if spec.policies.preemptible else [f"TARGET.{classads.MARKET} =!= {classads.quote(Market.SPOT)}"]
 
 
 def _policy(spec: JobSpec, site: Site) -> dict[str, str]:

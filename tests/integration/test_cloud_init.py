@@ -224,6 +224,20 @@ def test_it_runs_a_job_and_needs_no_port_for_it(world: World, tiny_image: str, t
     assert "ct state new" in closed and "drop" in closed
 
 
+def test_a_job_that_may_not_be_interrupted_leaves_it_to_others(world: World, tiny_image: str, tmp_path: Path) -> None:
+    """There is no other machine of that size, and this one can be taken away."""
+    pool = world.pool
+    _upload(pool, tiny_image, tmp_path)
+    task = {"image": "cloudy.tar", "runtime": "apptainer", "cmd": "true"}
+    careful = pool.submit(task, resources=LARGE, policies={"preemptible": False, "priority": 10})
+    other = pool.submit(task, resources=LARGE)
+    assert pool.finish(other)["status"] == "completed", world.story()
+    told = until(lambda: (seen := pool.describe(careful)).get("statusReasonCode") == "NoFlavourFits" and seen, 60)
+    assert "machines that no cloud takes away" in told["statusReason"], told
+    assert pool.inside("access-point", "condor_q", str(careful), "-af", "NumJobStarts").strip() in ("0", "undefined")
+    pool.run("delete", str(careful))
+
+
 def test_its_token_is_roots_and_the_secret_is_nobodys(world: World) -> None:
     secret = _secret(world.cloud.told[-1])
     where = "/etc/condor/tokens.d/pool /etc/prominence/worker.key /etc/prominence/invitation.json"

@@ -147,7 +147,7 @@ def test_create_sends_everything_that_a_job_of_one_task_may_hold(tmp_path: Path)
     gpus = ["--gpus", "1", "--gpu-memory", "16", "--gpu-capability", "8.6"]
     files = ["--input", str(tmp_path / "words.txt"), "--artifact", "a.tgz:a:/opt/a", "--artifact", "https://x.org/b"]
     kept = ["--output", "out*.txt", "--output", "log", "--outputdir", "results"]
-    policies = ["--leave-in-queue", "--report-success-on-task-failure", "--task-retries", "2"]
+    policies = ["--leave-in-queue", "--report-success-on-task-failure", "--task-retries", "2", "--no-preemptible"]
     words = ["--group", "physics", "--env", "A=1", "--env", "B=2", "--label", "a=1", "--label", "b=2"]
     result = run_command(api, "create", *sizes, *gpus, *files, *kept, *policies, *words, "python:3.12", "./run.sh")
     assert result.exit_code == 0, result.stderr
@@ -164,7 +164,12 @@ def test_create_sends_everything_that_a_job_of_one_task_may_hold(tmp_path: Path)
             "walltime": 5,
             "gpus": {"count": 1, "minimumMemory": 16, "capability": 8.6},
         },
-        "policies": {"maximumTaskRetries": 2, "leaveInQueue": True, "reportJobSuccessOnTaskFailure": True},
+        "policies": {
+            "maximumTaskRetries": 2,
+            "leaveInQueue": True,
+            "preemptible": False,
+            "reportJobSuccessOnTaskFailure": True,
+        },
         "inputs": [{"filename": "words.txt", "content": "b25lCnR3bwo="}],
         "artifacts": [{"url": "a.tgz", "mountpoint": "a:/opt/a"}, {"url": "https://x.org/b"}],
         "outputFiles": ["out*.txt", "log"],

@@ -150,3 +150,5 @@ def test_the_worker_is_told_whose_notices_to_heed_if_it_may_be_taken_away() -> N
     assert "PROMINENCE_NOTICES = ec2\n" in config(a_spot("small", 0.1), "ec2")
     assert "PROMINENCE_NOTICES" not in config(a_spot("small", 0.1), "")
     assert "PROMINENCE_NOTICES" not in config(a_flavour(name="small"), "ec2")
+    assert 'ProminenceMarket = "spot"\n' in config(a_spot("small", 0.1), "ec2")
+    assert 'ProminenceMarket = "on-demand"\n' in config(a_flavour(name="small"), "")

@@ -86,9 +86,10 @@ def test_the_configuration_tells_the_worker_who_it_is() -> None:
         'ProminenceCloud = "docker"\n'
         'ProminenceRegion = "here"\n'
         'ProminenceFlavour = "small"\n'
+        'ProminenceMarket = "on-demand"\n'
         'ProminenceTaskNetwork = "none"\n'
         "STARTD_ATTRS = $(STARTD_ATTRS), ProminenceWorker, ProminenceCloud, ProminenceRegion, ProminenceFlavour, "
-        "ProminenceTaskNetwork\n"
+        "ProminenceMarket, ProminenceTaskNetwork\n"
     )
 
 

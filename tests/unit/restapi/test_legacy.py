@@ -61,12 +61,12 @@ def test_a_section_that_says_something_is_not_swallowed() -> None:
     [
         ({"ignoreTaskTailures": True}, {"ignoreTaskFailures": True}),
         ({"ignoreTaskTailures": True, "ignoreTaskFailures": False}, {"ignoreTaskFailures": False}),
-        ({"preemptible": False, "autoScalingType": None, "maximumIdleTimePerResource": 0}, {}),
+        ({"autoScalingType": None, "maximumIdleTimePerResource": 0}, {}),
         ({"autoScalingType": "none", "priority": 3}, {"priority": 3}),
-        ({"preemptible": True}, {"preemptible": True}),
+        ({"preemptible": False}, {"preemptible": False}),
         (
-            {"preemptible": 0, "maximumIdleTimePerResource": False},
-            {"preemptible": 0, "maximumIdleTimePerResource": False},
+            {"maximumIdleTimePerResource": False},
+            {"maximumIdleTimePerResource": False},
         ),
     ],
 )

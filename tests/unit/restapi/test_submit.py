@@ -219,6 +219,26 @@ def test_what_is_too_long_for_an_ad_is_left_out() -> None:
     assert "My.ProminenceSummary" not in submitted(tasks=[a_task(cmd="x" * 20_000)]).commands
 
 
+@pytest.mark.parametrize(
+    ("preemptible", "market", "lands"),
+    [
+        (False, '"spot"', False),
+        (False, '"on-demand"', True),
+        (False, "undefined", True),
+        (True, '"spot"', True),
+    ],
+)
+def test_a_job_that_may_not_be_interrupted_takes_no_slot_that_can_be_taken_away(
+    preemptible: bool, market: str, lands: bool
+) -> None:
+    commands = submitted(policies={"preemptible": preemptible}).commands
+    [*clauses] = [part for part in commands["requirements"].split(" && ") if classads.MARKET in part]
+    assert bool(clauses) is not preemptible
+    slot = classad2.ClassAd({classads.MARKET: classad2.ExprTree(market)})
+    assert all(classad2.ExprTree(clause.replace("TARGET.", "")).eval(slot) is True for clause in clauses) is lands
+    assert (commands[f"My.{classads.REQUIRES}"] == submitted().commands[f"My.{classads.REQUIRES}"]) is preemptible
+
+
 def test_a_job_that_is_to_stay_in_the_queue_does_so_once_it_has_ended_and_not_for_ever() -> None:
     stays = classad2.ExprTree(submitted(policies={"leaveInQueue": True}).commands["leave_in_queue"])
     now = int(classad2.ExprTree("time()").eval())

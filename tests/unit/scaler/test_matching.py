@@ -12,7 +12,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from prominence.core.classads import digest
-from prominence.core.machines import Flavour, Worker, WorkerPhase
+from prominence.core.machines import Flavour, Market, Worker, WorkerPhase
 from prominence.core.reasons import Reason
 from prominence.core.snapshot import Ad, Demand, ExecutePoint, PoolSnapshot
 from prominence.scaler.adapters.classads import evaluate
@@ -248,6 +248,42 @@ def test_a_machine_is_asked_of_no_flavour_that_its_jobs_cannot_run_on() -> None:
     (action,) = plan.actions
     assert (action.flavour, action.flavours) == ("large", ("docker/large",))
     assert pool.records[action.worker].request.flavours == ("docker/large",)
+
+
+KEPT_ONLY = 'TARGET.ProminenceMarket isnt "spot"'
+SPOT = a_flavour(name="small:spot", size=SMALL.size, price=0.1, market=Market.SPOT)
+
+
+def test_a_job_that_may_not_be_interrupted_is_for_machines_that_are_kept() -> None:
+    pool = Pool(SMALL, SPOT)
+    pool.add("w-1", SMALL, ProminenceMarket='"on-demand"')
+    pool.add("w-2", SPOT, ProminenceMarket='"spot"')
+    pool.add("w-3", None)  # a site's own, which says nothing
+    assert pool.meeting(a_job(KEPT_ONLY)) == [{"docker/small", "w-1", "w-3"}]
+    assert pool.meeting(a_job("true")) == [{"docker/small", "docker/small:spot", "w-1", "w-2", "w-3"}]
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=5))
+def test_no_cheaper_machine_is_ordered_for_a_job_that_may_not_be_interrupted(preemptible: list[bool]) -> None:
+    pool = a_pretend_pool(a_flavour(name="small", size=SMALL.size, price=1.0), SPOT)
+    for number, may_be in enumerate(preemptible):
+        pool.submit(a_size(), f"user-{number}", ad=requiring("true" if may_be else KEPT_ONLY), runs_for=minutes(60))
+    Required(pool, Policy()).scaling.rounds(12)
+    made = [worker.flavour for worker in pool.records.values() if worker.flavour]
+    if not all(preemptible):
+        assert any(flavour.market is Market.ON_DEMAND for flavour in made)
+    if not any(preemptible):
+        assert all(flavour.market is Market.ON_DEMAND for flavour in made)
+
+
+def test_where_all_machines_can_be_taken_away_such_a_job_is_told_so() -> None:
+    pool = a_pretend_pool(SPOT)
+    pool.submit(a_size(), "alice", ad=requiring(KEPT_ONLY))
+    plan = Required(pool, Policy()).scaling.round()
+    assert not plan.actions
+    [told] = plan.explanations
+    assert told.reason is Reason.NO_FLAVOUR_FITS
+    assert "machines that no cloud takes away" in told.details["detail"]
 
 
 def test_while_ads_cannot_be_read_nothing_is_done() -> None:
