@@ -21,6 +21,7 @@ from prominence.imc import setbacks
 from prominence.imc.acts import Acts
 from prominence.imc.catalogue import Catalogue
 from prominence.imc.history import History
+from prominence.imc.leading import Lead, Replaced
 from prominence.imc.lifecycle import Act, Deadlines, Sight, Step, next_step
 from prominence.imc.meter import Meter
 from prominence.imc.orphans import Orphans
@@ -70,6 +71,7 @@ class Reconciler:
         self._under_way: dict[str, _UnderWay] = {}
         self._orphans = Orphans(deadlines.orphan_s)
         self._pool_trouble = ""
+        self._lead = Lead()
 
     def change(self, acts: Acts, deadlines: Deadlines) -> None:
         """Between two rounds: other clouds, or the same on other terms. What is under way ends as it was begun."""
@@ -80,10 +82,12 @@ class Reconciler:
     def round(self, may_act: Callable[[], bool] = lambda: True) -> None:
         """Look, and take or begin the next step of every worker.
 
-        may_act is asked once more after looking, which can take long: whoever was paused meanwhile does nothing.
+        may_act is asked again after looking, which can take long, before each act and before each change of a record,
+        by the threads that do it: whoever was paused meanwhile does nothing more.
         Raises Unavailable when the records cannot be read or written; what was not done is done by a later round.
         """
         now = self._acts.clock()
+        self._lead = Lead(may_act)
         self._collect(now)
         busy = frozenset(self._under_way)
         world = look(tuple(self._acts.clouds.values()), self._acts.pool)
@@ -141,6 +145,7 @@ class Reconciler:
                     self._meter.wasted(record.flavour.cloud)
                 self._give_up(record, reason, now if is_wasted else None)
             case Step(Act.FORGET):
+                self._lead.check()
                 self._records.forget(name)
                 self._setbacks.worked(setbacks.worker(name))
             case Step(Act.DELETE):
@@ -170,7 +175,7 @@ class Reconciler:
             reason = f"asking {flavour.cloud} for a machine of flavour {flavour.name}"
             return current.model_copy(update={"flavour": flavour, "attempts": current.attempts + 1, "reason": reason})
 
-        if self._records.update(record.name, intend) is None:
+        if self._update(record.name, intend) is None:
             return
         self._catalogue.occupy(flavour, record.name)
         before = {record.flavour.cloud} if record.flavour else set()
@@ -218,7 +223,7 @@ class Reconciler:
     def _change(self, record: Record, change: Change) -> None:
         """Unless the wish on which it was decided has changed meanwhile: then the next round decides anew."""
         wish = record.request.wish
-        self._records.update(record.name, lambda current: change(current) if current.request.wish is wish else None)
+        self._update(record.name, lambda current: change(current) if current.request.wish is wish else None)
 
     def _note(self, name: str, reason: str, refusal: str = "") -> None:
         """Let people read what holds a worker up, and afterwards what has."""
@@ -230,12 +235,20 @@ class Reconciler:
             refusals = (*earlier, refusal)[-_REFUSALS_KEPT:] if refusal else current.refusals
             return current.model_copy(update={"reason": reason, "refusals": tuple(refusals)})
 
-        self._records.update(name, change)
+        self._update(name, change)
+
+    def _update(self, name: str, change: Change) -> Record | None:
+        """Of a record, while we lead."""
+        self._lead.check()
+        return self._records.update(name, change)
 
     def _begin(self, step: Step, name: str, act: Callable[[], None], flavour: Flavour | None = None) -> None:
-        log.info("step begins", worker=name, act=step.act.name.lower(), reason=step.reason)
+        def told() -> None:
+            log.info("step begins", worker=name, act=step.act.name.lower(), reason=step.reason)
+            act()
+
         order = tracing.current()
-        future = self._threads.submit(tracing.within, order, act)
+        future = self._threads.submit(tracing.within, order, lambda: self._lead.do(told))
         self._under_way[name] = _UnderWay(step.act, future, flavour, order)
         if step.act in _NEWS:
             future.add_done_callback(lambda _: self._wake())
@@ -245,6 +258,9 @@ class Reconciler:
         for name in [name for name, work in self._under_way.items() if work.future.done()]:
             work = self._under_way.pop(name)
             error = work.future.exception()
+            if isinstance(error, Replaced):  # and lead again by now: the next round decides anew
+                log.warning("step was left to another imc", worker=name, act=work.act.name.lower())
+                continue
             self._meter.acted(work.act.name.lower(), error)
             with tracing.during(work.order):
                 if error is None:

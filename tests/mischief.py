@@ -23,7 +23,8 @@ class Mischief:
         self._hangs_s = 0.0
         self._chance = random.Random(0)
         self._requests = 0
-        self._kill: tuple[int, int, bool] | None = None
+        self._counted = ""
+        self._kill: tuple[int, int, bool, int] | None = None
         self.done: Counter[str] = Counter()
 
     def begin(self, seed: int = 0, share: float = 0.0, hangs_s: float = 0.0) -> None:
@@ -31,15 +32,18 @@ class Mischief:
         with self._lock:
             self._share, self._hangs_s, self._chance = share, hangs_s, random.Random(seed)
 
-    def kill(self, pid: int, at: int, after: bool) -> None:
-        """SIGKILL at the request of this number, counted from now: before it is heard, or when all is done but told."""
-        with self._lock:
-            self._requests, self._kill = 0, (pid, at, after)
+    def kill(self, pid: int, at: int, after: bool, number: int = signal.SIGKILL, of: str = "") -> None:
+        """A signal at the request of this number, counted from now: before it is heard, or when all is done but told.
 
-    def count(self) -> None:
+        of: the method of those that count; "" for all.
+        """
+        with self._lock:
+            self._requests, self._kill, self._counted = 0, (pid, at, after, number), of
+
+    def count(self, method: str) -> None:
         """A request has come."""
         with self._lock:
-            self._requests += 1
+            self._requests += self._counted in ("", method)
         self._strike(after=False)
 
     def before(self) -> tuple[int, str] | None:
@@ -88,5 +92,5 @@ class Mischief:
         with self._lock:
             if self._kill is None or self._kill[1] > self._requests or self._kill[2] is not after:
                 return
-            pid, self._kill = self._kill[0], None
-        os.kill(pid, signal.SIGKILL)
+            (pid, _, _, number), self._kill = self._kill, None
+        os.kill(pid, number)

@@ -64,7 +64,7 @@ def create() -> Flask:
     def guard() -> ResponseReturnValue | None:
         if request.path.startswith("/_"):
             return None
-        state.mischief.count()
+        state.mischief.count(request.method)
         with state.lock:
             fault = state.fault()
         if fault and not fault.get("after"):

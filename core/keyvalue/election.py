@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from prominence.core.keyvalue.port import ABSENT, KeyValue, Lease
 
 
 class Election:
-    """One candidate. Whoever leads calls `lead` more often than every `ttl_s` seconds.
+    """One candidate, for all threads of a process. Whoever leads calls `lead` more often than every `ttl_s` seconds.
 
     A leader that was paused for longer learns of it at its next call only. So whatever it orders carries its fence,
     and whoever takes orders refuses a fence lower than one it has seen.
@@ -22,6 +23,7 @@ class Election:
         self._me = me
         self._ttl_s = ttl_s
         self._held: _Held | None = None
+        self._lock = threading.Lock()
 
     def lead(self) -> int | None:
         """Become or stay the leader: the fence, or None while somebody else leads.
@@ -29,17 +31,19 @@ class Election:
         The fence stays the same for as long as leadership does and is higher for every later leader. Raises
         Unavailable when the store does not answer: we may lead or not, and must not act.
         """
-        if self._held and self._still(self._held):
-            return self._held.fence
-        self._held = self._stand()
-        return self._held.fence if self._held else None
+        with self._lock:
+            if self._held and self._still(self._held):
+                return self._held.fence
+            self._held = self._stand()
+            return self._held.fence if self._held else None
 
     def resign(self) -> None:
         """Let somebody else lead at once. When the store does not answer, the lease will run out by itself."""
-        if self._held:
-            with suppress(Unavailable):
-                self._held.lease.revoke()
-            self._held = None
+        with self._lock:
+            if self._held:
+                with suppress(Unavailable):
+                    self._held.lease.revoke()
+                self._held = None
 
     def _still(self, held: _Held) -> bool:
         try:

@@ -215,6 +215,32 @@ def test_a_hundred_deaths_leak_nothing_and_double_nothing(theatre: Theatre, caps
         )
 
 
+def test_one_that_was_paused_beyond_its_lease_begins_nothing_more(theatre: Theatre) -> None:
+    """It is stopped while it makes one of many workers, and goes on when another has led and done so."""
+    first = theatre.lead()
+    [other] = [one for one in theatre.processes if one is not first]
+    theatre.tell("kill", pid=first.popen.pid, at=4, after=False, number=signal.SIGSTOP, of="POST")
+    names = [f"w-{number}" for number in range(10)]
+    for name in names:
+        wish(other, name, Wish.PRESENT)
+    until(lambda: theatre.leader() is other, PATIENCE_S, theatre.complaint)
+    until(theatre.is_at_rest, PATIENCE_S, theatre.complaint)
+    begun = steps(first)
+    assert begun, "it was stopped before it did anything"
+    first.popen.send_signal(signal.SIGCONT)
+    # What it was about to do when it was stopped it may end; of what it had meant to do next it does nothing.
+    until(lambda: "somebody else leads" in first.log.read_text(), PATIENCE_S, theatre.complaint)
+    until(theatre.is_at_rest, PATIENCE_S, theatre.complaint)
+    assert steps(first) == begun
+    assert theatre.machines() == Counter(names)
+    assert {one.phase for one in theatre.records.all().records} == {WorkerPhase.REGISTERED}
+
+
+def steps(process: Process) -> list[str]:
+    """What it has begun."""
+    return [line for line in process.log.read_text().splitlines() if '"step begins"' in line]
+
+
 def test_of_two_one_leads_and_when_it_is_killed_the_other_goes_on(theatre: Theatre) -> None:
     first = theatre.lead()
     wish(first, "w-first", Wish.PRESENT)

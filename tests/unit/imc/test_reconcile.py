@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from prominence.core.errors import (
 )
 from prominence.core.machines import Quota, Wish, WorkerPhase
 from prominence.imc.adapters.memory import Machine, MemoryCloud
+from prominence.imc.leading import Replaced
 from prominence.imc.lifecycle import TAKEN
 from prominence.imc.ports import About, Node, NodeState
 from prominence.imc.records import CLOUDS, WORKERS
@@ -313,6 +315,27 @@ def test_whoever_lost_the_lead_while_looking_does_nothing(world: PretendWorld) -
     world.reconciler.round(may_act=lambda: False)
     assert not world.cloud.machines
     assert world.record().attempts == 0
+
+
+@pytest.mark.parametrize("answers", range(1, 9))
+def test_whoever_loses_the_lead_in_a_round_leaves_the_rest_of_it_to_another(answers: int) -> None:
+    """After so many times of asking; the other finds all in order."""
+    world = PretendWorld(limit=10)
+    for number in range(4):
+        world.ask(f"worker-{number}")
+    asked = iter([True] * answers)
+    with suppress(Replaced):
+        world.reconciler.round(may_act=lambda: next(asked, False))
+    made = len(world.cloud.machines)
+    before = [world.record(f"worker-{number}") for number in range(4)]
+    with suppress(Replaced):
+        world.reconciler.round(may_act=lambda: False)
+    assert len(world.cloud.machines) == made < 4
+    assert before == [world.record(f"worker-{number}") for number in range(4)]
+    world.reconciler = world.new_reconciler()
+    world.ticks(5)
+    assert {world.record(f"worker-{number}").phase for number in range(4)} == {WorkerPhase.REGISTERED}
+    assert all(machine.node.copies == 1 for machine in world.cloud.machines.values())
 
 
 def test_a_step_under_way_is_not_begun_twice_and_holds_nobody_up() -> None:
