@@ -117,6 +117,7 @@ NODE_COUNT = "ProminenceNodeCount"  # ... and how many they are
 UNMET = report.UNMET
 IDENTITY = "ProminenceIdentity"
 GROUP = "ProminenceGroup"
+PREEMPTIBLE = "ProminencePreemptible"  # false: not on a machine that its cloud can take away
 REQUIRES = "ProminenceRequires"  # digest of what it requires of a machine besides room and place
 WALLTIME = "ProminenceWalltime"  # seconds that the tasks may run
 LABEL_PREFIX = "ProminenceUserMetadata_"

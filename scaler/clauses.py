@@ -28,7 +28,7 @@ _OF_SIZE = re.compile(r"\(*\s*TARGET\.(Cpus|Memory|Disk|GPUs)\s*>=\s*(?:MY\.)?Re
 _STORAGE = re.compile(rf'stringListMember\("(\w+)",\s*TARGET\.{STORAGE}\)', re.IGNORECASE)
 _RUNTIME = re.compile(rf'stringListMember\("(\w+)",\s*TARGET\.{RUNTIMES}\)', re.IGNORECASE)
 _ARCHITECTURE = re.compile(r'\(*\s*TARGET\.Arch\s*==\s*"(\w+)"\s*\)*', re.IGNORECASE)
-_MARKET = re.compile(rf'\(*\s*TARGET\.{MARKET}\s*(=!=|isnt)\s*"spot"\s*\)*', re.IGNORECASE)
+_MARKET = re.compile(rf'TARGET\.{MARKET}\s*(=!=|isnt)\s*"spot"', re.IGNORECASE)
 _GPUS = "availablegpus"
 _LONGEST_TOLD = 200
 
@@ -79,7 +79,7 @@ def told(clause: str, job: Mapping[str, str]) -> str:
         return f"the runtime {' or '.join(dict.fromkeys(runtimes))}"
     if match := _ARCHITECTURE.fullmatch(clause):
         return f"the architecture {match[1]}"
-    if _MARKET.fullmatch(clause):
+    if _MARKET.search(clause):
         return "machines that no cloud takes away"
     if _GPUS in clause.lower():
         memory, capability = (_number(job.get(name.lower(), "")) for name in (GPUS_MEMORY, GPUS_CAPABILITY))

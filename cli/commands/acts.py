@@ -44,6 +44,11 @@ def release(surroundings: Surroundings, /, job_ids: list[JobId]) -> None:
 @click.option("--label", type=options.Pair(), multiple=True, help="Set a label. May be repeated.")
 @click.option("--remove-label", multiple=True, metavar="NAME", help="Take a label away. May be repeated.")
 @click.option("--leave-in-queue/--no-leave-in-queue", default=None, help="Whether it stays in the queue after its end.")
+@click.option(
+    "--preemptible/--no-preemptible",
+    default=None,
+    help="Whether it may run on machines that their cloud can take away.",
+)
 @places.placing
 @click.option("--anywhere", is_flag=True, help="Take all that was said of sites and regions away.")
 @click.pass_obj
@@ -61,6 +66,7 @@ def edit(surroundings: Surroundings, /, job_ids: list[JobId], **said: Any) -> No
         policies={
             "priority": said["priority"],
             "leaveInQueue": said["leave_in_queue"],
+            "preemptible": said["preemptible"],
             "placement": places.ANYWHERE if said["anywhere"] else placement,
         },
     )

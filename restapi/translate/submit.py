@@ -46,6 +46,9 @@ LONGEST_IN_QUEUE_S = 90 * 24 * 3600
 _OF_THE_POOL = f'regexp("^[^@]+@{classads.WORKER_DOMAIN}$", TARGET.{classads.AUTHENTICATED_IDENTITY})'
 
 _OF_GPUS = ("gpus_minimum_memory", "gpus_minimum_capability")
+_KEPT = f"(MY.{classads.PREEMPTIBLE} =!= false || TARGET.{classads.MARKET} =!= {classads.quote(Market.SPOT)})"
+"""That the machine is to be kept, or is nobody's to take away, for the job that says so: see `places.requirements`."""
+_OF_WHAT_IS_REQUIRED = ("requirements", *_OF_GPUS, f"My.{classads.PREEMPTIBLE}")
 
 _WAITS = f"{classads.JOB_STATUS} == {states.JobStatus.IDLE:d}"
 
@@ -205,14 +208,16 @@ def _needs(of_job: Needs, spec: JobSpec, account: Account) -> dict[str, str]:
                 *_runtimes(spec),
                 *_storage(spec),
                 *_between_nodes(spec),
-                *_market(spec),
+                _KEPT,
             ]
         ),
         # Where it ran is asked for long after the machine is gone.
         "job_machine_attrs": classads.CLOUD,
         **places.attributes(of_places),
     }
-    wanted = [commands[name] for name in ("requirements", *_OF_GPUS) if name in commands]
+    if not spec.policies.preemptible:
+        commands[f"My.{classads.PREEMPTIBLE}"] = "false"
+    wanted = [commands[name] for name in _OF_WHAT_IS_REQUIRED if name in commands]
     commands[f"My.{classads.REQUIRES}"] = classads.text_literal(classads.digest(wanted))
     # As many cores as it would get.
     rank = places.rank(of_places.preferences, classads.REQUEST_CPUS if of_job.most_cpus is not None else "")
@@ -253,11 +258,6 @@ def _between_nodes(spec: JobSpec) -> list[str]:
     if not any(reaches_other_nodes(task, spec) for task in spec.tasks):
         return []
     return [f"TARGET.{classads.BETWEEN_NODES} =?= true"]
-
-
-def _market(spec: JobSpec) -> list[str]:
-    """That the worker's machine is to be kept, or is nobody's to take away."""
-    return [] if spec.policies.preemptible else [f"TARGET.{classads.MARKET} =!= {classads.quote(Market.SPOT)}"]
 
 
 def _policy(spec: JobSpec, site: Site) -> dict[str, str]:

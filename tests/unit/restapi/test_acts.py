@@ -248,6 +248,7 @@ OTHER_POLICIES = {
     "reportJobSuccessOnTaskFailure": True,
     "runSerialTasksOnAllNodes": True,
     "leaveInQueue": True,
+    "preemptible": False,
     "placement": {"requirements": {"sites": ["one"]}, "preferences": {"regions": ["north", "south"]}},
 }
 

@@ -93,8 +93,10 @@ def test_names_are_of_the_job_of_the_machine_or_of_either() -> None:
             "countMatches(MY.RequireGPUs,TARGET.AvailableGPUs) >= RequestGPUs",
             "GPUs with 8000 MiB of memory and compute capability 8.6",
         ),
-        ('TARGET.ProminenceMarket isnt "spot"', "machines that no cloud takes away"),
-        ('(TARGET.ProminenceMarket =!= "spot")', "machines that no cloud takes away"),
+        (
+            'MY.ProminencePreemptible isnt false || TARGET.ProminenceMarket isnt "spot"',
+            "machines that no cloud takes away",
+        ),
         ("TARGET.HasLicence", "TARGET.HasLicence"),
     ],
 )

@@ -250,7 +250,8 @@ def test_a_machine_is_asked_of_no_flavour_that_its_jobs_cannot_run_on() -> None:
     assert pool.records[action.worker].request.flavours == ("docker/large",)
 
 
-KEPT_ONLY = 'TARGET.ProminenceMarket isnt "spot"'
+KEPT = 'MY.ProminencePreemptible isnt false || TARGET.ProminenceMarket isnt "spot"'
+"""Required by all jobs, of those that say so."""
 SPOT = a_flavour(name="small:spot", size=SMALL.size, price=0.1, market=Market.SPOT)
 
 
@@ -259,15 +260,19 @@ def test_a_job_that_may_not_be_interrupted_is_for_machines_that_are_kept() -> No
     pool.add("w-1", SMALL, ProminenceMarket='"on-demand"')
     pool.add("w-2", SPOT, ProminenceMarket='"spot"')
     pool.add("w-3", None)  # a site's own, which says nothing
-    assert pool.meeting(a_job(KEPT_ONLY)) == [{"docker/small", "w-1", "w-3"}]
-    assert pool.meeting(a_job("true")) == [{"docker/small", "docker/small:spot", "w-1", "w-2", "w-3"}]
+    assert pool.meeting(a_job(KEPT, ProminencePreemptible="false")) == [{"docker/small", "w-1", "w-3"}]
+    assert pool.meeting(a_job(KEPT)) == [{"docker/small", "docker/small:spot", "w-1", "w-2", "w-3"}]
+
+
+def of_market(preemptible: bool) -> Ad:
+    return requiring(KEPT) if preemptible else requiring(KEPT, ProminencePreemptible="false")
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=5))
 def test_no_cheaper_machine_is_ordered_for_a_job_that_may_not_be_interrupted(preemptible: list[bool]) -> None:
     pool = a_pretend_pool(a_flavour(name="small", size=SMALL.size, price=1.0), SPOT)
     for number, may_be in enumerate(preemptible):
-        pool.submit(a_size(), f"user-{number}", ad=requiring("true" if may_be else KEPT_ONLY), runs_for=minutes(60))
+        pool.submit(a_size(), f"user-{number}", ad=of_market(may_be), runs_for=minutes(60))
     Required(pool, Policy()).scaling.rounds(12)
     made = [worker.flavour for worker in pool.records.values() if worker.flavour]
     if not all(preemptible):
@@ -278,7 +283,7 @@ def test_no_cheaper_machine_is_ordered_for_a_job_that_may_not_be_interrupted(pre
 
 def test_where_all_machines_can_be_taken_away_such_a_job_is_told_so() -> None:
     pool = a_pretend_pool(SPOT)
-    pool.submit(a_size(), "alice", ad=requiring(KEPT_ONLY))
+    pool.submit(a_size(), "alice", ad=of_market(False))
     plan = Required(pool, Policy()).scaling.round()
     assert not plan.actions
     [told] = plan.explanations
