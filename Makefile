@@ -65,6 +65,11 @@ check: ## format, lint, strict types, import contracts
 	@$(BIN)/mypy --config-file tests/mypy.ini tests
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 
+.PHONY: docs
+docs: ## the documentation as a site, build/docs/index.html; a link that leads nowhere is an error
+	@scripts/prepare venv
+	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --builder html docs build/docs
+
 .PHONY: format
 format: ## format the code and sort its imports
 	@scripts/prepare venv
