@@ -204,6 +204,24 @@ def test_the_commands_for_keys_and_values_work_one_after_the_other(user: RealPoo
     user.run("kv", "delete", "lock")
 
 
+def test_the_first_jobs_of_a_newcomer_work(user: RealPool, image: str, here: Path) -> None:
+    (here / "part.py").write_text("import os; print(os.environ['PROMINENCE_ARRAY_INDEX'])\n")
+    (here / "fit.py").write_text("import os; open('best.json', 'w').write('{}'); os.mkdir('plots')\n")
+    made: dict[str, int] = {}  # by what it was told of it
+    try:
+        for line in commands("docs/start.md", "One job", "Files", "Many jobs"):
+            said = re.sub(r"(?<= )1[23]\b", str(made.get("job", 0)), line)
+            done = run(said, user, here)
+            assert done.returncode == 0, (line, done.stdout, done.stderr)
+            if "print(6 * 7)" in line:
+                assert done.stdout.splitlines()[-1] == "42"
+            for what, number in re.findall(r"(Array|Job) created with id (\d+)", done.stdout):
+                made[what.lower()] = int(number)
+        assert (here / "best.json").read_text() == "{}"
+    finally:
+        user.request("DELETE", f"/arrays/{made.get('array', 0)}")
+
+
 @pytest.mark.parametrize("page", ["README.md", "docs/jobs.md", "docs/data.md"])
 def test_a_job_that_is_shown_can_be_submitted(page: str, user: RealPool, image: str, here: Path) -> None:
     shown = [
