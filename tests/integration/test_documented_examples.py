@@ -215,7 +215,7 @@ def test_the_first_jobs_of_a_newcomer_work(user: RealPool, image: str, here: Pat
             assert done.returncode == 0, (line, done.stdout, done.stderr)
             if "print(6 * 7)" in line:
                 assert done.stdout.splitlines()[-1] == "42"
-            for what, number in re.findall(r"(Array|Job) created with id (\d+)", done.stdout):
+            for what, number in re.findall(r"(Array|Job) created with id (\d+)", done.stdout + done.stderr):
                 made[what.lower()] = int(number)
         assert (here / "best.json").read_text() == "{}"
     finally:
