@@ -18,6 +18,7 @@ from benchmarks import (
     lists,
     scaler,
     scaler_matching,
+    search,
     simulator,
     staging,
     submit,
@@ -28,6 +29,7 @@ from benchmarks.results import keep, table
 
 MEASUREMENTS = {
     **accounting.MEASUREMENTS,
+    **search.MEASUREMENTS,
     **journey.MEASUREMENTS,
     **executor.MEASUREMENTS,
     **staging.MEASUREMENTS,

@@ -45,7 +45,7 @@ def by_group() -> list[Row]:
     """As an operator asks for it."""
     with _store() as (file, writer):
         for first in range(0, KEPT, AT_ONCE * 10):
-            writer.book_usage(_runs(first, AT_ONCE * 10), "history", Position())
+            writer.book_usage(runs(first, AT_ONCE * 10), "history", Position())
         usage = SqliteUsage(file, file.with_name("history"))
         samples = []
         for _ in range(RUNS):
@@ -61,17 +61,17 @@ def following() -> list[Row]:
 
 
 def _booked() -> float:
-    runs = _runs(0, BOOKED)
+    booked = runs(0, BOOKED)
     with _store() as (_, writer):
         start = time.perf_counter()
         for first in range(0, BOOKED, AT_ONCE):
-            writer.book_usage(runs[first : first + AT_ONCE], "history", Position())
+            writer.book_usage(booked[first : first + AT_ONCE], "history", Position())
         return time.perf_counter() - start
 
 
 def _plainly() -> float:
     with _store() as (file, writer):
-        writer.book_usage(_runs(0, BOOKED), "history", Position())
+        writer.book_usage(runs(0, BOOKED), "history", Position())
         with closing(sqlite3.connect(file)) as connection:
             rows = list(connection.execute("SELECT * FROM attempts"))
     with _store() as (file, _), closing(sqlite3.connect(file)) as connection:
@@ -128,7 +128,8 @@ def _record(job: int, more: dict[str, int]) -> str:
     return f"{''.join(lines)}*** Offset = 0 ClusterId = {job} ProcId = 0\n"
 
 
-def _runs(first: int, count: int) -> list[Run]:
+def runs(first: int, count: int) -> list[Run]:
+    """Attempts of so many jobs."""
     return [
         Run(
             job=JobId(number + 1),

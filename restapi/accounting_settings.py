@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from itertools import pairwise
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -13,6 +13,7 @@ from prominence.core.notifications import EmailAddress
 from prominence.core.settings import Settings
 from prominence.restapi.budgets.accounts import Budgets
 from prominence.restapi.budgets.rules import Action, Budget, Reckoning, in_ms
+from prominence.restapi.search_settings import ElasticsearchSettings
 from prominence.restapi.shares.rules import Share, problems
 from prominence.restapi.usage import Period, Tariff
 
@@ -67,8 +68,16 @@ class ShareSettings(Settings):
 
 
 class AccountingSettings(Settings):
-    """How many service units an hour is worth, of jobs that are booked from now on, and budgets of groups."""
+    """Where usage is looked up, how many service units an hour is worth, of jobs that are booked from now on, and
+    budgets of groups.
+    """
 
+    store: Literal["sqlite", "elasticsearch"] = Field(
+        default="sqlite",
+        description="Where usage is looked up: in the file usage.db (archive.file), or in an Elasticsearch, to which "
+        "what is booked in that file is brought.",
+    )
+    elasticsearch: ElasticsearchSettings | None = Field(default=None, description="The Elasticsearch.")
     core: float = Field(default=1, ge=0, le=10_000, description="Service units of a core in an hour.")
     memory_gib: float = Field(default=0.25, ge=0, le=10_000, description="Of a GiB of memory.")
     gpu: float = Field(default=8, ge=0, le=10_000, description="Of a GPU.")
@@ -94,6 +103,12 @@ class AccountingSettings(Settings):
         default=60, gt=0, le=3600, description="Seconds between looks at the budgets, to hold and release jobs."
     )
 
+    @model_validator(mode="after")
+    def _names_its_store(self) -> Self:
+        if self.store == "elasticsearch" and self.elasticsearch is None:
+            raise ValueError("store is elasticsearch: the section elasticsearch must say where it is")
+        return self
+
     @field_validator("budgets")
     @classmethod
     def _one_at_a_time(cls, budgets: Sequence[BudgetSettings]) -> Sequence[BudgetSettings]:
@@ -114,6 +129,11 @@ class AccountingSettings(Settings):
         if found:
             raise ValueError("; ".join(found))
         return shares
+
+    @property
+    def copied_to(self) -> ElasticsearchSettings | None:
+        """The other store, that is to have all that is booked."""
+        return self.elasticsearch if self.store == "elasticsearch" else None
 
     def tariff(self) -> Tariff:
         """As the accounts need it."""

@@ -36,6 +36,8 @@ ATTRIBUTES = (
     classads.IDENTITY,
     classads.GROUP,
     classads.DAGMAN_ID,
+    classads.SUBMITTED_AT,
+    classads.JOB_STATUS,
     classads.FINISHED_AT,
     classads.ENTERED_STATUS_AT,
     classads.REQUEST_CPUS,
@@ -101,9 +103,10 @@ class Used:
 class Run:
     """One attempt of a job. number: HTCondor counts from 1. started and ended: Unix epochs; started 0: not known.
 
-    worker: its name. is_part: of another node of a job, which does not count as one. before and after: the job's
-    account when the attempt began, and when the job left the queue with it; None where no record tells. measured: what
-    the attempt has used by its own account.
+    worker: its name. is_part: of another node of a job, which does not count as one. queued: when the job was
+    submitted, 0: not known. status: HTCondor's JobStatus with which the job left the queue, 0: it has not. before and
+    after: the job's account when the attempt began, and when the job left the queue with it; None where no record
+    tells. measured: what the attempt has used by its own account.
     """
 
     job: JobId
@@ -123,6 +126,8 @@ class Run:
     measured: Used = Used()
     before: Used | None = None
     after: Used | None = None
+    queued: int = 0
+    status: int = 0
 
     @property
     def has_left(self) -> bool:
@@ -186,6 +191,7 @@ def run_of_job(ad: Any, labels: Mapping[str, str], view: JobView) -> Run | None:
         outcome=view.status.value,
         blame=blame.value,
         after=account,
+        status=_count(known, classads.JOB_STATUS, _MOST_RUNS),
     )
 
 
@@ -244,6 +250,7 @@ def _run(known: JobAd, labels: Mapping[str, str]) -> Run:
         worker=host.rpartition("@")[2] if isinstance(host, str) else "",
         memory_mib=_count(known, classads.REQUEST_MEMORY, _MOST_MIB),
         gpus=_count(known, classads.REQUEST_GPUS, _MOST_GPUS),
+        queued=_moment(known, classads.SUBMITTED_AT),
     )
 
 

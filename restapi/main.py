@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -36,15 +37,16 @@ from prominence.restapi.adapters.job_tokens import SignedJobTokens
 from prominence.restapi.adapters.local_objects import LocalObjects
 from prominence.restapi.adapters.local_tokens import LocalTokens
 from prominence.restapi.adapters.oidc import OidcTokens
+from prominence.restapi.adapters.outbox import Sending
 from prominence.restapi.adapters.sandboxes import LocalSandboxes
 from prominence.restapi.adapters.sqlite import FollowingFile
 from prominence.restapi.adapters.usage import SqliteUsage
 from prominence.restapi.app import create_app
-from prominence.restapi.health.ports import Vitals
+from prominence.restapi.health.ports import Copied, Vitals
 from prominence.restapi.meter import Meter
 from prominence.restapi.objects import Reach
 from prominence.restapi.orders import Desk
-from prominence.restapi.ports import Identities, JobQueue
+from prominence.restapi.ports import Identities, JobQueue, UsageStore
 from prominence.restapi.selection import ANY_KIND, NOT_DONE, Kind, Selection
 from prominence.restapi.services import Services
 from prominence.restapi.settings import ImcSettings, RestApiSettings
@@ -53,7 +55,9 @@ from prominence.restapi.webhook_settings import WebhookSettings
 from prominence.restapi.webhooks.records import Webhooks
 
 if TYPE_CHECKING:
+    from prominence.restapi.adapters.elasticsearch import Client
     from prominence.restapi.adapters.s3 import S3Objects
+    from prominence.restapi.search_settings import ElasticsearchSettings
 
 log = logs.get(__name__)
 
@@ -74,14 +78,17 @@ def services_of(settings: RestApiSettings) -> Services:
     store = EtcdKeyValue(settings.etcd_endpoints)
     issued = IssuedTokens(secret, store)
     queue = HTCondorQueue(settings.archive.events_file)
+    usage, copied = _usage(settings)
+    vitals = replace(_vitals(settings), copied=copied)
     sandboxes = LocalSandboxes(settings.sandboxes_dir, settings.min_free_disk_mib)
     return Services(
         queue=queue,
         machines=HTCondorMachines(),
         desk=Desk(sandboxes, settings.most_waiting),
         archive=SqliteArchive(settings.archive.file, settings.archive.history_file),
-        usage=SqliteUsage(settings.archive.usage_file, settings.archive.history_file),
-        vitals=_vitals(settings),
+        usage=usage,
+        accounts=SqliteUsage(settings.archive.usage_file, settings.archive.history_file),
+        vitals=vitals,
         sandboxes=sandboxes,
         identities=_identities(settings, [LocalTokens(secret), issued], store),
         store=store,
@@ -169,6 +176,29 @@ def _vitals(settings: RestApiSettings) -> Vitals:
         shares=tuple(one.share() for one in settings.accounting.shares),
         for_all=settings.roles.health_for_all,
     )
+
+
+def _usage(settings: RestApiSettings) -> tuple[UsageStore, Copied | None]:
+    files = settings.archive.usage_file, settings.archive.history_file
+    elsewhere = settings.accounting.copied_to
+    if elsewhere is None:
+        return SqliteUsage(*files), None
+    from prominence.restapi.adapters.elasticsearch import ElasticsearchUsage  # its library is only where it was chosen
+
+    usage = ElasticsearchUsage(search_client(elsewhere), elsewhere.index, Sending(*files))
+    return usage, usage
+
+
+def search_client(settings: ElasticsearchSettings) -> Client:
+    """Of the store of usage. Raises Rejected for credentials that cannot be read."""
+    from prominence.restapi.adapters.elasticsearch import connect
+
+    login = api_key = None
+    if settings.user is not None and settings.password_file is not None:
+        login = settings.user, secret_of(settings.password_file).get_secret_value()
+    if settings.api_key_file is not None:
+        api_key = secret_of(settings.api_key_file).get_secret_value()
+    return connect(settings.urls, settings.ca_file, login, api_key)
 
 
 def _worker_tokens(settings: ImcSettings | None) -> ImcWorkerTokens | None:

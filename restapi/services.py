@@ -44,8 +44,8 @@ class Services:
     most_waiting: requests that may wait for news at once. addresses: by user, the email addresses that the operator
     names; None where no message can be sent. webhooks: None where none is called.
     worker_tokens: None where no machines of users may join. served: the object store, where the API serves its content
-    itself. running: jobs that were found to run, by uid. vitals: how the parts are asked
-    how they are. meter: who counts requests.
+    itself. accounts: by which budgets are reckoned, where usage is looked up elsewhere. running: jobs that were found
+    to run, by uid. vitals: how the parts are asked how they are. meter: who counts requests.
     """
 
     queue: JobQueue
@@ -59,6 +59,7 @@ class Services:
     objects: ObjectStore
     job_tokens: JobTokens
     usage: UsageStore = field(kw_only=True)
+    accounts: UsageStore | None = field(default=None, kw_only=True)
     machines: Machines = field(kw_only=True)
     vitals: Vitals = field(kw_only=True)
     desk: Desk = field(kw_only=True)

@@ -182,7 +182,7 @@ def _service_context(role: str, extras: tuple[str, ...]) -> Context:
 
 
 def _access_point_context() -> Context:
-    context = _service_context("access-point", ("restapi", "scaler"))
+    context = _service_context("access-point", ("restapi", "scaler", "elasticsearch"))
     context.files["executor.pyz"] = (0o755, _packed_executor())
     return context
 

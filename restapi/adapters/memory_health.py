@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from prominence.core.errors import Unavailable
+from prominence.restapi.copying import Backlog
 from prominence.restapi.health.ports import Daemon, Vitals
 from prominence.restapi.health.rules import Room
 from prominence.restapi.shares.rules import Quota
@@ -50,6 +51,23 @@ class MemoryDisks:
 
     def room(self, directory: Path) -> Room:
         return self.found
+
+
+@dataclass
+class MemoryCopied:
+    """waiting: None where the accounts' file does not tell. silent: why it does not answer."""
+
+    waiting: Backlog | None = field(default_factory=Backlog)
+    silent: str = ""
+
+    def answers(self) -> None:
+        if self.silent:
+            raise Unavailable(self.silent)
+
+    def backlog(self) -> Backlog:
+        if self.waiting is None:
+            raise Unavailable("The archive of finished jobs does not answer at the moment.")
+        return self.waiting
 
 
 def memory_vitals() -> Vitals:

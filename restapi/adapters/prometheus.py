@@ -19,6 +19,7 @@ from prominence.core import logs
 from prominence.core.errors import Unavailable
 from prominence.core.health import Finding
 from prominence.core.prometheus import Figures
+from prominence.restapi.copying import Backlog
 from prominence.restapi.drift import Drift
 from prominence.restapi.meter import Meter
 from prominence.restapi.recent import Recent
@@ -127,6 +128,22 @@ class LedgerDrift(Collector):
             ("ledger_drift_core_seconds", "By how much these differ together.", found.core_ms / 1e3),
         ):
             yield GaugeMetricFamily(self._names.name(name), text, value)
+
+
+class Unsent(Collector):
+    """What another store has yet to be told of the accounts."""
+
+    def __init__(self, names: Figures, backlog: Callable[[], Backlog]) -> None:
+        self._names, self._backlog = names, backlog
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        try:
+            found = self._backlog()
+        except Unavailable as error:
+            log.warning("the accounts cannot be read", error=str(error))
+            return
+        told = {"waiting": found.waiting, "refused": found.refused}
+        yield self._names.gauge("unsent_attempts", "Attempts that the store of usage has not got.", "why", told)
 
 
 def largest(sums: Mapping[str, Sum], most: int) -> dict[str, Sum]:

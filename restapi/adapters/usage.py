@@ -14,11 +14,12 @@ from typing import Any
 from prominence.core.jobid import JobId
 from prominence.core.logfile import Position
 from prominence.core.machines import Size
-from prominence.restapi.adapters import sqlite
+from prominence.restapi.adapters import outbox, sqlite
+from prominence.restapi.adapters.usage_rows import OF_RUN, machine_of_row, run_of_row
 from prominence.restapi.booking import Machine, Run, Used, booked
 from prominence.restapi.usage import DEFAULT_TARIFF, By, Key, Period, Sum, Tariff, UsageRecord, Whose, priced
 
-LAYOUT = 1
+LAYOUT = 2
 
 # A row for each attempt. jobs: 1 for the last one of a job. facts: what HTCondor's records told, of which what has been
 # used is reckoned anew when another record comes.
@@ -30,6 +31,7 @@ CREATE TABLE attempts (
     jobs INTEGER NOT NULL, part INTEGER NOT NULL, memory_mib INTEGER NOT NULL, gpus INTEGER NOT NULL,
     wall_ms INTEGER NOT NULL, core_ms INTEGER NOT NULL, cpu_ms INTEGER NOT NULL,
     units_ms INTEGER NOT NULL, cost INTEGER NOT NULL, facts TEXT NOT NULL,
+    queued INTEGER NOT NULL DEFAULT 0, status INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (job, number)
 ) WITHOUT ROWID;
 CREATE INDEX of_user ON attempts (user, ended, jobs, core_ms, cpu_ms);
@@ -52,9 +54,13 @@ DROP INDEX of_group
 """
 _TAKE_OVER = """
 INSERT INTO attempts SELECT job, 1, user, grp, NULL, '', '', '', '', 0, ended, '', 'nobody', job > 0, job < 0, 0, 0,
-    core_ms, core_ms, cpu_ms, core_ms, 0, json_array(json_array(0, 0, 0), NULL, json_array(core_ms, core_ms, cpu_ms))
-    FROM usage;
+    core_ms, core_ms, cpu_ms, core_ms, 0, json_array(json_array(0, 0, 0), NULL, json_array(core_ms, core_ms, cpu_ms)),
+    0, 0 FROM usage;
 DROP TABLE usage
+"""
+_SINCE_1 = """
+ALTER TABLE attempts ADD COLUMN queued INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempts ADD COLUMN status INTEGER NOT NULL DEFAULT 0
 """
 
 _FROM = "FROM attempts WHERE ended >= :since AND ended < :until"
@@ -76,7 +82,6 @@ _COLUMNS = {
     Key.MONTH: "strftime('%Y-%m', ended, 'unixepoch')",
 }
 _OF_LABEL = "coalesce((SELECT value FROM labels WHERE labels.job = attempts.job AND label = :label{}), '')"
-_OF_RUN = "job, number, user, grp, workflow, part, worker, started, ended, memory_mib, gpus, outcome, blame, facts"
 
 
 class SqliteUsage:
@@ -119,14 +124,19 @@ class SqliteUsage:
 
 
 class UsageWriter:
-    """The one who writes. tariff: of what is booked from now on."""
+    """The one who writes. tariff: of what is booked from now on. copied_to: the other store that is to have all of it,
+    by a name that changes when another one is meant; "" for none.
+    """
 
-    def __init__(self, file: Path, tariff: Tariff = DEFAULT_TARIFF) -> None:
+    def __init__(self, file: Path, tariff: Tariff = DEFAULT_TARIFF, copied_to: str = "") -> None:
         self._connection = sqlite.to_write(file)
         self._tariff = tariff
         [layout] = self._connection.execute("PRAGMA user_version").fetchone()
         if layout != LAYOUT:
-            self._lay_out()
+            self._lay_out(layout)
+        self._is_copied = copied_to != ""
+        with sqlite.together(self._connection):
+            outbox.set_up(self._connection, copied_to)
 
     def close(self) -> None:
         """Done."""
@@ -155,24 +165,27 @@ class UsageWriter:
             jobs = {job for (job,) in self._connection.execute(text)}
             self._write([one for of_job in booked((), self._known(jobs)).values() for one in of_job])
 
-    def _lay_out(self) -> None:
+    def _lay_out(self, layout: int) -> None:
         with sqlite.together(self._connection):
             is_old = self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'usage'").fetchone()
-            for text in (_MAKE_ROOM, _TABLES, _TAKE_OVER) if is_old else (_TABLES,):
+            anew = (_MAKE_ROOM, _TABLES, _TAKE_OVER) if is_old else (_TABLES,)
+            for text in (_SINCE_1,) if layout == 1 else anew:
                 for statement in text.split(";\n"):
                     self._connection.execute(statement)
             self._connection.execute(f"PRAGMA user_version = {LAYOUT}")
 
     def _known(self, jobs: Collection[int]) -> list[Run]:
-        text = f"SELECT {_OF_RUN} FROM attempts WHERE job IN (SELECT value FROM json_each(?))"
-        return [_run(*row) for row in self._connection.execute(text, (json.dumps(list(jobs)),))]
+        text = f"SELECT {OF_RUN} FROM attempts WHERE job IN (SELECT value FROM json_each(?))"
+        return [run_of_row(*row) for row in self._connection.execute(text, (json.dumps(list(jobs)),))]
 
     def _write(self, attempts: Sequence[tuple[Run, Used]]) -> None:
         machines = self._machines({run.worker for run, _ in attempts})
         records = (priced(run, used, machines.get(run.worker), self._tariff) for run, used in attempts)
         self._connection.executemany(
-            f"INSERT OR REPLACE INTO attempts VALUES ({', '.join('?' * 23)})", map(_row, records)
+            f"INSERT OR REPLACE INTO attempts VALUES ({', '.join('?' * 25)})", map(_row, records)
         )
+        if self._is_copied:
+            outbox.put(self._connection, [(_key(run.job, run.is_part), run.number) for run, _ in attempts])
 
     def _label(self, runs: Iterable[Run]) -> None:
         self._connection.executemany(
@@ -182,7 +195,7 @@ class UsageWriter:
 
     def _machines(self, workers: Collection[str]) -> dict[str, Machine]:
         text = "SELECT * FROM machines WHERE worker IN (SELECT value FROM json_each(?))"
-        return {row[0]: _machine(*row) for row in self._connection.execute(text, (json.dumps(list(workers)),))}
+        return {row[0]: machine_of_row(*row) for row in self._connection.execute(text, (json.dumps(list(workers)),))}
 
 
 def _row(record: UsageRecord) -> tuple[Any, ...]:
@@ -191,7 +204,7 @@ def _row(record: UsageRecord) -> tuple[Any, ...]:
         *(_key(run.job, run.is_part), run.number, run.user, run.group, run.workflow, run.worker),
         *(("", "", "") if machine is None else (machine.cloud, machine.region, machine.flavour)),
         *(run.started, run.ended, run.outcome, run.blame, record.jobs, run.is_part, run.memory_mib, run.gpus),
-        *(*used.figures, record.units_ms, record.cost, _facts(run)),
+        *(*used.figures, record.units_ms, record.cost, _facts(run), run.queued, run.status),
     )
 
 
@@ -199,50 +212,6 @@ def _facts(run: Run) -> str:
     """As JSON; json.dumps takes as long as all the rest of a row."""
     told = ("null" if used is None else list(used.figures) for used in (run.measured, run.before, run.after))
     return "[{},{},{}]".format(*told)
-
-
-def _run(
-    job: int,
-    number: int,
-    user: str,
-    group: str,
-    workflow: int | None,
-    part: int,
-    worker: str,
-    started: int,
-    ended: int,
-    memory_mib: int,
-    gpus: int,
-    outcome: str,
-    blame: str,
-    facts: str,
-) -> Run:
-    measured, before, after = json.loads(facts)
-    return Run(
-        job=JobId(abs(job)),
-        number=number,
-        user=user,
-        group=group,
-        workflow=workflow,
-        is_part=bool(part),
-        worker=worker,
-        started=started,
-        ended=ended,
-        memory_mib=memory_mib,
-        gpus=gpus,
-        outcome=outcome,
-        blame=blame,
-        measured=Used(*measured),
-        before=before and Used(*before),
-        after=after and Used(*after),
-    )
-
-
-def _machine(worker: str, cloud: str, region: str, flavour: str, price: float, *size: int) -> Machine:
-    cpus, memory_mib, disk_mib, gpus = size
-    return Machine(
-        worker, cloud, region, flavour, price, Size(cpus=cpus, memory_mib=memory_mib, disk_mib=disk_mib, gpus=gpus)
-    )
 
 
 def _figures(size: Size) -> tuple[int, ...]:

@@ -5,17 +5,24 @@ prominence-archive, or python3 -m prominence.restapi.archive.main; it reads the 
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 from prominence.core import logs
 from prominence.core.keyvalue.etcd import EtcdKeyValue
 from prominence.core.settings import load
 from prominence.restapi.adapters.archive import ArchiveWriter
+from prominence.restapi.adapters.outbox import Outbox
 from prominence.restapi.adapters.sandboxes import LocalSandboxes
 from prominence.restapi.adapters.usage import UsageWriter
 from prominence.restapi.archive.follower import Follower
 from prominence.restapi.archive.machines import MachineFollower
+from prominence.restapi.copying import Copier, copy_on
+from prominence.restapi.main import search_client
+from prominence.restapi.search_settings import ElasticsearchSettings
 from prominence.restapi.settings import RestApiSettings
 
 log = logs.get(__name__)
@@ -34,7 +41,9 @@ def main() -> None:
     logs.configure("archive", log_file, settings.log_level)
     settings.archive.file.parent.mkdir(parents=True, exist_ok=True)
     writer = ArchiveWriter(settings.archive.file)
-    usage = UsageWriter(settings.archive.usage_file, settings.accounting.tariff())
+    elsewhere = settings.accounting.copied_to
+    copied_to = "" if elsewhere is None else elsewhere.called
+    usage = UsageWriter(settings.archive.usage_file, settings.accounting.tariff(), copied_to)
     machines = MachineFollower(EtcdKeyValue(settings.etcd_endpoints), usage, writer, time.monotonic)
     follower = Follower(
         history=settings.archive.history_file,
@@ -47,7 +56,17 @@ def main() -> None:
     )
     log.info("started", file=str(settings.archive.file), history=str(settings.archive.history_file))
     kept_s = settings.data.limits().jobs_kept.total_seconds()
+    if elsewhere is not None:
+        # By itself: a store that is away must not keep anybody from following HTCondor.
+        copier_of = partial(_copier, settings.archive.usage_file, elsewhere)
+        threading.Thread(target=copy_on, args=(copier_of, threading.Event()), name="copier", daemon=True).start()
     _loop(follower, machines, lambda: writer.forget(int(time.time() - kept_s)))
+
+
+def _copier(file: Path, elsewhere: ElasticsearchSettings) -> Copier:
+    from prominence.restapi.adapters.elasticsearch import ElasticsearchCopy  # its library is only where it was chosen
+
+    return Copier(Outbox(file), ElasticsearchCopy(search_client(elsewhere), elsewhere.index))
 
 
 def _loop(follower: Follower, machines: MachineFollower, forget: Callable[[], int]) -> None:

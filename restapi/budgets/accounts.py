@@ -63,7 +63,8 @@ def look(budget: Budget, services: Services) -> tuple[Standing, list[Reservation
     ads = services.queue.find(Selection(groups=(group,), statuses=NOT_DONE, kinds=ANY_KIND))
     workflows = services.queue.find(Selection(groups=(group,), statuses=NOT_DONE, kinds=(Kind.WORKFLOW,)))
     jobs = reservations(ads, services.budgets.reckoning)
-    used = services.usage.grouped([By(Key.GROUP)], period, Whose(groups=frozenset({group})))
+    # The accounts are on this machine: budgets hold, and jobs are taken, whether another store answers or not.
+    used = (services.accounts or services.usage).grouped([By(Key.GROUP)], period, Whose(groups=frozenset({group})))
     standing = Standing(
         budget,
         adjusted_ms=books.adjusted_ms(group, period, services.store),

@@ -17,7 +17,7 @@ from pathlib import Path
 from prominence.core import logs
 from prominence.core.errors import Rejected
 from prominence.restapi import beats, rounds
-from prominence.restapi.adapters.prometheus import Conditions, GroupUsage, LedgerDrift, ServiceFigures
+from prominence.restapi.adapters.prometheus import Conditions, GroupUsage, LedgerDrift, ServiceFigures, Unsent
 from prominence.restapi.adapters.recount import HistoryRecount
 from prominence.restapi.health import checks
 from prominence.restapi.main import services_of
@@ -52,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         partial(LedgerDrift, find=recount.drift, good_for_s=USAGE_GOOD_FOR_S),
         partial(GroupUsage, sums=partial(_of_groups, services.usage), good_for_s=USAGE_GOOD_FOR_S),
     )
+    if services.vitals.copied is not None:
+        figures.registry.register(Unsent(figures, services.vitals.copied.backlog))
     stop = rounds.until_told()
     figures.serve(settings.metrics)
     log.info("started", host=settings.metrics.host, port=settings.metrics.port)

@@ -14,7 +14,7 @@ from prominence.core.published import read_snapshot
 from prominence.core.scaling import LEADER_KEY
 from prominence.restapi import beats, plans
 from prominence.restapi.health import rules
-from prominence.restapi.health.ports import Book, Daemon, Vitals
+from prominence.restapi.health.ports import Book, Copied, Daemon, Vitals
 from prominence.restapi.services import Services
 
 log = logs.get(__name__)
@@ -38,6 +38,8 @@ def findings(services: Services, patience_s: float = PATIENCE_S) -> list[Finding
     checks["objects"] = partial(_objects, services)
     checks |= {name: partial(_book, name, book) for name, book in vitals.books.items()}
     checks["processes"] = partial(_processes, services)
+    if vitals.copied is not None:
+        checks[rules.COPIED] = partial(_copied, vitals.copied, services)
     checks["scaler"] = partial(_scaler, services)
     checks["clouds"] = partial(_clouds, services)
     checks |= {
@@ -93,6 +95,15 @@ def _objects(services: Services) -> list[Finding]:
 
 def _book(name: str, book: Book) -> list[Finding]:
     return [rules.of_book(name, book.catch_up())]
+
+
+def _copied(store: Copied, services: Services) -> list[Finding]:
+    backlog = store.backlog()
+    try:
+        store.answers()
+    except Unavailable as error:
+        return [rules.of_copied(backlog, str(error), services.clock())]
+    return [rules.of_copied(backlog, "", services.clock())]
 
 
 def _disk(what: str, directory: Path, vitals: Vitals) -> list[Finding]:

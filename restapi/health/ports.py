@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from prominence.restapi.copying import Backlog
 from prominence.restapi.health.rules import Room
 from prominence.restapi.shares.rules import Quota, Share
 
@@ -40,6 +41,16 @@ class Book(Protocol):
         """Whether all is booked that the history tells, or is so shortly. Raises Unavailable."""
 
 
+class Copied(Protocol):
+    """Another store, to which the accounts are brought."""
+
+    def answers(self) -> None:
+        """Whether it does. Raises Unavailable."""
+
+    def backlog(self) -> Backlog:
+        """What it has yet to be told. Raises Unavailable where the accounts' file does not tell."""
+
+
 class Disks(Protocol):
     """Of this machine."""
 
@@ -53,6 +64,7 @@ class Vitals:
 
     shares: of groups, as they are declared. kept_mib: MiB that must be free for new jobs. for_all: every user may ask,
     not operators alone. processes: those beside the API, and whether each must be there.
+    copied: where usage is looked up, if that is not in the accounts' file.
     """
 
     daemons: Daemons
@@ -63,3 +75,4 @@ class Vitals:
     shares: tuple[Share, ...] = ()
     processes: Mapping[str, bool] = field(default_factory=dict)
     for_all: bool = False
+    copied: Copied | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from prominence.core import units
@@ -12,7 +12,10 @@ from prominence.core.health import Condition, Finding
 from prominence.core.machines import CloudStatus
 from prominence.core.scaling import ScalingPlan
 from prominence.restapi.beats import Beat
+from prominence.restapi.copying import Backlog
 from prominence.restapi.shares.rules import Quota, Share, differences
+
+COPIED = "usage store"
 
 ADVICE = {
     "schedd": "See that HTCondor runs on the access point (condor_status -schedd), and read its SchedLog.",
@@ -23,6 +26,8 @@ ADVICE = {
     "objects": "See the section data of the API's settings: the store or its directory must be there, and open to it.",
     "archive": "See that prominence-archive runs, and read archive.log beside the API's log.",
     "accounting": "See that prominence-archive runs, and read archive.log; if usage.db is lost, take it from a backup.",
+    COPIED: "See that Elasticsearch runs, and accounting.elasticsearch in the API's settings; archive.log tells more. "
+    "Nothing is lost: what it has not got is sent when it takes it.",
     "scaler": "See that prominence-scaler runs, and read its log.",
     "imc": "See that prominence-imc runs, and read its log.",
     "mail": "See that python3 -m prominence.restapi.mail.main runs, and read mail.log.",
@@ -38,6 +43,9 @@ _OF_DISK = "Make room on that disk, or have less kept there."
 
 LATE = timedelta(minutes=5)
 """What a round may take, with servers in it that do not answer."""
+
+_LATE_S = 120
+"""An attempt waits for the store of usage no longer than that where all is well."""
 
 SCARCE = 2
 """So many times what must be free is little."""
@@ -83,6 +91,22 @@ def of_book(part: str, is_current: bool) -> Finding:
         return Finding(part, Condition.OK, "All that HTCondor's history tells is booked.")
     sentence = "It is behind HTCondor's history: jobs that have ended are missing."
     return Finding(part, Condition.WARNING, sentence, ADVICE[part])
+
+
+def of_copied(backlog: Backlog, trouble: str, now: datetime) -> Finding:
+    """The store to which the accounts are brought. trouble: why it does not answer."""
+    since = now if backlog.since is None else datetime.fromtimestamp(backlog.since, UTC)
+    waits = (
+        f"{backlog.waiting} attempts wait for it, for {_age(since, now)}" if backlog.waiting else "Nothing waits for it"
+    )
+    if trouble:
+        return Finding(COPIED, Condition.BROKEN, f"{trouble} {waits}.", ADVICE[COPIED])
+    if backlog.refused:
+        sentence = f"It refuses {backlog.refused} attempts, which are missing there: {_clause(backlog.why)}."
+        return Finding(COPIED, Condition.WARNING, sentence, ADVICE[COPIED])
+    if backlog.waiting and (now - since).total_seconds() > _LATE_S:
+        return Finding(COPIED, Condition.WARNING, f"It is behind the accounts: {waits}.", ADVICE[COPIED])
+    return Finding(COPIED, Condition.OK, "It has all that is booked." if not backlog.waiting else f"{waits}.")
 
 
 def of_disk(what: str, directory: Path, room: Room, kept_mib: int) -> Finding:

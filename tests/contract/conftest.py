@@ -10,6 +10,7 @@ from typing import TypeVar
 import pytest
 from cloud_servers import OnAzure, OnEC2, OnGoogle, OnOpenStack, OnServer, served
 from etcd_servers import EtcdMember
+from search_server import Disguise, SearchServer, disguised
 
 from prominence.cli.pool.recipes import present_images
 
@@ -26,6 +27,18 @@ def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EtcdMember]:
         yield member
     finally:
         member.kill()
+
+
+@pytest.fixture(scope="module")
+def search(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disguise]:
+    """A search server, as the client of Elasticsearch sees it."""
+    server = SearchServer(tmp_path_factory.mktemp("search"))
+    try:
+        server.start()
+        with disguised(server) as disguise:
+            yield disguise
+    finally:
+        server.kill()
 
 
 @pytest.fixture

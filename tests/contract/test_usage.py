@@ -1,10 +1,10 @@
-"""What every UsageStore promises: in memory, and in a file of SQLite."""
+"""What every UsageStore promises: in memory, in a file of SQLite, and in a search server to which that is brought."""
 
 from __future__ import annotations
 
 import sqlite3
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,6 +12,8 @@ import classad2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from search_server import Disguise
+from searched_usage import InElasticsearch
 
 from prominence.core import classads
 from prominence.core.errors import Unavailable
@@ -90,8 +92,18 @@ class InSqlite:
         self.file.write_bytes(b"nothing that SQLite knows" * 100)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture
+def searched(tmp_path: Path, search: Disguise) -> Iterator[InElasticsearch]:
+    kept = InElasticsearch(tmp_path, search.url)
+    yield kept
+    kept.close()
+
+
+@pytest.fixture(params=["memory", "sqlite", "elasticsearch"])
 def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Kept:
+    if request.param == "elasticsearch":
+        found: InElasticsearch = request.getfixturevalue("searched")
+        return found
     return InMemory() if request.param == "memory" else InSqlite(tmp_path)
 
 

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import yaml
 
+from monitoring.kibana.objects import objects, text
+from prominence.restapi.usage_index import PROPERTIES
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "monitoring.md").read_text()
 ALERTS = yaml.safe_load((ROOT / "monitoring" / "alerts.yml").read_text())["groups"][0]["rules"]
@@ -41,3 +44,29 @@ def test_the_page_tells_what_to_do_about_each_alert() -> None:
 def test_no_two_panels_share_an_id() -> None:
     ids = [panel["id"] for panel in DASHBOARD["panels"]]
     assert len(set(ids)) == len(ids)
+
+
+def test_kibanas_objects_are_those_that_are_described() -> None:
+    """`python3 -m monitoring.kibana write` makes the file anew."""
+    assert (ROOT / "monitoring" / "kibana.ndjson").read_text() == text()
+
+
+def test_kibanas_objects_ask_for_fields_that_documents_have_and_refer_to_each_other() -> None:
+    made = list(objects())
+    names = {(one["type"], one["id"]) for one in made}
+    assert len(names) == len(made)
+    assert {(one["type"], one["id"]) for whole in made for one in whole["references"]} <= names
+    fields = set(re.findall(r'"(?:field|timeFieldName)\\*": \\*"(\w+)', text()))
+    assert len(fields) > 10
+    assert fields <= set(PROPERTIES)
+
+
+def test_panels_of_a_dashboard_lie_beside_each_other() -> None:
+    for one in objects():
+        if one["type"] == "dashboard":
+            places = [panel["gridData"] for panel in json.loads(one["attributes"]["panelsJSON"])]
+            cells = [
+                (x, y) for p in places for x in range(p["x"], p["x"] + p["w"]) for y in range(p["y"], p["y"] + p["h"])
+            ]
+            assert len(set(cells)) == len(cells)
+            assert max(x for x, _ in cells) < 48

@@ -24,7 +24,14 @@ from prominence.core.snapshot import PARTS, PoolSnapshot
 from prominence.restapi import beats
 from prominence.restapi.adapters.disks import LocalDisks
 from prominence.restapi.adapters.memory import MemoryIdentities
-from prominence.restapi.adapters.memory_health import MemoryBook, MemoryDaemons, MemoryDisks, memory_vitals
+from prominence.restapi.adapters.memory_health import (
+    MemoryBook,
+    MemoryCopied,
+    MemoryDaemons,
+    MemoryDisks,
+    memory_vitals,
+)
+from prominence.restapi.copying import Backlog
 from prominence.restapi.health import checks, rules
 from prominence.restapi.health.ports import Daemon, Vitals
 from prominence.restapi.health.rules import Room
@@ -85,6 +92,30 @@ def test_a_daemon_that_does_not_answer_is_broken_and_no_other(daemon: Daemon) ->
     assert [part for part, one in found.items() if one["condition"] != "ok"] == [daemon.value]
     assert found[daemon.value]["sentence"] == "It does not answer: Connection refused."
     assert "Log" in found[daemon.value]["advice"]
+
+
+@pytest.mark.parametrize(
+    ("backlog", "silent", "condition", "said"),
+    [
+        (Backlog(), "", "ok", "It has all that is booked."),
+        (Backlog(7, int(NOON.timestamp()) - 60), "", "ok", "7 attempts wait for it"),
+        (Backlog(7, int(NOON.timestamp()) - 3600), "", "warning", "behind the accounts"),
+        (
+            Backlog(refused=2, why="too long"),
+            "",
+            "warning",
+            "It refuses 2 attempts, which are missing there: too long.",
+        ),
+        (Backlog(7, int(NOON.timestamp()) - 3600), "It is away.", "broken", "It is away. 7 attempts wait for it"),
+        (None, "", "broken", "does not answer"),
+    ],
+)
+def test_a_store_to_which_the_accounts_are_brought_must_answer_and_have_them(
+    backlog: Backlog | None, silent: str, condition: str, said: str
+) -> None:
+    found = of(an_api_that(copied=MemoryCopied(backlog, silent)))["usage store"]
+    assert (found["condition"], said in found["sentence"]) == (condition, True), found
+    assert ("advice" in found) is (condition != "ok")
 
 
 @pytest.mark.parametrize(("is_current", "condition"), [(True, "ok"), (False, "warning"), (None, "broken")])
