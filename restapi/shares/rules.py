@@ -64,7 +64,9 @@ def configuration(shares: Iterable[Share]) -> dict[str, str]:
     told = list(shares)
     if not told:
         return {}
-    found = {"GROUP_NAMES": ", ".join(one.name for one in told)}
+    # The schedd fills a machine of which it has got a part with more jobs of the same user, without asking the negotiator,
+    # who knows the shares; so it must not.
+    found = {"CLAIM_PARTITIONABLE_LEFTOVERS": "False", "GROUP_NAMES": ", ".join(one.name for one in told)}
     for one in told:
         found[f"GROUP_QUOTA_DYNAMIC_{one.name}"] = f"{one.quota:.9f}"
         found[f"GROUP_ACCEPT_SURPLUS_{one.name}"] = str(one.surplus)

@@ -41,7 +41,7 @@ def test_two_groups_with_long_queues_get_what_is_theirs(shared: RealPool, tiny_i
     arrays = {group: shared.in_group(group).submit_array(6, task) for group in SHARES}
     imc.start()
     until(
-        lambda: running(shared, arrays) == {"physics": 3, "/vo/bio-med": 1}, 240, lambda: str(running(shared, arrays))
+        lambda: running(shared, arrays) == {"physics": 3, "/vo/bio-med": 1}, 120, lambda: str(running(shared, arrays))
     )
     told = shared.run("doctor", check=False).stdout
     assert "physics 0.75 (3 of 3 cores)" in told and "/vo/bio-med 0.25 (1 of 1 cores)" in told

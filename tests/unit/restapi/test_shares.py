@@ -25,6 +25,7 @@ PHYSICS, BIO = Share("physics", 0.75), Share("/vo/bio-med", 0.25, surplus=False,
 
 def test_htcondor_is_told_names_as_it_knows_them() -> None:
     assert configuration([PHYSICS, BIO]) == {
+        "CLAIM_PARTITIONABLE_LEFTOVERS": "False",
         "GROUP_NAMES": "physics, %2Fvo%2Fbio-med",
         "GROUP_QUOTA_DYNAMIC_physics": "0.750000000",
         "GROUP_ACCEPT_SURPLUS_physics": "True",
@@ -38,7 +39,7 @@ def test_htcondor_is_told_names_as_it_knows_them() -> None:
 @given(st.text(min_size=1), st.floats(min_value=1e-6, max_value=1))
 def test_no_name_is_more_than_a_name(group: str, quota: float) -> None:
     told = environment([Share(group, quota)])
-    assert len(told) == 3
+    assert len(told) == 4
     for name, value in told.items():
         assert name.isascii() and not set(name + value) & set("=\n\r\0$\"' ,;#")
     assert float(told[f"_CONDOR_GROUP_QUOTA_DYNAMIC_{Share(group, quota).name}"]) == pytest.approx(quota, abs=1e-9)
