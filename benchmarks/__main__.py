@@ -22,6 +22,7 @@ from benchmarks import (
     simulator,
     staging,
     submit,
+    submit_budget,
     workflows,
 )
 from benchmarks.harness import Row, chosen
@@ -35,6 +36,7 @@ MEASUREMENTS = {
     **staging.MEASUREMENTS,
     **demo.MEASUREMENTS,
     **submit.MEASUREMENTS,
+    **submit_budget.MEASUREMENTS,
     **lists.MEASUREMENTS,
     **workflows.MEASUREMENTS,
     **imc.MEASUREMENTS,

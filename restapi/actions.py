@@ -113,7 +113,8 @@ def edit(job_id: JobId, body: Any, caller: Identity, services: Services) -> None
         raise Conflict(f"Job {job_id} cannot be changed any more: it is {_state(job)}.{allowed}")
     more_ms = services.budgets.needed_ms(new, services.site) - services.budgets.needed_ms(old, services.site)
     if more_ms > 0:
-        take(job.owner.group, more_ms, services)
+        # The job is in the queue already, as it was: what it gets more is counted by itself for a while.
+        take(job.owner.group, more_ms, f"{job.uid}+{services.new_uid()}", services)
     _keep_plan(new, job.uid, services)
     if attributes and not services.queue.edit(changing, attributes):
         _keep_plan(old, job.uid, services)

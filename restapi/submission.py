@@ -70,9 +70,9 @@ def _submit(spec: JobSpec, count: int | None, caller: Identity, services: Servic
     told = whom(spec.notifications, caller, account, services)
     nodes = spec.resources.number_of_nodes
     services.queued.take(account.user, count or nodes)
-    take(account.group, services.budgets.needed_ms(spec, services.site) * (count or 1), services)
     claim = claim or Claim(services.new_uid())
     uid = claim.uid
+    take(account.group, services.budgets.needed_ms(spec, services.site) * (count or 1), uid, services)
     record = grants.record_of(spec, account.user, caller, services) if uses_objects(spec) else None
     sandbox = _make_files(spec, count, uid, account.user, services)
     try:

@@ -55,9 +55,9 @@ def submit(spec: WorkflowSpec, caller: Identity, services: Services, claim: Clai
     dag.check(spec, services.site)
     nodes = sum(spec.counts())
     _take(account.user, nodes, services)
-    take(account.group, _expected_ms(spec, services), services)
     claim = claim or Claim(services.new_uid())
     uid = claim.uid
+    take(account.group, _expected_ms(spec, services), uid, services)
     told = whom(_asked(spec), caller, account, services)
     records = {place: _record(spec, place, account, caller, services) for place in _with_objects(spec)}
     sandbox = services.sandboxes.make(uid, _files(spec), dict(_within(spec, uid, account, services)))
@@ -86,7 +86,8 @@ def submit_again(
         charged(caller, account.group, services.site.default_group)
     told = whom(_asked(spec), caller, account, services)
     _take(account.user, left, services)
-    take(account.group, -(-_expected_ms(spec, services) * left // sum(spec.counts())), services)
+    needed_ms = -(-_expected_ms(spec, services) * left // sum(spec.counts()))
+    take(account.group, needed_ms, f"{uid}@{before}", services)
     for place in _with_objects(spec):
         one = members.uid_of(uid, place)
         if ledger.find(one, services.store) is None:

@@ -193,9 +193,15 @@ class RealPool:
 
     def in_group(self, group: str) -> RealPool:
         """The same pool with a token of its user as a member of this group alone."""
+        return self.in_groups(group)
+
+    def in_groups(self, *groups: str) -> RealPool:
+        """The same of these groups."""
         claims = jwt.decode(self.token, options={"verify_signature": False})
         [secret] = [file for file in (self.state / "secrets").iterdir() if "api" in file.name]
-        return replace(self, token=jwt.encode({**claims, "groups": [group]}, secret.read_text(), algorithm="HS256"))
+        return replace(
+            self, token=jwt.encode({**claims, "groups": list(groups)}, secret.read_text(), algorithm="HS256")
+        )
 
     def all_history(self) -> list[dict[str, Any]]:
         """The ClassAds of all jobs that have left the queue, from HTCondor itself."""

@@ -11,19 +11,29 @@ from typing import Any
 Rows = Sequence[Mapping[str, Any]]
 
 _STYLE = """
-body { font: 16px/1.5 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #222; background: #fff; }
-h2 { margin-top: 2em; }
-.sums { display: flex; flex-wrap: wrap; gap: 1em 2.5em; }
-.sums b { display: block; font-size: 1.6em; }
-.days { display: flex; align-items: flex-end; gap: 2px; height: 10em; border-bottom: 1px solid #888; }
-.days div { flex: 1; background: #2a6fb0; min-height: 1px; }
-.axis { display: flex; gap: 2px; font-size: .7em; color: #555; }
-.axis span { flex: 1; text-align: center; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: right; padding: .2em .8em .2em 0; border-bottom: 1px solid #eee; }
-th:first-child, td:first-child { text-align: left; overflow-wrap: anywhere; }
-td.bar { width: 25%; } td.bar div { background: #2a6fb0; height: .9em; }
-@media print { .days div, td.bar div { print-color-adjust: exact; } }
+body { font: 16px/1.5 sans-serif; max-width: 66em; margin: 2em auto; padding: 0 1em; color: #222; background: #fff; }
+h1 { margin-bottom: .2em; } h2 { margin-top: 2em; }
+.sums { display: flex; flex-wrap: wrap; gap: 1em 2.2em; margin-top: 1.5em; }
+.sums b { display: block; font-size: 1.6em; line-height: 1.3; }
+.plot { display: grid; grid-template-columns: max-content 1fr; column-gap: .6em; }
+.scale { display: flex; flex-direction: column; justify-content: space-between; text-align: right; margin: -.7em 0;
+         font-size: .8em; color: #555; }
+.days { display: flex; align-items: flex-end; gap: 2px; height: 10em; border-bottom: 1px solid #888;
+        background: linear-gradient(#ddd 1px, transparent 1px) 0 0 / 100% 50%; }
+.days div { flex: 1; background: #2a6fb0; }
+.days div.some { min-height: 1px; }
+.axis { grid-column: 2; display: flex; gap: 2px; margin-top: .3em; font-size: .7em; color: #555; }
+.axis span { flex: 1; min-width: 0; display: flex; justify-content: center; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; min-width: 52em; table-layout: fixed; }
+th, td { text-align: right; padding: .25em 0 .25em .8em; border-bottom: 1px solid #eee; vertical-align: baseline;
+         font-variant-numeric: tabular-nums; }
+th { font-size: .85em; color: #555; border-bottom-color: #888; }
+th:first-child, td:first-child { width: 26%; text-align: left; padding-left: 0; overflow-wrap: anywhere; }
+th:last-child { width: 20%; }
+td.bar div { background: #2a6fb0; height: .9em; }
+@media (max-width: 45em) { .axis span:not(:nth-child(5n)) { visibility: hidden; } }
+@media print { .days, .days div, td.bar div { print-color-adjust: exact; } }
 """
 
 _FIGURES = (
@@ -42,8 +52,8 @@ def page(month: str, whose: str, by_day: Rows, sections: Mapping[str, Rows]) -> 
     parts = [
         f"<h1>{title}</h1><p>{escape(whose)}. Attempts of jobs count on the day that they ended, in UTC.</p>",
         _sums(by_day),
-        _days(month, by_day),
-        *(_section(keys.replace(",", " and "), rows) for keys, rows in sections.items()),
+        *([_days(month, by_day)] if by_day else ["<p>Nothing was used in this month.</p>"]),
+        *(_section(keys.replace(",", " and "), rows) for keys, rows in sections.items() if rows),
     ]
     return (
         f"<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'><title>{title}</title><style>{_STYLE}</style>"
@@ -71,13 +81,19 @@ def _days(month: str, rows: Rows) -> str:
     year, _, number = month.partition("-")
     days = [f"{month}-{day:02}" for day in range(1, monthrange(int(year), int(number))[1] + 1)]
     most = max((hours.get(day, 0.0) for day in days), default=0.0)
-    bars = (
-        f"<div style='height: {_percent(hours.get(day, 0.0), most)}%' title='{day}: {hours.get(day, 0.0):.2f}'></div>"
-        for day in days
-    )
+    bars = (_bar(f"{day}: {hours.get(day, 0.0):.2f}", hours.get(day, 0.0), most) for day in days)
     axis = (f"<span>{int(day[-2:])}</span>" for day in days)
-    title = f"<h2>Core hours by day, at most {most:,.1f}</h2>"
-    return f"{title}<div class='days'>{''.join(bars)}</div><div class='axis'>{''.join(axis)}</div>"
+    scale = (f"<span>{part * most:,.1f}</span>" for part in (1, 0.5, 0))
+    return (
+        "<h2>Core hours by day</h2><div class='plot'>"
+        f"<div class='scale'>{''.join(scale)}</div><div class='days'>{''.join(bars)}</div>"
+        f"<div class='axis'>{''.join(axis)}</div></div>"
+    )
+
+
+def _bar(title: str, hours: float, most: float) -> str:
+    some = "class='some' " if hours else ""
+    return f"<div {some}style='height: {_percent(hours, most)}%' title='{title}'></div>"
 
 
 def _section(name: str, rows: Rows) -> str:
@@ -89,7 +105,7 @@ def _section(name: str, rows: Rows) -> str:
         + f"<td class='bar'><div style='width: {_percent(figure(row, 'coreHours'), most)}%'></div></td></tr>"
         for row in sorted(rows, key=lambda row: -figure(row, "coreHours"))
     )
-    return f"<h2>By {escape(name)}</h2><table><tr>{header}</tr>{''.join(lines)}</table>"
+    return f"<h2>By {escape(name)}</h2><div class='wide'><table><tr>{header}</tr>{''.join(lines)}</table></div>"
 
 
 def _name(row: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from prominence.core import classads
 from prominence.core.job import JobSpec
 from prominence.restapi.budgets import books
 from prominence.restapi.budgets.room import Room
@@ -20,6 +21,7 @@ from prominence.restapi.budgets.rules import (
     reservations,
     reserved_ms,
 )
+from prominence.restapi.members import whole
 from prominence.restapi.selection import ANY_KIND, NOT_DONE, Kind, Selection
 from prominence.restapi.translate.needs import needs
 from prominence.restapi.translate.site import Site
@@ -59,6 +61,12 @@ def look(budget: Budget, services: Services) -> tuple[Standing, list[Reservation
 
     The queue is looked at first: a job that ends meanwhile may count twice, but never not at all.
     """
+    standing, jobs, _ = _seen(budget, services)
+    return standing, jobs
+
+
+def _seen(budget: Budget, services: Services) -> tuple[Standing, list[Reservation], frozenset[str]]:
+    """The same with the uids of what is in the queue."""
     group, period = budget.group, budget.period
     ads = services.queue.find(Selection(groups=(group,), statuses=NOT_DONE, kinds=ANY_KIND))
     workflows = services.queue.find(Selection(groups=(group,), statuses=NOT_DONE, kinds=(Kind.WORKFLOW,)))
@@ -72,7 +80,8 @@ def look(budget: Budget, services: Services) -> tuple[Standing, list[Reservation
         reserved_ms=reserved_ms(jobs, workflows),
         is_over=services.clock().timestamp() >= period.until,
     )
-    return standing, jobs
+    uids = frozenset(whole(str(ad[classads.JOB_UID])) for ad in (*ads, *workflows))
+    return standing, jobs, uids
 
 
 def standings(groups: Iterable[str], services: Services) -> list[Standing]:
@@ -82,8 +91,14 @@ def standings(groups: Iterable[str], services: Services) -> list[Standing]:
     return [look(budget, services)[0] for budget in found if budget is not None]
 
 
-def take(group: str, needed_ms: int, services: Services) -> None:
-    """Keep what a new job of the group may use. Raises Forbidden when its budget has no room for it; Unavailable."""
-    budget = services.budgets.of(group, services.clock().timestamp()) if group else None
+def take(group: str, needed_ms: int, uid: str, services: Services) -> None:
+    """Keep what the new job with this uid may use. Raises Forbidden when its budget has no room for it; Unavailable."""
+    now = services.clock()
+    budget = services.budgets.of(group, now.timestamp()) if group else None
     if budget is not None and budget.action is not Action.WARN:
-        services.budgets.room.take(budget, needed_ms, lambda: look(budget, services)[0])
+
+        def seen() -> tuple[Standing, frozenset[str]]:
+            standing, _, uids = _seen(budget, services)
+            return standing, uids
+
+        services.budgets.room.take(budget, needed_ms, uid, seen, services.store, now)

@@ -127,6 +127,7 @@ class TestReport:
         result = run_command(api, "report", "-", "--group")
         assert result.exit_code == 0, result.stderr
         assert result.stdout.startswith("<!DOCTYPE html>")
+        assert "Nothing was used in this month." in result.stdout and "<table" not in result.stdout
         assert all("user" not in str(request.url).partition("?")[2] for request in api.asked)
 
     @pytest.mark.parametrize("words", [("--month", "2026-13"), ("--month", "May"), ("--month", "2026-05-01")])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -16,12 +18,13 @@ from werkzeug.test import TestResponse
 from prominence.core import classads
 from prominence.core.errors import Forbidden
 from prominence.core.jobid import JobId
+from prominence.core.keyvalue.memory import MemoryKeyValue
 from prominence.core.states import HELD_FOR_BUDGET, JobStatus
 from prominence.restapi.adapters.memory import MemoryIdentities
 from prominence.restapi.budgets import books
 from prominence.restapi.budgets.accounts import Budgets
 from prominence.restapi.budgets.books import Adjustment
-from prominence.restapi.budgets.room import GOOD_FOR_S, Room
+from prominence.restapi.budgets.room import GOOD_FOR_S, GRANTED_FOR_S, Room
 from prominence.restapi.budgets.rules import UNIT_MS, Action, Budget, Standing
 from prominence.restapi.identity import Identity, Scope
 from prominence.restapi.selection import Selection
@@ -252,6 +255,7 @@ class TestSubmission:
         assert submit(api).status_code == 403
         assert adjust(api.as_user("olga"), 1).status_code == 201
         seconds.now += GOOD_FOR_S
+        api.clock.advance(GOOD_FOR_S)
         assert [submit(api).status_code for _ in range(2)] == [201, 403]
 
     def test_where_it_cannot_be_told_what_was_used_nothing_is_taken(self, api: Api) -> None:
@@ -354,31 +358,92 @@ class TestHeldJobs:
 
 
 class TestRoom:
-    def test_what_was_found_counts_for_a_while_with_what_was_taken_since(self, seconds: Seconds) -> None:
+    """Of one process, and of several behind which the same store is."""
+
+    @pytest.fixture
+    def store(self) -> MemoryKeyValue:
+        return MemoryKeyValue()
+
+    def test_what_was_found_counts_for_a_while_with_what_was_taken_since(
+        self, seconds: Seconds, store: MemoryKeyValue
+    ) -> None:
         looks = []
 
-        def look() -> Standing:
-            looks.append(seconds.now)
-            return Standing(BUDGETS[0])
+        def look() -> tuple[Standing, list[str]]:
+            looks.append(1)
+            return Standing(BUDGETS[0]), []
 
-        room = Room(seconds)
-        for _ in range(5):
-            room.take(BUDGETS[0], UNIT_MS, look)
+        rooms = Room(seconds), Room(seconds)
+        for number in range(5):
+            rooms[number % 2].take(BUDGETS[0], UNIT_MS, str(number), look, store, NOON)
         assert len(looks) == 1
-        seconds.now = GOOD_FOR_S
-        room.take(BUDGETS[0], UNIT_MS, look)
+        rooms[0].take(BUDGETS[0], UNIT_MS, "6", look, store, NOON + timedelta(seconds=GOOD_FOR_S))
         assert len(looks) == 2
 
-    def test_of_a_group_without_room_the_queue_is_not_counted_with_each_request(self, seconds: Seconds) -> None:
+    def test_of_a_group_without_room_the_queue_is_not_counted_with_each_request(
+        self, seconds: Seconds, store: MemoryKeyValue
+    ) -> None:
         looks = []
 
-        def look() -> Standing:
-            looks.append(seconds.now)
-            return replace(Standing(BUDGETS[0]), used_ms=9 * UNIT_MS)
+        def look() -> tuple[Standing, list[str]]:
+            looks.append(1)
+            return replace(Standing(BUDGETS[0]), used_ms=9 * UNIT_MS), []
 
         room = Room(seconds)
-        for _ in range(50):
+        for number in range(50):
             with pytest.raises(Forbidden):
-                room.take(BUDGETS[0], 2 * UNIT_MS, look)
+                room.take(BUDGETS[0], 2 * UNIT_MS, str(number), look, store, NOON)
         assert len(looks) <= 2
-        room.take(BUDGETS[0], UNIT_MS, look)
+        room.take(BUDGETS[0], UNIT_MS, "small", look, store, NOON)
+
+    def test_what_is_granted_counts_until_its_job_is_in_the_queue_or_never_will_be(
+        self, seconds: Seconds, store: MemoryKeyValue
+    ) -> None:
+        queued: list[str] = []
+        room = Room(seconds)
+
+        def take(uid: str, units: int, after_s: float) -> None:
+            found = Standing(BUDGETS[0], reserved_ms=len(queued) * 4 * UNIT_MS), queued
+            room.take(BUDGETS[0], units * UNIT_MS, uid, lambda: found, store, NOON + timedelta(seconds=after_s))
+
+        take("a", 4, 0)
+        take("b", 4, 0)
+        queued = ["a"]
+        take("c", 2, GOOD_FOR_S)
+        seconds.now += 10
+        with pytest.raises(Forbidden):
+            take("d", 1, GOOD_FOR_S)
+        seconds.now += 10
+        take("e", 4, GRANTED_FOR_S)
+
+    def test_several_processes_grant_no_room_twice(self, seconds: Seconds, store: MemoryKeyValue) -> None:
+        granted: list[str] = []
+
+        def look() -> tuple[Standing, list[str]]:
+            return Standing(BUDGETS[0]), []
+
+        def many(room: Room, name: str) -> None:
+            for number in range(10):
+                with suppress(Forbidden):
+                    room.take(BUDGETS[0], UNIT_MS, f"{name}.{number}", look, store, NOON)
+                    granted.append(name)
+
+        threads = [threading.Thread(target=many, args=(Room(seconds), str(name))) for name in range(4)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+        assert len(granted) == 10, "the budget has ten service units"
+
+    def test_who_grants_while_another_looks_is_counted(self, seconds: Seconds, store: MemoryKeyValue) -> None:
+        first, second = Room(seconds), Room(seconds)
+        looks: list[str] = []
+
+        def look() -> tuple[Standing, list[str]]:
+            looks.append("first")
+            if len(looks) == 1:
+                second.take(BUDGETS[0], 6 * UNIT_MS, "b", lambda: (Standing(BUDGETS[0]), []), store, NOON)
+            return Standing(BUDGETS[0]), []
+
+        with pytest.raises(Forbidden):
+            first.take(BUDGETS[0], 6 * UNIT_MS, "a", look, store, NOON)
