@@ -12,13 +12,13 @@ from prominence.core.job import ArraySpec, JobSpec
 from prominence.core.storage import Storage
 from prominence.core.validation import parse
 from prominence.restapi import grants, ledger, legacy, members
-from prominence.restapi.budgets.accounts import take
+from prominence.restapi.budgets.accounts import taken
 from prominence.restapi.files import SPEC_FILE, kept_apart, plan_text
 from prominence.restapi.identity import Identity, charged
 from prominence.restapi.ports import LARGEST_READ, JobQueue
 from prominence.restapi.selection import Selection
 from prominence.restapi.services import Services
-from prominence.restapi.telling import whom
+from prominence.restapi.telling import Told, whom
 from prominence.restapi.translate.plan import uses_objects
 from prominence.restapi.translate.submit import SubmitDescription, describe, of_array
 
@@ -72,7 +72,16 @@ def _submit(spec: JobSpec, count: int | None, caller: Identity, services: Servic
     services.queued.take(account.user, count or nodes)
     claim = claim or Claim(services.new_uid())
     uid = claim.uid
-    take(account.group, services.budgets.needed_ms(spec, services.site) * (count or 1), uid, services)
+    needed_ms = services.budgets.needed_ms(spec, services.site) * (count or 1)
+    with taken(account.group, needed_ms, uid, services, unless=PerhapsQueued):
+        job_id = _queued(spec, count, claim, told, caller, services)
+    log.info("job submitted", job=job_id, uid=uid, user=account.user, group=account.group, jobs=count or 1)
+    return job_id
+
+
+def _queued(spec: JobSpec, count: int | None, claim: Claim, told: Told, caller: Identity, services: Services) -> int:
+    """Its id, once all is there that it needs."""
+    uid, account = claim.uid, told.account
     record = grants.record_of(spec, account.user, caller, services) if uses_objects(spec) else None
     sandbox = _make_files(spec, count, uid, account.user, services)
     try:
@@ -83,14 +92,12 @@ def _submit(spec: JobSpec, count: int | None, caller: Identity, services: Servic
         if count is not None:
             description = of_array(description, uid, sandbox, count)
         claim.check()
-        job_id = _queue(services.queue, description, count, nodes, uid)
+        return _queue(services.queue, description, count, spec.resources.number_of_nodes, uid)
     except PerhapsQueued:
         raise  # a job without its files would be worse than files without a job; so they stay after a crash, too
     except ProminenceError:
         services.sandboxes.discard(uid)  # what it may do, and whom to tell, is forgotten later: no job, no use
         raise
-    log.info("job submitted", job=job_id, uid=uid, user=account.user, group=account.group, jobs=count or 1)
-    return job_id
 
 
 def _make_files(spec: JobSpec, count: int | None, uid: str, user: str, services: Services) -> str:

@@ -17,7 +17,7 @@ from prominence.core.states import Status
 from prominence.core.validation import MOST_MISTAKES, parse
 from prominence.core.workflow import JobOfMany, WorkflowSpec
 from prominence.restapi import grants, ledger, legacy, members, query, summary
-from prominence.restapi.budgets.accounts import take
+from prominence.restapi.budgets.accounts import take, taken
 from prominence.restapi.files import SPEC_FILE, WORKFLOW_FILE, kept_apart, plan_text
 from prominence.restapi.identity import Account, Identity, charged
 from prominence.restapi.ledger import JobRecord
@@ -57,7 +57,15 @@ def submit(spec: WorkflowSpec, caller: Identity, services: Services, claim: Clai
     _take(account.user, nodes, services)
     claim = claim or Claim(services.new_uid())
     uid = claim.uid
-    take(account.group, _expected_ms(spec, services), uid, services)
+    with taken(account.group, _expected_ms(spec, services), uid, services, unless=PerhapsQueued):
+        workflow_id = _queued(spec, claim, account, caller, services)
+    log.info("workflow submitted", workflow=workflow_id, uid=uid, user=account.user, jobs=nodes)
+    return workflow_id
+
+
+def _queued(spec: WorkflowSpec, claim: Claim, account: Account, caller: Identity, services: Services) -> int:
+    """Its id, once all is there that it needs."""
+    uid = claim.uid
     told = whom(_asked(spec), caller, account, services)
     records = {place: _record(spec, place, account, caller, services) for place in _with_objects(spec)}
     sandbox = services.sandboxes.make(uid, _files(spec), dict(_within(spec, uid, account, services)))
@@ -66,14 +74,12 @@ def submit(spec: WorkflowSpec, caller: Identity, services: Services, claim: Clai
             ledger.open_record(members.uid_of(uid, place), record, services.store)
         _note(spec, uid, told, 0, services)
         claim.check()
-        workflow_id = _queue(_description(spec, uid, account, sandbox, services), uid, services)
+        return _queue(_description(spec, uid, account, sandbox, services), uid, services)
     except PerhapsQueued:
         raise
     except ProminenceError:
         services.sandboxes.discard(uid)
         raise
-    log.info("workflow submitted", workflow=workflow_id, uid=uid, user=account.user, jobs=nodes)
-    return workflow_id
 
 
 def submit_again(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from prominence.core import classads
+from prominence.core.errors import ProminenceError, Unavailable
 from prominence.core.job import JobSpec
 from prominence.restapi.budgets import books
 from prominence.restapi.budgets.room import Room
@@ -89,6 +91,23 @@ def standings(groups: Iterable[str], services: Services) -> list[Standing]:
     now = services.clock().timestamp()
     found = (services.budgets.of(group, now) for group in sorted(groups))
     return [look(budget, services)[0] for budget in found if budget is not None]
+
+
+@contextmanager
+def taken(group: str, needed_ms: int, uid: str, services: Services, unless: type[ProminenceError]) -> Iterator[None]:
+    """Keep what the new job with this uid may use, and give it back if there is no such job at the end. As `take`.
+
+    unless: the error that says that there may be one.
+    """
+    take(group, needed_ms, uid, services)
+    try:
+        yield
+    except ProminenceError as error:
+        budget = services.budgets.of(group, services.clock().timestamp()) if group else None
+        if budget is not None and not isinstance(error, unless):
+            with suppress(Unavailable):
+                services.budgets.room.give_back(budget, uid, services.store)
+        raise
 
 
 def take(group: str, needed_ms: int, uid: str, services: Services) -> None:

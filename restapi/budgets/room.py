@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import quote
@@ -90,10 +91,29 @@ class Room:
             self._full.put(key, full)
             raise _refusal(full, needed_ms)
 
+    def give_back(self, budget: Budget, uid: str, store: KeyValue) -> None:
+        """No job has come of it. Where that cannot be noted, it is forgotten after a while. Raises Unavailable."""
+        place = _place(budget)
+        for _ in range(_ATTEMPTS):
+            entry = store.get(place)
+            record = None if entry is None else Record.model_validate_json(entry.value)
+            if entry is None or record is None or uid not in record.grants:
+                return
+            left = {known: one for known, one in record.grants.items() if known != uid}
+            with suppress(Conflict):
+                store.put_if(
+                    place, record.model_copy(update={"grants": left}).model_dump_json().encode(), entry.revision
+                )
+                return
+
+
+def _place(budget: Budget) -> str:
+    return f"{_RECORDS}/{quote(budget.group, safe='')}"
+
 
 def _taken(budget: Budget, needed_ms: int, uid: str, look: Look, store: KeyValue, now: float) -> Standing | None:
     """None once it is; how it stands where there is no room."""
-    place = f"{_RECORDS}/{quote(budget.group, safe='')}"
+    place = _place(budget)
     for _ in range(_ATTEMPTS):
         entry = store.get(place)
         record = None if entry is None else Record.model_validate_json(entry.value)

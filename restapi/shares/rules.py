@@ -64,8 +64,8 @@ def configuration(shares: Iterable[Share]) -> dict[str, str]:
     told = list(shares)
     if not told:
         return {}
-    # The schedd fills a machine of which it has got a part with more jobs of the same user, without asking the negotiator,
-    # who knows the shares; so it must not.
+    # The schedd fills a machine of which it has got a part with more jobs of the same user, without asking the
+    # negotiator, who knows the shares; so it must not.
     found = {"CLAIM_PARTITIONABLE_LEFTOVERS": "False", "GROUP_NAMES": ", ".join(one.name for one in told)}
     for one in told:
         found[f"GROUP_QUOTA_DYNAMIC_{one.name}"] = f"{one.quota:.9f}"

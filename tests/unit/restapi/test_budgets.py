@@ -258,6 +258,15 @@ class TestSubmission:
         api.clock.advance(GOOD_FOR_S)
         assert [submit(api).status_code for _ in range(2)] == [201, 403]
 
+    def test_what_was_kept_for_a_job_that_was_refused_afterwards_is_free_again(self, api: Api) -> None:
+        api.sandboxes.full = True
+        for _ in range(5):
+            assert submit(api, minutes=600).status_code == 507
+        api.sandboxes.full = False
+        assert submit(api, minutes=600, inputs=[{"filename": "a", "content": "!"}]).status_code == 400
+        assert submit(api, minutes=600).status_code == 201
+        assert submit(api, minutes=1).status_code == 403
+
     def test_where_it_cannot_be_told_what_was_used_nothing_is_taken(self, api: Api) -> None:
         api.queue.unavailable = "The schedd is away."
         assert submit(api).status_code == 503
