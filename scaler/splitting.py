@@ -21,6 +21,8 @@ _CHEAPEST, _CHEAPER = 3, 5
 """A job is split over the flavours that are cheapest for it, so many; then over those, too, that turn out cheaper."""
 _FEW = 2
 """So few kinds of jobs go to the flavours that are cheapest for them."""
+_DEAR = 0.1
+"""Of what a job is worth: so much dearer."""
 _PAIRS = 6_000
 """Of kinds of jobs and flavours: with more kinds, each is split over fewer flavours."""
 _NOTHING = 1e-9
@@ -86,10 +88,11 @@ def split(task: Task, active: Numbers, jobs: Numbers, worth: Reals, awkward: flo
     solved = _solved(task, parts, extra, jobs, worth, pairs)
     more = min(_CHEAPER, _PAIRS // len(active) - _CHEAPEST)
     if solved and more > 0:
-        # What its prices show to be cheaper yet.
+        # What its prices show to be cheaper yet, and without what they show to be dear.
         saved = np.einsum("jfk,fk->jf", parts, solved.worth) + extra - solved.each[:, None]
         cheaper = _least(np.where(runs & ~pairs & (saved < -_NOTHING), saved, np.inf), more)
         if cheaper.any():
+            pairs = pairs & (saved < _DEAR * solved.each[:, None]) | (solved.shares > 0)
             solved = _solved(task, parts, extra, jobs, worth, pairs | cheaper) or solved
     if not solved:
         return _to_the_cheapest(all_in, parts, jobs)
