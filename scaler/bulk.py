@@ -4,8 +4,8 @@
    as if jobs were liquid (`scaler.splitting`).
 2. For each flavour its jobs are spread over as many machines as that takes (`scaler.spreading`), the flavours with the
    biggest jobs first: what room these leave is filled with jobs that are meant for other flavours.
-3. What has found no room is split and spread again, a bounded number of times; and so are the jobs of machines that
-   turn out to be dear for what they do.
+3. What has found no room is split and spread again, a bounded number of times; and so are, once, the jobs of machines
+   that turn out to be dear for what they do.
 
 Everything is bounded by steps and never by time, so that the same input gives the same plan. What it costs beside the
 least that is possible is in `make bench`: `scaler.cost.*`.
@@ -27,9 +27,8 @@ _ROUNDS = 8
 """Of splitting and spreading."""
 _AWKWARD = 0.1
 """See `splitting.split`."""
-_REPAIRS = 2
 _GOOD, _AWKWARD_AGAIN = 0.98, 0.4
-"""So often machines are planned anew of which the jobs are worth less than that part of the price, so awkward."""
+"""Machines of which the jobs are worth less than that part of the price are planned anew, so awkward."""
 _GOOD_ENOUGH = 1.02
 """Times what the machines would cost if jobs were liquid."""
 _NO_DEARER = 1.002
@@ -56,17 +55,15 @@ def _repaired(task: Task, found: Batches, each: Reals, enough: float) -> Batches
 
     each: what a job of each kind is worth.
     """
-    for _ in range(_REPAIRS):
-        is_dear = found.worth(each) < _GOOD * task.prices[found.flavours]
-        if found.cost(task.prices) <= enough or not is_dear.any():
-            break
-        dear = found.only(is_dear)
-        left = dear.jobs(len(task.jobs))
-        anew, _ = _packed(task, left, splitting.worth(task, left), _AWKWARD_AGAIN)
-        if anew.cost(task.prices) >= dear.cost(task.prices):
-            break
-        found = batches.joined([found.only(~is_dear), anew])
-    return found
+    is_dear = found.worth(each) < _GOOD * task.prices[found.flavours]
+    if found.cost(task.prices) <= enough or not is_dear.any():
+        return found
+    dear = found.only(is_dear)
+    left = dear.jobs(len(task.jobs))
+    anew, _ = _packed(task, left, splitting.worth(task, left), _AWKWARD_AGAIN)
+    if anew.cost(task.prices) >= dear.cost(task.prices):
+        return found
+    return batches.joined([found.only(~is_dear), anew])
 
 
 def _packed(task: Task, jobs: Numbers, worth: Reals, awkward: float) -> tuple[Batches, float]:
