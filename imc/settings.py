@@ -113,4 +113,7 @@ class ImcSettings(Settings):
     joining: JoiningSettings | None = Field(
         default=None, description="Where workers of clouds with virtual machines get their tokens; those need it."
     )
-    clouds: dict[CloudName, CloudSettings] = Field(min_length=1, description="Where machines come from, by name.")
+    clouds: dict[CloudName, CloudSettings] = Field(
+        default_factory=dict,
+        description="Where machines come from, by name; none: the pool has static workers alone.",
+    )

@@ -11,13 +11,14 @@ from pathlib import Path
 import click
 
 from prominence.cli.pool.bring_up import Wishes, alone, bring_up
-from prominence.cli.pool.bundle import write_bundle
+from prominence.cli.pool.bundle import ROLES, WORKER, write_bundle
 from prominence.cli.pool.containers import remove_everything, remove_state
 from prominence.cli.pool.engine import engine
 from prominence.cli.pool.errors import PoolError
 from prominence.cli.pool.layout import DEFAULT_NAME, LOGS, NAME_PATTERN, Pool
 from prominence.cli.pool.recipes import forget_pulled, present_images, remove_images
 from prominence.cli.pool.report import look_at
+from prominence.cli.pool.site import GLIBC, PYTHON
 from prominence.cli.pool.watch import worker_events
 
 CA_VARIABLES = ("PROMINENCE_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
@@ -139,10 +140,15 @@ def down(name: str, images: bool, purge: bool) -> None:
 
 @pool.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-def bundle(file: Path) -> None:
-    """Write to FILE what a worker's image has of ours, for machines of clouds that install it; print its SHA-256."""
+@click.option("--role", type=click.Choice(ROLES), default=WORKER, show_default=True, help="Of which machines.")
+@click.option("--python", type=click.Choice(list(GLIBC)), default=PYTHON, show_default=True, help="Python there.")
+def bundle(file: Path, role: str, python: str) -> None:
+    """Write to FILE what an image has of ours, for machines that are no containers; print its SHA-256.
+
+    A worker's for machines of clouds that install it; both are what the Ansible roles install on a site's own machines.
+    """
     try:
-        click.echo(write_bundle(file))
+        click.echo(write_bundle(file, role, python))
     except OSError as error:
         raise PoolError(f"{file} cannot be written: {error.strerror}") from error
 

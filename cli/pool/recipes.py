@@ -160,6 +160,16 @@ def recipes_of_a_worker() -> tuple[Context, Context]:
     return _recipe("base"), _worker_context()
 
 
+def recipes_of_the_control_plane(python: str) -> tuple[Context, Context]:
+    """That of all machines, and one of access point and imc together, for a machine with this version of Python."""
+    together = _product_context("access-point")
+    together.files["executor.pyz"] = (0o755, _packed_executor())
+    # One set of packages for all services of the machine.
+    together.trees["site"] = ensure_site(("restapi", "scaler", "imc", "clouds"), python)
+    together.files["bin/prominence-imc"] = _recipe("imc").files["bin/prominence-imc"]
+    return _recipe("base"), together
+
+
 def _base_context(ca_bundle: Path | None) -> Context:
     context = _recipe("base")
     context.files["ca/.keep"] = (0o644, b"")
@@ -170,8 +180,13 @@ def _base_context(ca_bundle: Path | None) -> Context:
 
 def _service_context(role: str, extras: tuple[str, ...]) -> Context:
     """A recipe with the product's packages, and what these extras of it need from others."""
-    context = _recipe(role)
+    context = _product_context(role)
     context.trees["site"] = ensure_site(extras)
+    return context
+
+
+def _product_context(role: str) -> Context:
+    context = _recipe(role)
     for package in SERVICE_PACKAGES:
         for path, content in _python_files(package):
             context.files[f"lib/prominence/{package}/{path}"] = (0o644, content)
@@ -230,4 +245,5 @@ def _for_everybody(entry: tarfile.TarInfo) -> tarfile.TarInfo:
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = "root"
     entry.mode = 0o755 if entry.mode & 0o100 else 0o644
+    entry.mtime = 0  # so that the same files make the same archive
     return entry

@@ -12,7 +12,34 @@ import docker
 import pytest
 from real_parts import new_pool
 
-PLAYBOOK = Path(__file__).parents[2] / "ansible" / "personal_pool.yml"
+ROOT = Path(__file__).parents[2]
+PLAYBOOK = ROOT / "ansible" / "personal_pool.yml"
+BOOKS = sorted(path.name for path in PLAYBOOK.parent.glob("*.yml") if "inventory" not in path.name)
+
+
+def test_playbooks_and_roles_are_as_ansible_lint_wants_them(tmp_path: Path) -> None:
+    """Its production profile, which reads each playbook's syntax, too."""
+    assert {"site.yml", "drain.yml", "undrain.yml", "upgrade.yml", "remove.yml"} <= set(BOOKS)
+    command = [Path(sys.executable).with_name("ansible-lint"), "--offline", "--nocolor", "ansible"]
+    environment = {**os.environ, "ANSIBLE_HOME": str(tmp_path)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_example_inventory_is_one_for_the_site(tmp_path: Path) -> None:
+    inventory = PLAYBOOK.with_name("inventory.example.yml")
+    command = [Path(sys.executable).with_name("ansible-playbook"), "--inventory", inventory, "--list-hosts"]
+    environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [*command, PLAYBOOK.with_name("site.yml")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.findall(r"hosts \((\d)\)", done.stdout) == ["1", "3"], done.stdout
 
 
 @pytest.mark.slow

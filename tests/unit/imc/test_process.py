@@ -284,3 +284,8 @@ def test_virtual_machines_are_tried_a_few_at_a_time_and_containers_are_not(file:
     file.write_text(NEEDED + AMAZON.replace("FILE", "/run/aws"))
     clouds = load(ImcSettings, "imc", file, {}).clouds
     assert {name: cloud.terms.probation for name, cloud in clouds.items()} == {"docker": None, "amazon": 3}
+
+
+def test_a_pool_of_static_workers_alone_has_no_cloud(file: Path) -> None:
+    file.write_text(NEEDED.partition("[clouds.docker]")[0])
+    assert load(ImcSettings, "imc", file, {}).clouds == {}

@@ -6,6 +6,8 @@ import base64
 import json
 import time
 import warnings
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from prominence.core.errors import Rejected, Unauthenticated
+from prominence.restapi import issue
 from prominence.restapi.adapters.local_tokens import LocalTokens
 from prominence.restapi.identity import Identity
 
@@ -135,3 +138,32 @@ def test_a_short_key_is_refused() -> None:
 
 def test_the_key_is_never_shown() -> None:
     assert KEY not in repr(vars(TOKENS))
+
+
+@given(user=st.text(max_size=40), groups=st.lists(st.text(max_size=20), max_size=4), days=st.integers(1, 3650))
+def test_a_login_that_was_given_out_is_known_again_or_was_refused(user: str, groups: list[str], days: int) -> None:
+    now = datetime.now(UTC)
+    try:
+        token = TOKENS.issue(user, groups, now, timedelta(days=days))
+    except Rejected:
+        with pytest.raises(Unauthenticated):
+            TOKENS.who(a_token(sub=user, groups=groups))
+        return
+    until = float(int(now.timestamp()) + days * 86400)
+    assert TOKENS.who(token) == Identity(user, tuple(dict.fromkeys(groups)), expires=until)
+
+
+def test_the_command_prints_a_login(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "key").write_text(KEY)
+    config = tmp_path / "restapi.toml"
+    config.write_text(f'token_key_file = "{tmp_path / "key"}"')
+    asked = ["--config", str(config), "ada", "--group", "physics", "--days", "1"]
+    assert issue.main(asked) == 0
+    known = TOKENS.who(capsys.readouterr().out.strip())
+    assert (known.user, known.groups) == ("ada", ("physics",))
+    (tmp_path / "key").write_text("short")
+    assert issue.main(asked) == 1
+    assert "at least 32 bytes" in capsys.readouterr().err
+    for days in ("0", "4000", "x"):
+        with pytest.raises(SystemExit):
+            issue.main([*asked, "--days", days])

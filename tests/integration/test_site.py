@@ -1,0 +1,118 @@
+"""Three bare Debian hosts become a pool by one inventory file; its workers are drained, reinstalled, lost and back."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import jwt
+import pytest
+from patience import PATIENCE
+from real_parts import until
+from real_site import CONTROL, NODES, Hosts, Visitor
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
+
+SERVICES = (
+    "etcd",
+    "condor",
+    *(f"prominence-{name}" for name in ["archive", "restapi", "retention", "metrics", "imc", "scaler"]),
+)
+PLAY_S = 400
+
+# The same file as on a personal pool: of an image that its user has uploaded, in a place that it names.
+JOB = {
+    "name": "patient",
+    "tasks": [{"image": "tiny.tar", "cmd": "sh -c 'while [ ! -e go ]; do sleep 1; done; echo done'"}],
+    "resources": {"cpus": 1, "memory": 0.2, "disk": 0.1, "walltime": 60},
+    "policies": {"placement": {"requirements": {"sites": ["cellar"]}}},
+}
+
+
+@pytest.fixture
+def hosts(engine: docker.DockerClient, tmp_path: Path) -> Iterator[Hosts]:
+    three = Hosts(engine, tmp_path)
+    try:
+        three.start()
+        three.inventory()
+        yield three
+    finally:
+        three.close()
+
+
+@pytest.fixture
+def job_file(tmp_path: Path) -> Path:
+    file = tmp_path / "job.json"
+    file.write_text(json.dumps(JOB))
+    return file
+
+
+def test_bare_hosts_become_a_pool_that_outlives_its_workers(
+    hosts: Hosts, engine: docker.DockerClient, tiny_image: str, job_file: Path, tmp_path: Path
+) -> None:
+    hosts.played(hosts.play("site.yml"), PLAY_S * PATIENCE)
+    _services_run(hosts)
+    _secrets_are_kept(hosts)
+    ada = Visitor(hosts.url(), hosts.inside(CONTROL, "prominence-token", "ada", "--days", "1").strip(), tmp_path)
+    until(lambda: ada.run("doctor", check=False).returncode == 0, 60, lambda: ada.run("doctor", check=False).stdout)
+    image = tmp_path / "tiny.tar"
+    image.write_bytes(b"".join(engine.images.get(tiny_image).save(named=True)))
+    ada.run("upload", str(image), "--name", "tiny.tar")
+
+    kept = ada.submit(job_file)
+    drained = ada.worker_of(kept)
+    upgrade = hosts.play("upgrade.yml", "--limit", drained, "--extra-vars", "prominence_reinstall=true")
+    until(lambda: f"{drained}: takes no new jobs, 1 running" in _statics(hosts), 120)
+    lost = ada.submit(job_file)
+    killed = ada.worker_of(lost)
+    assert {drained, killed} == set(NODES)
+    ada.run("exec", str(kept), "touch", "go")
+    done = ada.finished(kept)
+    assert (done["status"], len(done["attempts"])) == ("completed", 1), done
+    hosts.played(upgrade, PLAY_S * PATIENCE)
+    assert f"{drained}: takes jobs" in _statics(hosts)
+
+    hosts.containers[killed].kill()
+    until(lambda: ada.worker_of(lost) == drained, 300, lambda: str(ada.described(lost)))
+    until(lambda: ada.run("exec", str(lost), "touch", "go", check=False).returncode == 0, 60)
+    done = ada.finished(lost)
+    assert done["status"] == "completed", done
+    assert ada.run("stdout", str(lost)).stdout == "done\n"
+
+    hosts.containers[killed].start()
+    until(lambda: f"{killed}: takes jobs" in _statics(hosts), 120)
+    second = hosts.played(hosts.play("site.yml"), PLAY_S * PATIENCE)
+    assert re.findall(r"changed=(\d+)", second) == ["0", "0", "0"], second
+    assert ada.run("doctor").returncode == 0
+    _services_run(hosts)
+
+
+def _services_run(hosts: Hosts) -> None:
+    for service in SERVICES:
+        until(lambda one=service: hosts.tried(CONTROL, "systemctl", "is-active", one), 60, lambda one=service: one)
+    units = [f"/etc/systemd/system/{service}.service" for service in SERVICES if service.startswith("prominence")]
+    assert hosts.inside(CONTROL, "systemd-analyze", "verify", *units) == ""
+
+
+def _secrets_are_kept(hosts: Hosts) -> None:
+    """The key is on one machine, and a worker's token is its own, which root alone reads, and says little."""
+    open_to_others = "find /etc/prominence /etc/condor/tokens.d -type f -perm /004 -size +0"
+    told = {"environment", "50-site.conf"}
+    assert {Path(name).name for name in hosts.inside(CONTROL, *open_to_others.split()).split()} <= told
+    for node in NODES:
+        assert hosts.inside(node, *["find", "/etc", "/opt", "/var", "/root", "-name", "POOL"]) == ""
+        assert hosts.inside(node, *open_to_others.split()) == ""
+        claims: dict[str, Any] = jwt.decode(
+            hosts.inside(node, "cat", "/etc/condor/tokens.d/pool").strip(), options={"verify_signature": False}
+        )
+        assert claims["sub"] == f"{node}@workers"
+        assert claims["scope"].split() == ["condor:/ADVERTISE_STARTD", "condor:/ADVERTISE_MASTER"]
+        assert claims["exp"] - claims["iat"] == 365 * 86400
+
+
+def _statics(hosts: Hosts) -> str:
+    return hosts.inside(CONTROL, "prominence-imc", "static")
