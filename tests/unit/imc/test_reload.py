@@ -164,6 +164,6 @@ def test_a_cloud_that_stays_as_it_was_is_the_same_object(running: Running) -> No
     second = _again(running.file, first)
     assert second.clouds["docker"] is first.clouds["docker"]
     assert second.clouds["other"] is not first.clouds["other"]
-    running.write("")
+    running.write(DOCKER.format(name="docker", limit=-1))
     with pytest.raises(Rejected, match="clouds"):
         _again(running.file, second)
