@@ -186,6 +186,14 @@ UNSAYABLE = [
     Waiver(
         _ACCEPTED, _SUBMITS, "^400 .*imagePullCredential: is for an image in a registry", "The same of its credential."
     ),
+    Waiver(_ACCEPTED, _SUBMITS, "^400 .*no webhook is registered for", "Which webhooks there are."),
+    Waiver(_ACCEPTED, frozenset({"POST /webhooks"}), "^400 .*events: .* is of a group", "events and group."),
+    Waiver(
+        _ACCEPTED,
+        frozenset({"POST /webhooks"}),
+        "^403 .*Managers of a group",
+        "Who manages which group is known to the service alone.",
+    ),
     Waiver(_ACCEPTED, _SUBMITS, "^400 .*group: you are not in this group", "Whose groups are which."),
     Waiver(_ACCEPTED, _NAMES | _SUBMITS, "^400 .*composed form", "Unicode's forms."),
     Waiver(_ACCEPTED, _NAMES | _KEYS | _SUBMITS, "^400 .*bytes", "Lengths are in bytes, and a schema's in characters."),

@@ -12,6 +12,10 @@ from urllib.parse import SplitResult, urlsplit
 
 LONGEST_URL = 2000
 
+_PORT = "[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
+PATTERN = rf'https?://[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*(?::(?:{_PORT}))?(?:/[!"$-\[\]-~]*)?'
+"""Of what can be registered: a host's name in IDNA, or its address of the old kind, no user, no fragment."""
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 

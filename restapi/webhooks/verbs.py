@@ -22,15 +22,22 @@ Name = Annotated[
     StringConstraints(max_length=64),
     Spelling(r"[A-Za-z0-9_. -]*", "may hold letters (a to z), digits, spaces and _ . - only"),
 ]
+Url = Annotated[
+    str,
+    StringConstraints(max_length=addresses.LONGEST_URL),
+    Spelling(
+        addresses.PATTERN,
+        "must begin with https:// and the name of a host, of plain characters without spaces; others are written as "
+        "%XX, and names in IDNA",
+    ),
+]
 AnyEvent = Annotated[Event, Field(strict=False), WithJsonSchema({"type": "string", "enum": list(Event)})]
 
 
 class WebhookRequest(Strict):
     """A webhook as it is asked for."""
 
-    url: Annotated[str, StringConstraints(min_length=1, max_length=addresses.LONGEST_URL)] = Field(
-        description="Where it listens; https."
-    )
+    url: Url = Field(description="Where it listens; https.")
     events: tuple[AnyEvent, ...] = Field(
         default=(), strict=False, description="What it is told of; absent: all that can be of its owner's."
     )

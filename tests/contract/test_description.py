@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
+from ipaddress import ip_network
 
 import pytest
 import schemathesis
@@ -32,6 +33,7 @@ from prominence.restapi.operations import BASE_PATH
 from prominence.restapi.token_records import TokenLimits
 from prominence.restapi.tokens import LONGEST_DAYS
 from prominence.restapi.usage import Period
+from prominence.restapi.webhooks.records import Webhooks
 
 REACHED = {
     "coverage": {
@@ -72,7 +74,12 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Api:
     site = replace(SITE, max_array=500)
     tokens = TokenLimits(most=_ANY, longest_days=LONGEST_DAYS)
     budget = Budget("physics", _ANY, Period.of_days(NOON.date(), NOON.date()), Action.HOLD)
-    changes = {"budgets": Budgets((budget,)), "addresses": {"alice": "alice@example.org"}}
+    everywhere = (ip_network("0.0.0.0/0"),)  # which addresses a site calls is its own affair
+    changes = {
+        "budgets": Budgets((budget,)),
+        "addresses": {"alice": "alice@example.org"},
+        "webhooks": Webhooks(b"key", everywhere, most=10**6),
+    }
     api = an_api(token_limits=tokens, limits=room, site=site, **changes)
     upload = api.call("POST", "/data/upload", json={"filename": "input"})
     assert upload.json is not None

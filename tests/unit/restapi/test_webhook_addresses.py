@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prominence.restapi.webhook_settings import WebhookSettings
-from prominence.restapi.webhooks.addresses import may_be_called, of_site, parts_of, port_of, refusal
+from prominence.restapi.webhooks.addresses import (
+    LONGEST_URL,
+    PATTERN,
+    may_be_called,
+    of_site,
+    parts_of,
+    port_of,
+    refusal,
+)
 
 OURS = (ipaddress.ip_network("10.1.0.0/16"), ipaddress.ip_network("fd00:1::/32"))
 
@@ -94,3 +102,9 @@ def test_networks_in_settings_are_networks() -> None:
     assert WebhookSettings(allowed_networks=("10.1.0.0/16",)).allowed == (ipaddress.ip_network("10.1.0.0/16"),)
     with pytest.raises(ValueError, match="must be a network"):
         WebhookSettings(allowed_networks=("10.1.0.1/16",))
+
+
+@given(st.from_regex(PATTERN, fullmatch=True))
+def test_what_is_spelled_as_it_must_be_is_refused_for_where_it_leads_alone(url: str) -> None:
+    everywhere = (ipaddress.ip_network("0.0.0.0/0"),)
+    assert len(url) > LONGEST_URL or refusal(url, everywhere) == ""
