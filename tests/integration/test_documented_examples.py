@@ -166,6 +166,9 @@ def test_a_command_for_jobs_works(line: str, user: RealPool, image: str, here: P
     finally:
         for job in jobs.made:
             user.request("DELETE", f"/jobs/{job}")
+        if verb == "webhook":
+            for webhook in user.request("GET", "/webhooks").json():
+                user.request("DELETE", f"/webhooks/{webhook['id']}")
 
 
 def _the_job_for(line: str, jobs: Jobs) -> int:
