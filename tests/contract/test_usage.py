@@ -331,6 +331,26 @@ def test_what_was_kept_of_jobs_before_attempts_were_counts_on(tmp_path: Path) ->
     assert short(kept.usage.by_user(EVER, "alice", ())) == {"alice": Sum(2, 9000, 30)}
 
 
+def test_what_was_kept_before_there_was_another_store_counts_on(tmp_path: Path) -> None:
+    before = InSqlite(tmp_path)
+    before.job(used(1, "alice", "physics", wall_s=3))
+    before.writer.close()
+    connection = sqlite3.connect(tmp_path / "usage.db")
+    connection.executescript(
+        """
+        ALTER TABLE attempts DROP COLUMN queued;
+        ALTER TABLE attempts DROP COLUMN status;
+        PRAGMA user_version = 1;
+        """
+    )
+    connection.close()
+    kept = InSqlite(tmp_path)
+    assert short(kept.usage.by_user(EVER, "alice", ())) == {"alice": Sum(1, 3000)}
+    kept.job(used(1, "alice", "physics", wall_s=3))
+    kept.job(used(2, "alice", "physics", wall_s=5))
+    assert short(kept.usage.by_user(EVER, "alice", ())) == {"alice": Sum(2, 8000)}
+
+
 @pytest.mark.parametrize("groups", [(), ("physics",), None])
 def test_the_file_is_read_by_an_index_that_has_all_that_is_asked(
     tmp_path: Path, groups: tuple[str, ...] | None, monkeypatch: pytest.MonkeyPatch
