@@ -42,13 +42,12 @@ def may_be_called(address: str, allowed: Iterable[Network]) -> bool:
         found: _Address = ipaddress.ip_address(address)
     except ValueError:
         return False
-    return any(found.version == one.version and found in one for one in allowed) or _is_public(found)
+    return _is_in(found, allowed) or _is_public(found)
 
 
 def of_site(address: str, allowed: Iterable[Network]) -> bool:
     """Whether the operator has allowed it by name: to such a one a call may go without encryption."""
-    found = ipaddress.ip_address(address)
-    return any(found.version == one.version and found in one for one in allowed)
+    return _is_in(ipaddress.ip_address(address), allowed)
 
 
 def _is_public(address: _Address) -> bool:
@@ -59,8 +58,12 @@ def _is_public(address: _Address) -> bool:
         and address.is_global
         and not address.is_multicast
         and not address.is_reserved
-        and not any(address.version == one.version and address in one for one in _NOT_PUBLIC)
+        and not _is_in(address, _NOT_PUBLIC)
     )
+
+
+def _is_in(address: _Address, networks: Iterable[Network]) -> bool:
+    return any(address.version == one.version and address in one for one in networks)
 
 
 def parts_of(url: str) -> SplitResult:
