@@ -58,7 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(shown(settings, "imc", given.config))
             return 0
         if given.command == command.NAME:
-            command.run(given, Records(EtcdKeyValue(settings.etcd_endpoints)), HTCondorPool(settings.pool))
+            command.run(
+                given,
+                Records(EtcdKeyValue(settings.etcd_endpoints, tls=settings.etcd_tls)),
+                HTCondorPool(settings.pool),
+            )
             return 0
         token = _secret(settings.token_file)
         if given.command:
@@ -82,7 +86,7 @@ def serve(
 ) -> int:
     """Run until a signal says stop (0) or the API's thread ends (1). again: reads the settings anew."""
     settings = configured.settings
-    store = EtcdKeyValue(settings.etcd_endpoints)
+    store = EtcdKeyValue(settings.etcd_endpoints, tls=settings.etcd_tls)
     records, metrics = Records(store), Metrics()
     me = f"{socket.gethostname()}:{os.getpid()}"
     election = Election(store, LEADER, me, settings.lease_s)

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from prominence.core.keyvalue.tls import EtcdTls
 from prominence.core.placement import PLACE_NAME
 from prominence.core.settings import Settings
 from prominence.imc.declared import CloudSettings
@@ -99,6 +100,9 @@ class ImcSettings(Settings):
     )
     etcd_endpoints: tuple[str, ...] = Field(
         default=("127.0.0.1:2379",), min_length=1, description="host:port of each member of etcd."
+    )
+    etcd_tls: EtcdTls | None = Field(
+        default=None, description="Certificates for etcd; absent: members are spoken to without TLS."
     )
     interval_s: float = Field(default=2.0, gt=0, le=3, description="Seconds between rounds when there is no news.")
     lease_s: int = Field(

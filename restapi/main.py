@@ -75,7 +75,7 @@ def services_of(settings: RestApiSettings) -> Services:
     """The services on real components. Raises Rejected for settings that cannot be."""
     secret = secret_of(settings.token_key_file)
     objects = _objects(settings, secret)
-    store = EtcdKeyValue(settings.etcd_endpoints)
+    store = EtcdKeyValue(settings.etcd_endpoints, tls=settings.etcd_tls)
     issued = IssuedTokens(secret, store)
     queue = HTCondorQueue(settings.archive.events_file)
     usage, copied = _usage(settings)

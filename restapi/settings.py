@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from prominence.core.job import MOST_MEMBERS
 from prominence.core.keyvalue.port import LARGEST_VALUE
+from prominence.core.keyvalue.tls import EtcdTls
 from prominence.core.settings import Settings
 from prominence.core.workflow import MOST_INSTANCES
 from prominence.restapi.accounting_settings import AccountingSettings
@@ -214,6 +215,9 @@ class RestApiSettings(Settings):
     )
     etcd_endpoints: tuple[str, ...] = Field(
         default=("127.0.0.1:2379",), min_length=1, description="host:port of each member of the etcd cluster."
+    )
+    etcd_tls: EtcdTls | None = Field(
+        default=None, description="Certificates for etcd; absent: members are spoken to without TLS."
     )
     most_waiting: int = Field(
         default=100,

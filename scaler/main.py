@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         logs.configure(COMPONENT, settings.log_file, settings.log_level)
         metrics = Metrics(_now)
-        world, store = _world(settings, metrics), EtcdKeyValue(settings.etcd_endpoints)
+        world, store = _world(settings, metrics), EtcdKeyValue(settings.etcd_endpoints, tls=settings.etcd_tls)
     except Rejected as error:
         for mistake in error.mistakes:
             print(f"prominence-scaler: {mistake}", file=sys.stderr)

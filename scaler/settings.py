@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from prominence.core.keyvalue.tls import EtcdTls
 from prominence.core.settings import Settings
 from prominence.scaler.loop import Pace
 from prominence.scaler.policy import Policy
@@ -44,6 +45,9 @@ class ScalerSettings(Settings):
     policy: Policy = Field(default=Policy(), description="Limits and times.")
     etcd_endpoints: tuple[str, ...] = Field(
         default=("127.0.0.1:2379",), min_length=1, description="host:port of each member of etcd."
+    )
+    etcd_tls: EtcdTls | None = Field(
+        default=None, description="Certificates for etcd; absent: members are spoken to without TLS."
     )
     imc: ImcSettings = Field(description="Where workers are ordered.")
     htcondor: HTCondorSettings = Field(default=HTCondorSettings(), description="Which queue and collector to look at.")

@@ -13,6 +13,7 @@ from etcd3.exceptions import Etcd3Exception
 from etcd3.utils import prefix_range_end, to_bytes
 
 from prominence.core.errors import Conflict, Rejected, Unavailable
+from prominence.core.keyvalue import tls as tls_
 from prominence.core.keyvalue.port import Change, Delete, DeleteBelow, Entry, Lease, Put, check_size
 
 RETRY_AFTER_S = 1
@@ -37,11 +38,13 @@ class EtcdKeyValue:
     """Every call ends within `timeout_s`. To be made after a fork, not before: gRPC's threads do not survive one.
 
     endpoints: "host:port" of each member of the cluster. When one fails, calls go to the next.
+    tls: how members and we know each other; None: not at all, for members on a network that nobody else reaches.
     """
 
-    def __init__(self, endpoints: Sequence[str], timeout_s: float = 3.0) -> None:
+    def __init__(self, endpoints: Sequence[str], timeout_s: float = 3.0, tls: tls_.EtcdTls | None = None) -> None:
+        credentials = _credentials(tls)
         self._client: Any = etcd3.MultiEndpointEtcd3Client(
-            [_endpoint(text) for text in endpoints], timeout=timeout_s, failover=True
+            [_endpoint(text, credentials) for text in endpoints], timeout=timeout_s, failover=True
         )
 
     def get(self, key: str) -> Entry | None:
@@ -123,11 +126,26 @@ class _EtcdLease:
             return  # it had run out already
 
 
-def _endpoint(text: str) -> Any:
-    host, _, port = text.removeprefix("http://").rpartition(":")
-    if not host or not port.isdecimal():
-        raise Rejected.because(f"{text!r} is not the host:port of an etcd")
-    return etcd3.Endpoint(host, int(port), secure=False, time_retry=RETRY_AFTER_S, opts=list(_CHANNEL.items()))
+def _credentials(tls: tls_.EtcdTls | None) -> Any:
+    if tls is None:
+        return None
+    found = tls_.read(tls)
+    return grpc.ssl_channel_credentials(found.ca, private_key=found.key, certificate_chain=found.certificate)
+
+
+def _endpoint(text: str, credentials: Any) -> Any:
+    scheme = "http://" if credentials is None else "https://"
+    host, _, port = text.removeprefix(scheme).rpartition(":")
+    if not host or not port.isdecimal() or "/" in host:
+        raise Rejected.because(f"{text!r} is not the host:port of an etcd", "etcd_endpoints")
+    return etcd3.Endpoint(
+        host,
+        int(port),
+        secure=credentials is not None,
+        creds=credentials,
+        time_retry=RETRY_AFTER_S,
+        opts=list(_CHANNEL.items()),
+    )
 
 
 def _entry(pair: Any) -> Entry:

@@ -44,7 +44,9 @@ def main() -> None:
     elsewhere = settings.accounting.copied_to
     copied_to = "" if elsewhere is None else elsewhere.called
     usage = UsageWriter(settings.archive.usage_file, settings.accounting.tariff(), copied_to)
-    machines = MachineFollower(EtcdKeyValue(settings.etcd_endpoints), usage, writer, time.monotonic)
+    machines = MachineFollower(
+        EtcdKeyValue(settings.etcd_endpoints, tls=settings.etcd_tls), usage, writer, time.monotonic
+    )
     follower = Follower(
         history=settings.archive.history_file,
         events=settings.archive.events_file,

@@ -456,7 +456,7 @@ class TestEtcd:
             assert store.list(key)[0].value == b"after"
             store.close()
 
-    @pytest.mark.parametrize("endpoint", ["", "etcd", ":2379", "etcd:", "etcd:http"])
+    @pytest.mark.parametrize("endpoint", ["", "etcd", ":2379", "etcd:", "etcd:http", "https://etcd:2379"])
     def test_a_misspelt_endpoint_is_refused(self, endpoint: str) -> None:
         with pytest.raises(Rejected, match="host:port"):
             EtcdKeyValue([endpoint])
