@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import linprog
-from scipy.sparse import csr_array
 
 from prominence.scaler.amounts import KINDS, Numbers, Reals, Yes
+from prominence.scaler.programme import Programme
 
 _STEPS = 40
 """Of the market."""
@@ -85,15 +84,17 @@ def split(task: Task, active: Numbers, jobs: Numbers, worth: Reals, awkward: flo
     if len(active) <= _FEW:
         return _to_the_cheapest(all_in, parts, jobs)
     pairs = _least(all_in, _CHEAPEST)
-    solved = _solved(task, parts, extra, jobs, worth, pairs)
+    market = _Market(task, parts, extra, jobs)
+    market.open(pairs)
+    solved = market.solved(worth * task.rooms)
     more = min(_CHEAPER, _PAIRS // len(active) - _CHEAPEST)
     if solved and more > 0:
-        # What its prices show to be cheaper yet, and without what they show to be dear.
+        # What its prices show to be cheaper yet.
         saved = np.einsum("jfk,fk->jf", parts, solved.worth) + extra - solved.each[:, None]
         cheaper = _least(np.where(runs & ~pairs & (saved < -_NOTHING), saved, np.inf), more)
         if cheaper.any():
-            pairs = pairs & (saved < _DEAR * solved.each[:, None]) | (solved.shares > 0)
-            solved = _solved(task, parts, extra, jobs, worth, pairs | cheaper) or solved
+            market.open(cheaper)
+            solved = market.solved(worth * task.rooms) or solved
     if not solved:
         return _to_the_cheapest(all_in, parts, jobs)
     shares = solved.shares
@@ -111,32 +112,51 @@ class _Solution(NamedTuple):
     each: Reals
 
 
-def _solved(task: Task, parts: Reals, extra: Reals, jobs: Numbers, worth: Reals, pairs: Yes) -> _Solution | None:
-    """The cheapest, where jobs may go to those flavours alone. worth: of room on flavours to which none may go.
+class _Market:
+    """Which jobs may go where, and the cheapest that this allows.
 
-    None: it is never without a solution, but numbers may be too far apart for the solver.
+    Rows: how many jobs there are of each kind, and what they take of the machines of each flavour, of each kind of
+    room. Columns: the machines of each flavour, then the jobs of each pair of kind and flavour.
     """
-    kind, flavour = np.nonzero(pairs)
-    used, column = np.unique(flavour, return_inverse=True)
-    count, machines = len(kind), len(used)
-    rows = np.concatenate([(column[:, None] * KINDS + np.arange(KINDS)).ravel(), np.arange(machines * KINDS)])
-    columns = np.concatenate([np.repeat(np.arange(count), KINDS), count + np.repeat(np.arange(machines), KINDS)])
-    filled = np.concatenate([parts[kind, flavour].ravel(), -(task.rooms[used] > 0).astype(float).ravel()])
-    found = linprog(
-        np.concatenate([extra[kind, flavour], task.prices[used]]),
-        A_ub=csr_array((filled, (rows, columns)), shape=(machines * KINDS, count + machines)),
-        b_ub=np.zeros(machines * KINDS),
-        A_eq=csr_array((np.ones(count), (kind, np.arange(count))), shape=(len(jobs), count + machines)),
-        b_eq=jobs.astype(float),
-        method="highs-ds",
-        options={"presolve": False},  # there is nothing to find, and looking takes a fifth of the time
-    )
-    if found.x is None:
-        return None
-    shares, whole, of_machines = np.zeros(pairs.shape), np.zeros(pairs.shape[1]), worth * task.rooms
-    shares[kind, flavour], whole[used] = found.x[:count], found.x[count:]
-    of_machines[used] = -found.ineqlin.marginals.reshape(machines, KINDS)
-    return _Solution(shares, whole, of_machines, found.eqlin.marginals)
+
+    def __init__(self, task: Task, parts: Reals, extra: Reals, jobs: Numbers) -> None:
+        self._parts, self._extra = parts, extra
+        self._kinds = self._flavours = np.empty(0, dtype=np.int64)
+        self._programme = Programme()
+        exactly, limits = jobs.astype(float), task.rooms.size
+        self._programme.add_rows(exactly, exactly)
+        self._programme.add_rows(np.full(limits, -np.inf), np.zeros(limits))
+        self._programme.add_columns(
+            task.prices, self._room(np.arange(len(task.rooms))), -(task.rooms > 0).astype(float)
+        )
+
+    def open(self, pairs: Yes) -> None:
+        """So that these jobs may go there, too."""
+        kinds, flavours = np.nonzero(pairs)
+        rows = np.concatenate([kinds[:, None], self._room(flavours)], axis=1)
+        factors = np.concatenate([np.ones((len(kinds), 1)), self._parts[kinds, flavours]], axis=1)
+        self._programme.add_columns(self._extra[kinds, flavours], rows, factors)
+        self._kinds = np.concatenate([self._kinds, kinds])
+        self._flavours = np.concatenate([self._flavours, flavours])
+
+    def solved(self, worth: Reals) -> _Solution | None:
+        """worth: of room on flavours to which none may go. None: the numbers may be too far apart for the solver."""
+        found = self._programme.solve()
+        if found is None:
+            return None
+        kinds, flavours, _ = self._parts.shape
+        machines, placed = found.values[:flavours], found.values[flavours:]
+        shares = np.zeros((kinds, flavours))
+        shares[self._kinds, self._flavours] = placed
+        of_machines = worth.copy()
+        used = np.unique(self._flavours)
+        of_machines[used] = -found.worth[kinds:].reshape(flavours, KINDS)[used]
+        return _Solution(shares, machines, of_machines, found.worth[:kinds])
+
+    def _room(self, flavours: Numbers) -> Numbers:
+        """The rows for what is taken of machines of these flavours."""
+        found: Numbers = len(self._parts) + flavours[:, None] * KINDS + np.arange(KINDS)
+        return found
 
 
 def _least(costs: Reals, each: int) -> Yes:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import reduce
+from itertools import chain
 
 import numpy as np
 
 from prominence.scaler import amounts
-from prominence.scaler.amounts import Numbers, Reals
+from prominence.scaler.amounts import Numbers, Reals, Yes
 from prominence.scaler.batches import Batches
 
 _SAME = 0.003
@@ -30,14 +31,17 @@ def spread(
     loads = parts[order] * jobs[order, None]
     # What jobs take that are placed later, and how much of each kind of room a machine would have for nothing else.
     to_come = np.cumsum(loads[::-1], axis=0)[::-1]
-    space = np.full(len(room), float(machines))
-    for number, load, later in zip(order.tolist(), to_come, [*to_come[1:], None], strict=False):
-        scarce = parts[number] * load / np.maximum(space, _NOTHING)
-        placed = alike.place(number, int(jobs[number]), scarce, later)
-        space -= parts[number] * placed
-    fillers = np.where((needs <= alike.most_free()).all(axis=1), fillers, 0)
-    for number in _in_order(parts.max(axis=1), fillers).tolist():
-        alike.place(number, int(fillers[number]), parts[number], None)
+    mixtures = (to_come / np.maximum(to_come.max(axis=1, keepdims=True), _NOTHING) * np.maximum(room, 1)).tolist()
+    space = [float(machines)] * len(room)
+    for number, load, mixture in zip(order.tolist(), loads.tolist(), [*mixtures[1:], None], strict=False):
+        part = parts[number].tolist()
+        scarce = [of_one * of_all / max(left, _NOTHING) for of_one, of_all, left in zip(part, load, space, strict=True)]
+        placed = alike.place(number, int(jobs[number]), scarce, mixture)
+        space = [left - of_one * placed for of_one, left in zip(part, space, strict=True)]
+    rest = _in_order(parts.max(axis=1), fillers)
+    while len(rest := rest[alike.may_hold(needs[rest])]):
+        number, rest = int(rest[0]), rest[1:]
+        alike.place(number, int(fillers[number]), parts[number].tolist(), None)
     return alike.batches(flavour, kinds)
 
 
@@ -52,43 +56,56 @@ class _Alike:
     """Machines in groups of which each has the same jobs. For each group: what is free, and its jobs of each kind."""
 
     def __init__(self, room: Numbers, machines: int, needs: Numbers) -> None:
-        self._room = np.maximum(room, 1)
+        self._room = np.maximum(room, 1).tolist()
         self._needs = needs
         self._known = 1
         self._free = np.tile(room[:, None], (1, 32))
         self._count = np.zeros(32, dtype=np.int64)
         self._count[0] = machines
-        self._jobs: list[dict[int, int]] = [{}]
+        self._jobs: list[list[int]] = [[]]  # a kind, how many, a kind, ...
 
     def batches(self, flavour: int, kinds: Numbers) -> Batches:
         """Those that have any. kinds: what they are called elsewhere."""
         there = [group for group, jobs in enumerate(self._jobs) if jobs]
-        shares = [
-            (owner, kind, count) for owner, group in enumerate(there) for kind, count in self._jobs[group].items()
-        ]
-        owners, columns, counts = np.array(shares, dtype=np.int64).reshape(-1, 3).T
-        order = np.lexsort((columns, owners))
+        listed = [self._jobs[group] for group in there]
+        placed = np.fromiter(chain.from_iterable(listed), dtype=np.int64).reshape(-1, 2)
+        owners = np.repeat(np.arange(len(there)), [len(jobs) // 2 for jobs in listed])
+        order = np.lexsort((placed[:, 0], owners))
+        owners, placed = owners[order], placed[order]
+        # What was placed in several steps is one share.
+        is_new = np.ones(len(owners), dtype=bool)
+        is_new[1:] = (owners[1:] != owners[:-1]) | (placed[1:, 0] != placed[:-1, 0])
+        first = np.flatnonzero(is_new)
         return Batches(
-            np.full(len(there), flavour), self._count[there], owners[order], kinds[columns[order]], counts[order]
+            np.full(len(there), flavour),
+            self._count[there],
+            owners[first],
+            kinds[placed[first, 0]],
+            np.add.reduceat(placed[:, 1], first) if len(first) else placed[:, 1],
         )
 
-    def most_free(self) -> Numbers:
-        """Of everything the most that any machine has left."""
-        found: Numbers = self._free[:, : self._known].max(axis=1)
+    def may_hold(self, needs: Numbers) -> Yes:
+        """Of which jobs any machine has room for one."""
+        fits = np.less_equal(needs[:, :, None], self._free[:, : self._known])
+        found: Yes = np.logical_or.reduce(np.logical_and.reduce(fits, axis=1), axis=1)
         return found
 
-    def place(self, kind: int, jobs: int, scarce: Reals, to_come: Reals | None) -> int:
+    # The numbers for so few kinds of room are in lists: quicker one by one than an array of them.
+
+    def place(self, kind: int, jobs: int, scarce: list[float], mixture: list[float] | None) -> int:
         """On each machine as few as will do. Returns how many found room.
 
-        scarce: how much each kind of room matters. to_come: what jobs take that are placed later, if any are.
+        scarce: how much each kind of room matters. mixture: what a machine would have free for nothing but the jobs
+        that are placed later, if any are.
         """
         need, left = self._needs[kind], jobs
+        weights = self._weights(scarce)
         while left:
             groups = self._fitting(need)
             if not len(groups):
                 break
             free = self._free.take(groups, axis=1)
-            order = self._order(free, need.tolist(), scarce, to_come)
+            order = self._order(free, need.tolist(), weights, mixture)
             groups = groups[order]
             count = self._count[groups]
             on_each = -(-left // int(count.sum()))
@@ -115,31 +132,40 @@ class _Alike:
         fits = self._free[0, : self._known] >= need[0]
         for free, needed in zip(self._free[1:, : self._known], need[1:], strict=True):
             fits &= free >= needed
-        return np.flatnonzero(fits)
+        found: Numbers = fits.nonzero()[0]
+        return found
 
-    def _order(self, free: Numbers, need: list[int], scarce: Reals, to_come: Reals | None) -> Numbers:
+    def _weights(self, scarce: list[float]) -> Reals:
+        """What a unit of each kind of room matters."""
+        total = max(sum(scarce), _NOTHING)
+        return np.array([part / total / most for part, most in zip(scarce, self._room, strict=True)])
+
+    def _order(self, free: Numbers, need: list[int], weights: Reals, mixture: list[float] | None) -> Numbers:
         """The machines first that lose least of the room for what is to come, as they have too much of something for
         it anyway; of these, those with most left of what is scarce."""
-        much = (scarce / max(scarce.sum(), _NOTHING) / self._room) @ free
-        if to_come is None:
+        much = weights @ free
+        if mixture is None:
             return np.argsort(-much, kind="stable")
-        mixture = (to_come / to_come.max() * self._room).tolist()
-        asked = [(row, needed, part) for row, needed, part in zip(free, need, mixture, strict=True) if part > _NOTHING]
-        before = reduce(np.minimum, [row / part for row, _, part in asked])
-        after = reduce(np.minimum, [(row - needed) / part for row, needed, part in asked])
+        asked = [
+            (row / part, need / part) for row, need, part in zip(free, need, mixture, strict=True) if part > _NOTHING
+        ]
+        before = reduce(np.minimum, [row for row, _ in asked])
+        after = reduce(np.minimum, [row - taken for row, taken in asked])
         return np.argsort(np.rint((before - after) / _SAME) - much / 2, kind="stable")
 
     def _put(self, groups: Numbers, kind: int, need: Numbers, copies: Numbers | int) -> None:
         self._free[:, groups] -= need[:, None] * copies
-        each = [copies] * len(groups) if isinstance(copies, int) else copies.tolist()
-        for group, count in zip(groups.tolist(), each, strict=True):
-            jobs = self._jobs[group]
-            jobs[kind] = jobs.get(kind, 0) + count
+        if isinstance(copies, int):
+            share = (kind, copies)
+            for group in groups.tolist():
+                self._jobs[group] += share
+        else:
+            for group, count in zip(groups.tolist(), copies.tolist(), strict=True):
+                self._jobs[group] += (kind, count)
 
     def _put_on_one(self, group: int, kind: int, need: Numbers, copies: int) -> None:
         self._free[:, group] -= need * copies
-        jobs = self._jobs[group]
-        jobs[kind] = jobs.get(kind, 0) + copies
+        self._jobs[group] += (kind, copies)
 
     def _apart(self, group: int, machines: int) -> int:
         """So many machines of a group as a group of their own, if they are not all of it."""
@@ -150,7 +176,7 @@ class _Alike:
             self._count = np.concatenate([self._count, np.zeros_like(self._count)])
         new, self._known = self._known, self._known + 1
         self._free[:, new] = self._free[:, group]
-        self._jobs.append(dict(self._jobs[group]))
+        self._jobs.append(self._jobs[group][:])
         self._count[new] = machines
         self._count[group] -= machines
         return new
