@@ -62,7 +62,7 @@ check: ## format, lint, strict types, import contracts
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy $(foreach c,core restapi scaler imc executor cli images,-p prominence.$(c))
-	@$(BIN)/mypy --config-file tests/mypy.ini tests
+	@$(BIN)/mypy --config-file tests/mypy.ini tests scripts/reference_pages
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 
 .PHONY: docs

@@ -195,7 +195,7 @@ class Sweep(Strict):
     type: Literal["parameterSweep"] = Field(description="What it is.")
     jobs: Names = _JOBS
     parameters: Annotated[tuple[SweptParameter, ...], *_SEVERAL] = Field(
-        strict=False, description="Any number of them."
+        strict=False, description="Each with numbers of its own."
     )
 
     @property

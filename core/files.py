@@ -6,7 +6,7 @@ import base64
 import binascii
 import posixpath
 import re
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from pydantic import (
@@ -20,7 +20,7 @@ from pydantic import (
     field_validator,
 )
 
-from prominence.core.validation import Spelling, Strict, of_kind
+from prominence.core.validation import SPELLING, Spelling, Strict, of_kind
 
 MOST_FILES = 1000
 """Of each kind, in one job."""
@@ -39,17 +39,24 @@ ADDRESS_BEFORE = rf"https?://[^/?#@\s{_CONTROLS}]+/(?:[^?#\s{_CONTROLS}]*/)?[^/?
 """The same of an address in the web."""
 _WEB = ("http://", "https://")
 _BASE64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+_FILE_NAME = 'must be the name of a file: not empty, not "." or "..", without / and control characters'
+_HOME_PATH = 'must be a path in the job\'s home: relative, without "." or "..", // and control characters'
+_OUTPUT_PATH = (
+    'must be a path in the job\'s home, or in what is mounted, without "." or "..", // and control characters'
+)
+_MOUNT_POINT = "must be a directory and a path with a colon between them, such as data:/data"
+_MOUNTED = 'must be absolute, without "." or "..", // and any of : , \\ "'
 _ADDRESS = rf"^(?:https?://[^/?#\s{_CONTROLS}]+/(?:[^?#\s{_CONTROLS}]*/)?[^/?#\s{_CONTROLS}]+|{_PATH})$"
 
 
-def _pattern(text: str) -> Any:
+def _pattern(text: str, sentence: str) -> Any:
     """What a function of ours checks, told to readers of the schema."""
-    return Field(json_schema_extra={"pattern": text})
+    return Field(json_schema_extra={"pattern": text, SPELLING: sentence})
 
 
 def _a_file_name(name: str) -> str:
     if not name or "/" in name or name in (".", "..") or _CONTROL.search(name):
-        raise ValueError('must be the name of a file: not empty, not "." or "..", without / and control characters')
+        raise ValueError(_FILE_NAME)
     if len(name.encode("utf-8", "surrogatepass")) > 255:
         raise ValueError("must have at most 255 bytes")
     return name
@@ -58,7 +65,7 @@ def _a_file_name(name: str) -> str:
 def _in_the_home(path: str) -> str:
     parts = path.split("/")
     if _CONTROL.search(path) or "" in parts or "." in parts or ".." in parts:
-        raise ValueError('must be a path in the job\'s home: relative, without "." or "..", // and control characters')
+        raise ValueError(_HOME_PATH)
     return path
 
 
@@ -66,9 +73,7 @@ def _in_the_home_or_mounted(path: str) -> str:
     try:
         _in_the_home(path.removeprefix("/"))
     except ValueError as error:
-        raise ValueError(
-            'must be a path in the job\'s home, or in what is mounted, without "." or "..", // and control characters'
-        ) from error
+        raise ValueError(_OUTPUT_PATH) from error
     return path
 
 
@@ -86,7 +91,7 @@ Several = Annotated[tuple[Item, ...], BeforeValidator(_not_too_many), Field(json
 def _a_mount_point(text: str) -> str:
     directory, colon, path = text.partition(":")
     if not colon:
-        raise ValueError("must be a directory and a path with a colon between them, such as data:/data")
+        raise ValueError(_MOUNT_POINT)
     _a_file_name(directory)
     _a_path_to_mount_at(path, "its path ")
     return text
@@ -95,7 +100,7 @@ def _a_mount_point(text: str) -> str:
 def _a_path_to_mount_at(path: str, which: str = "") -> str:
     parts = path.split("/")[1:]
     if not path.startswith("/") or _CONTROL.search(path) or _SPECIAL & set(path) or {"", ".", ".."} & set(parts):
-        raise ValueError(f'{which}must be absolute, without "." or "..", // and any of : , \\ "')
+        raise ValueError(f"{which}{_MOUNTED}")
     if len(path) > LONGEST_PATH or parts[0] in _KERNELS or path in _TAKEN:
         raise ValueError(f"nothing can be mounted at {path[:100]}")
     return path
@@ -106,23 +111,25 @@ _KERNELS = frozenset({"proc", "sys", "dev"})
 _TAKEN = frozenset({"/home", "/home/user", "/tmp"})
 _MOUNTED_AT = rf"(?!/(?:proc|sys|dev)(?:/|$))(?!/(?:home|home/user|tmp)$)(?:/{_NO_DOTS}[^/:,\\\"{_CONTROLS}]+)+"
 MountPoint = Annotated[
-    str, AfterValidator(_a_mount_point), _pattern(rf"^(?!\.{{1,2}}:)[^/:{_CONTROLS}]{{1,255}}:{_MOUNTED_AT}$")
+    str,
+    AfterValidator(_a_mount_point),
+    _pattern(rf"^(?!\.{{1,2}}:)[^/:{_CONTROLS}]{{1,255}}:{_MOUNTED_AT}$", _MOUNT_POINT),
 ]
 MountedAt = Annotated[
     str,
     StringConstraints(max_length=LONGEST_PATH),
     AfterValidator(lambda path: _a_path_to_mount_at(path)),
-    _pattern(f"^(?!/(?:home/user|tmp)/){_MOUNTED_AT}$"),
+    _pattern(f"^(?!/(?:home/user|tmp)/){_MOUNTED_AT}$", _MOUNTED),
 ]
-FileName = Annotated[str, AfterValidator(_a_file_name), _pattern(rf"^{_NO_DOTS}[^/{_CONTROLS}]{{1,255}}$")]
+FileName = Annotated[str, AfterValidator(_a_file_name), _pattern(rf"^{_NO_DOTS}[^/{_CONTROLS}]{{1,255}}$", _FILE_NAME)]
 HomePath = Annotated[
-    str, StringConstraints(max_length=LONGEST_PATH), AfterValidator(_in_the_home), _pattern(f"^{_PATH}$")
+    str, StringConstraints(max_length=LONGEST_PATH), AfterValidator(_in_the_home), _pattern(f"^{_PATH}$", _HOME_PATH)
 ]
 OutputPath = Annotated[
     str,
     StringConstraints(max_length=LONGEST_PATH),
     AfterValidator(_in_the_home_or_mounted),
-    _pattern(f"^/?{_PATH}$"),
+    _pattern(f"^/?{_PATH}$", _OUTPUT_PATH),
 ]
 
 Sha256 = Annotated[
@@ -138,7 +145,7 @@ class InputFile(Strict):
     filename: FileName = Field(description="Its name in the job's home.")
     content: str = Field(
         description="What is in it, in base64.",
-        json_schema_extra={"contentEncoding": "base64", "pattern": _BASE64},
+        json_schema_extra={"contentEncoding": "base64", "pattern": _BASE64, SPELLING: "must be base64"},
     )
     executable: bool = Field(default=False, description="Whether it may be executed.")
 
@@ -158,7 +165,7 @@ class Artifact(Strict):
     url: str = Field(
         max_length=2000,
         description="The name of an object, or an address that begins with http:// or https://.",
-        json_schema_extra={"pattern": _ADDRESS},
+        json_schema_extra={"pattern": _ADDRESS, SPELLING: "must end with the name of a file"},
     )
     executable: bool = Field(default=False, description="Whether it may be executed.")
     mountpoint: MountPoint | None = Field(
@@ -184,6 +191,7 @@ class Passed(Strict):
     """What a job of a workflow is passed by another one: outputs of it, brought before the job's tasks start."""
 
     model_config = ConfigDict(serialize_by_alias=True)
+    ADDED: ClassVar[frozenset[str]] = frozenset({"job", "select", "directory", "executable", "mountpoint"})
 
     job: str = Field(
         alias="from",

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from prominence.core import files
+from prominence.core.validation import SPELLING
 
 # Docker's reference grammar: [host[:port]/]path[:tag][@digest]
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -36,11 +37,16 @@ _SUFFIX = r"\.(?:[sS][iI][fF]|[sS][iI][mM][gG]|[tT][aA][rR](?:\.[gG][zZ])?|[tT][
 _OBJECT = re.compile(files.PATH_BEFORE + _SUFFIX)
 _ADDRESS = files.ADDRESS_BEFORE + _SUFFIX
 
+
+def _text(pattern: str, longest: int, said: str) -> dict[str, Any]:
+    return {"type": "string", "pattern": f"^{pattern}$", "maxLength": longest, SPELLING: f"must be {said}"}
+
+
 SCHEMA: dict[str, Any] = {
     "anyOf": [
-        {"type": "string", "pattern": f"^{_REFERENCE.pattern}$", "maxLength": LONGEST_REFERENCE},
-        {"type": "string", "pattern": f"^{_OBJECT.pattern}$", "maxLength": files.LONGEST_PATH},
-        {"type": "string", "pattern": f"^{_ADDRESS}$", "maxLength": LONGEST},
+        _text(_REFERENCE.pattern, LONGEST_REFERENCE, "the name of an image in a registry"),
+        _text(_OBJECT.pattern, files.LONGEST_PATH, "the name of an object"),
+        _text(_ADDRESS, LONGEST, "an address of a file"),
     ]
 }
 """Of all of them, as far as a schema can tell it."""

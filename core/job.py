@@ -7,7 +7,7 @@ wire has it, and memory and disk in GB, walltime in minutes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     BeforeValidator,
@@ -73,6 +73,8 @@ Labels = Annotated[
 
 class JobSpec(Strict):
     """A job: tasks run one after the other on one worker, in one scratch directory."""
+
+    ADDED: ClassVar[frozenset[str]] = frozenset({"group"})
 
     name: Name = Field(default="", description="A name for people.")
     labels: Labels = Field(default_factory=dict, description="Labels to find it by.")
@@ -215,6 +217,8 @@ class JobSpec(Strict):
 
 class ArraySpec(Strict):
     """Many equal jobs. Each finds its place among them, counted from 0, in its tasks' environment."""
+
+    ADDED: ClassVar[frozenset[str]] = frozenset({"count", "job"})
 
     count: Annotated[int, Field(ge=1, le=MOST_MEMBERS), WHOLE] = Field(description="How many.")
     job: JobSpec = Field(description="What each of them is.")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from prominence.core.files import HomePath
 from prominence.core.placement import PLACE_NAME, Placement
-from prominence.core.validation import WHOLE, Spelling, Strict
+from prominence.core.validation import WHOLE, Spelling, Strict, Unit
 
 MOST_MINUTES_IN_QUEUE = 44_640
 """A month of 31 days."""
@@ -72,13 +72,15 @@ class Checkpoint(Strict):
     """What of the job's home is saved now and then, for the next attempt to go on from."""
 
     path: HomePath = Field(description="A file or directory, by its path in the job's home.")
-    interval: Annotated[float, Field(ge=0.1, le=MOST_MINUTES_IN_QUEUE)] = Field(
-        default=10, description="Minutes between two checkpoints."
+    interval: Annotated[float, Field(ge=0.1, le=MOST_MINUTES_IN_QUEUE), Unit("minutes")] = Field(
+        default=10, description="Time between two checkpoints."
     )
 
 
 class Policies(Strict):
     """Without any, a failure of a task is the job's, and a job waits for as long as it takes."""
+
+    ADDED: ClassVar[frozenset[str]] = frozenset({"checkpoint"})
 
     maximumRetries: Retries = Field(
         default=0,
@@ -90,9 +92,9 @@ class Policies(Strict):
         description="How often a task is run again at once, on the same worker, when it has ended with another exit "
         "code than 0.",
     )
-    maximumTimeInQueue: Annotated[int, Field(ge=-1, le=MOST_MINUTES_IN_QUEUE), WHOLE] = Field(
+    maximumTimeInQueue: Annotated[int, Field(ge=-1, le=MOST_MINUTES_IN_QUEUE), WHOLE, Unit("minutes")] = Field(
         default=0,
-        description="Minutes that the job may wait for a worker at a stretch; 0 or -1: any time.",
+        description="How long the job may wait for a worker at a stretch; 0 or -1: any time.",
     )
     priority: Annotated[int, Field(ge=0, le=2**31 - 1), WHOLE] = Field(
         default=0, description="Among its user's own jobs; larger first."

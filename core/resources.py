@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
-from prominence.core.validation import WHOLE, Strict
+from prominence.core.validation import WHOLE, Strict, Unit
 
 # HTCondor keeps cores and MiB in 32 bits, and so do we seconds. Far above any machine: a job that fits none of the
 # pool's is accepted and told so.
@@ -23,17 +23,17 @@ def _has_two(value: Any) -> Any:
     return value
 
 
-Cpus = Annotated[int, Field(ge=1, le=_MOST_CPUS), WHOLE]
+Cpus = Annotated[int, Field(ge=1, le=_MOST_CPUS), WHOLE, Unit("cores")]
 TwoCpus = Annotated[tuple[Cpus, Cpus], Field(strict=False), BeforeValidator(_has_two)]
-Gigabytes = Annotated[float, Field(gt=0, le=_MOST_GB, allow_inf_nan=False)]
-Minutes = Annotated[int, Field(ge=1, le=_MOST_MINUTES), WHOLE]
+Gigabytes = Annotated[float, Field(gt=0, le=_MOST_GB, allow_inf_nan=False), Unit("GB")]
+Minutes = Annotated[int, Field(ge=1, le=_MOST_MINUTES), WHOLE, Unit("minutes")]
 
 
 class Gpus(Strict):
     """GPUs of the worker that are the job's alone."""
 
     count: Annotated[int, Field(ge=1, le=1024), WHOLE] = Field(description="How many.")
-    minimumMemory: Gigabytes | None = Field(default=None, description="GB that each of them has at least.")
+    minimumMemory: Gigabytes | None = Field(default=None, description="Memory that each of them has at least.")
     capability: float | None = Field(
         default=None,
         gt=0,
@@ -44,12 +44,14 @@ class Gpus(Strict):
 
 
 class Resources(Strict):
-    """Per node. What is left out is as the site has it."""
+    """What each node of the job has. What is left out is as the site has it."""
+
+    ADDED: ClassVar[frozenset[str]] = frozenset({"gpus"})
 
     nodes: Annotated[int, Field(ge=1, le=MOST_NODES), WHOLE] = Field(
         default=1, description="Number of nodes: as many machines, or parts of some, at the same time."
     )
-    cpus: Cpus | None = Field(default=None, description="Cores.")
+    cpus: Cpus | None = Field(default=None, description="Cores. One of cpus, cpusRange and cpusOptions may be given.")
     cpusRange: TwoCpus | None = Field(
         default=None,
         description="In place of cpus: the fewest and the most cores. The job gets what the worker has free, from one "
@@ -65,13 +67,17 @@ class Resources(Strict):
         description="In place of nodes: the fewest and the most cores of all nodes together, each of which has cpus. "
         "The job gets the fewest nodes that have so many.",
     )
-    memory: Gigabytes | None = Field(default=None, description="Memory in GB.")
+    memory: Gigabytes | None = Field(default=None, description="Memory; a GB is 1000 MiB. It may be a fraction.")
     memoryPerCpu: Gigabytes | None = Field(
-        default=None, description="In place of memory: GB for each core that the job gets."
+        default=None, description="In place of memory: so much for each core that the job gets."
     )
-    disk: Gigabytes | None = Field(default=None, description="Scratch disk in GB.")
+    disk: Gigabytes | None = Field(
+        default=None, description="Scratch disk, for all that is in the job's home and /tmp."
+    )
     gpus: Gpus | None = Field(default=None, description="GPUs; its tasks then run with Apptainer.")
-    walltime: Minutes | None = Field(default=None, description="Minutes that all tasks together may run.")
+    walltime: Minutes | None = Field(
+        default=None, description="How long all tasks together may run; then the job is killed."
+    )
 
     @property
     def number_of_nodes(self) -> int:

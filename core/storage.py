@@ -157,6 +157,8 @@ class OneData(_Kind):
 class Storage(Strict):
     """Where it is, and where tasks see it."""
 
+    ADDED: ClassVar[frozenset[str]] = frozenset({"s3"})
+
     type: StorageType = Field(description="What it is; the section of this name says more.")
     mountpoint: MountedAt = Field(description="The path at which tasks see it: absolute, outside of home and /tmp.")
     directory: Directory | None = Field(
@@ -169,10 +171,10 @@ class Storage(Strict):
         description="Always false: the job's own outputs go where those of all jobs go.",
         json_schema_extra={"const": False},
     )
-    webdav: WebDav | None = Field(default=None, description="For this type.")
-    b2drop: B2Drop | None = Field(default=None, description="For this type.")
-    s3: S3 | None = Field(default=None, description="For this type.")
-    onedata: OneData | None = Field(default=None, description="For this type.")
+    webdav: WebDav | None = Field(default=None, description="For the type webdav, which needs it.")
+    b2drop: B2Drop | None = Field(default=None, description="For the type b2drop, which needs it.")
+    s3: S3 | None = Field(default=None, description="For the type s3, which needs it.")
+    onedata: OneData | None = Field(default=None, description="For the type onedata, which needs it.")
 
     @field_validator("mountpoint")
     @classmethod

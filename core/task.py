@@ -19,7 +19,7 @@ from pydantic import (
 from prominence.core import commandline, images
 from prominence.core.credentials import ImagePullCredential
 from prominence.core.files import OutputPath, Sha256
-from prominence.core.validation import WHOLE, Spelling, Strict
+from prominence.core.validation import SPELLING, WHOLE, Spelling, Strict
 
 LONGEST_PATH = 4095
 """Bytes that Linux takes as a path."""
@@ -38,9 +38,9 @@ def _no_nul(text: str) -> str:
     return text
 
 
-def _text(pattern: str, **limits: int) -> dict[str, Any]:
+def _text(pattern: str, sentence: str, **limits: int) -> dict[str, Any]:
     """The schema of a text that may be absent or null, where a function of ours checks it."""
-    return {"anyOf": [{"type": "string", "pattern": pattern, **limits}, {"type": "null"}]}
+    return {"anyOf": [{"type": "string", "pattern": pattern, SPELLING: sentence, **limits}, {"type": "null"}]}
 
 
 def _as_text(value: Any) -> Any:
@@ -60,7 +60,9 @@ EnvironmentValue = Annotated[
     str,
     BeforeValidator(_as_text),
     AfterValidator(_no_nul),
-    WithJsonSchema({"anyOf": [{"type": "string", "pattern": r"^[^\x00]*$"}, {"type": "number"}]}),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string", "pattern": r"^[^\x00]*$", SPELLING: "must hold no NUL"}, {"type": "number"}]}
+    ),
 ]
 
 
@@ -103,13 +105,13 @@ class Task(Strict):
         default=None,
         description="Command, split into words as a shell would, but never given to one. "
         "Absent: the image's own entry point.",
-        json_schema_extra=_text(commandline.PATTERN),
+        json_schema_extra=_text(commandline.PATTERN, "must be one word at least, and no NUL"),
     )
     env: dict[EnvironmentName, EnvironmentValue] = Field(default_factory=dict, description="Environment variables.")
     workdir: str | None = Field(
         default=None,
         description="Working directory in the container; relative paths start at the job's home.",
-        json_schema_extra=_text(r"^[^\x00]+$", maxLength=LONGEST_PATH),
+        json_schema_extra=_text(r"^[^\x00]+$", "must hold no NUL", maxLength=LONGEST_PATH),
     )
     app: AppName | None = Field(default=None, description="One of the apps in an image of Apptainer's, by its name.")
     stdout: OutputPath | None = Field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, core_schema
@@ -18,11 +18,28 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound=BaseModel)
 
+IS_ADDED = "x-added"
+UNIT = "x-unit"
+SPELLING = "x-spelling"
+"""What schemas of ours say besides what JSON Schema has words for."""
+
 
 class Strict(BaseModel):
-    """What people write: unknown keys and silent conversions are refused."""
+    """What people write: unknown keys and silent conversions are refused.
+
+    ADDED: its fields that the service did not have whose API this is; schemas say so in words of their own.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+    ADDED: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        found = handler(schema)
+        fields = handler.resolve_ref_schema(found).get("properties", {})
+        for name in cls.ADDED:
+            fields[cls.model_fields[name].alias or name][IS_ADDED] = True
+        return found
 
 
 class Document(BaseModel):
@@ -118,6 +135,16 @@ def said_kind(document: Any) -> str | None:
 
 
 @dataclass(frozen=True)
+class Unit:
+    """Annotates a number: what it counts, for readers of the schema."""
+
+    name: str
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler(schema), UNIT: self.name}
+
+
+@dataclass(frozen=True)
 class Spelling:
     """Annotates a text that must match `pattern` as a whole; `sentence` is for those that do not."""
 
@@ -128,7 +155,7 @@ class Spelling:
         return core_schema.no_info_after_validator_function(self._check, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {**handler(schema), "pattern": f"^{self.pattern}$"}
+        return {**handler(schema), "pattern": f"^{self.pattern}$", SPELLING: self.sentence}
 
     def _check(self, text: str) -> str:
         if not re.fullmatch(self.pattern, text):

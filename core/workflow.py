@@ -7,7 +7,7 @@ without values. What cannot be seen in one field alone is looked at by `core.wor
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
@@ -77,6 +77,8 @@ class JobOfMany(JobSpec):
 class WorkflowPolicies(Strict):
     """How a workflow is treated. What its jobs say themselves counts for them."""
 
+    ADDED: ClassVar[frozenset[str]] = frozenset({"maximumIdle", "maximumRunning", "priority"})
+
     maximumRetries: Annotated[int, Field(ge=0, le=10), WHOLE] = Field(
         default=0, description="Of each job that says nothing of it: how often it runs again when it has failed."
     )
@@ -106,6 +108,7 @@ class WorkflowSpec(Strict):
     """Jobs, some of which wait for others, and some of which run many times with different parameters."""
 
     model_config = ConfigDict(serialize_by_alias=True)
+    ADDED: ClassVar[frozenset[str]] = frozenset({"onFailure", "last", "storage", "group"})
 
     name: Name = Field(default="", description="A name for people.")
     labels: Labels = Field(default_factory=dict, description="Labels to find it by.")

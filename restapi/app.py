@@ -33,6 +33,7 @@ from prominence.restapi.routes import (
     webhooks,
     workflows,
 )
+from prominence.restapi.routes.noun import Noun
 from prominence.restapi.services import Services
 from prominence.restapi.statuses import status_of
 
@@ -73,14 +74,19 @@ def create_app(services: Services, max_body: int) -> Flask:
     # What is almost an address is answered as what it means, or by an error in JSON, never by a page that redirects.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    nouns = [noun.blueprint(services) for noun in _NOUNS]
-    for noun in (*nouns, description.blueprint(nouns)):
+    for noun in nouns(services):
         app.register_blueprint(noun, url_prefix=BASE_PATH)
     app.register_error_handler(errors.ProminenceError, _ours)
     app.register_error_handler(HTTPException, _of_http)
     app.register_error_handler(Exception, _mistake)
     _follow(app, services.meter)
     return app
+
+
+def nouns(services: Services) -> list[Noun]:
+    """All operations. Nothing is asked of services before the first request."""
+    found = [noun.blueprint(services) for noun in _NOUNS]
+    return [*found, description.blueprint(found)]
 
 
 def _follow(app: Flask, meter: Meter) -> None:

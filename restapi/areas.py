@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import quote
 
 from prominence.core.errors import Forbidden, Rejected
+from prominence.core.validation import SPELLING
 from prominence.restapi.identity import Identity
 
 LONGEST_NAME = 700
@@ -29,6 +30,7 @@ _PART = rf"(?!\.{{1,2}}(?:/|$))[^/\x00-\x1f\x7f-\x9f\u2028\u2029]{{1,{LONGEST_PA
 SCHEMA: dict[str, Any] = {
     "type": "string",
     "pattern": f"^{_PART}(?:/{_PART})*$",
+    SPELLING: 'must be a name without control characters, //, and "." or ".." between slashes',
     "maxLength": LONGEST_NAME,
 }
 """Of an object's name, as far as a schema can tell it: lengths are in bytes, and it is in Unicode's composed form."""

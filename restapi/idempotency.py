@@ -22,7 +22,7 @@ from prominence.core import classads, logs
 from prominence.core.errors import Conflict, ProminenceError, Rejected, Unavailable
 from prominence.core.job import ArraySpec
 from prominence.core.keyvalue.port import ABSENT, Lease
-from prominence.core.validation import Document
+from prominence.core.validation import SPELLING, Document
 from prominence.core.workflow import WorkflowSpec
 from prominence.restapi import submission, workflow_submission
 from prominence.restapi.identity import Identity
@@ -49,6 +49,7 @@ _KEY = re.compile(r"[!-~]{1,255}")
 SCHEMA = {
     "type": "string",
     "pattern": f"^{_KEY.pattern}$",
+    SPELLING: "must be 1 to 255 characters of printable ASCII without spaces",
     "description": "A new one for each job, such as a UUID, and the same to repeat the request.",
 }
 """Of the header."""

@@ -19,13 +19,14 @@ from pydantic import ValidationError
 
 from prominence.core.errors import Conflict, NotFound, QuotaReached, Rejected, Unavailable
 from prominence.core.keyvalue.port import Change, Delete, DeleteBelow, Entry, KeyValue, Put
-from prominence.core.validation import Document
+from prominence.core.validation import SPELLING, Document
 
 LONGEST_KEY = 1024
 """Bytes in UTF-8."""
 
 SCHEMA: dict[str, Any] = {
     "type": "string",
+    SPELLING: "must be text without control characters, //, and . or .. between slashes",
     "pattern": r"^(?!.*//)(?!(?:.*/)?\.{1,2}(?:/|$))/?[^/\x00-\x1f\x7f-\x9f\ufffd][^\x00-\x1f\x7f-\x9f\ufffd]*$",
     "maxLength": LONGEST_KEY,
 }

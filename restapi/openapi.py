@@ -11,6 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from prominence.core import errors
+from prominence.restapi import examples
 from prominence.restapi.answers.arrays import ArrayMade
 from prominence.restapi.answers.general import Error
 from prominence.restapi.answers.jobs import JobMade
@@ -79,6 +80,8 @@ _SECURITY_SCHEMES = {
     _JOBS_SCHEME: {"type": "http", "scheme": "bearer", "description": "The token that a job finds where it runs."},
 }
 
+
+_WRITTEN = frozenset(examples.BODIES)
 
 _GAP_OF: Mapping[Any, str] = {
     JobMade: "job",
@@ -175,6 +178,8 @@ def _parameter(name: str, where: str, schema: Mapping[str, Any], required: bool 
     described = {"name": name, "in": where, "description": schema["description"], "required": required}
     if found.get("type") == "array":
         described |= {"style": "form", "explode": name in REPEATED}
+    if required:
+        described["example"] = examples.value(name, several=found.get("type") == "array")
     return {**described, "schema": found}
 
 
@@ -223,7 +228,12 @@ def _described_headers(headers: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _content(contents: Iterable[Content], schemas: Schemas) -> dict[str, Any]:
-    return {one.media_type: {"schema": _plain(one) if one.kind is None else schemas[one.kind]} for one in contents}
+    return {one.media_type: _media(one, schemas) for one in contents}
+
+
+def _media(content: Content, schemas: Schemas) -> dict[str, Any]:
+    described = {"schema": _plain(content) if content.kind is None else schemas[content.kind]}
+    return {**described, "example": examples.BODIES[content.kind]} if content.kind in _WRITTEN else described
 
 
 def _plain(content: Content) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
-_SHARED = "#/components/schemas/"
+from prominence.restapi.wording import Wording
 
 _STYLE = """
 body { font: 16px/1.5 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #222; background: #fff; }
@@ -105,30 +105,8 @@ def _schema(name: str, schema: Mapping[str, Any]) -> str:
 
 def _type(schema: Mapping[str, Any]) -> str:
     """In a few words, with a link where it has a name."""
-    if "$ref" in schema:
-        name = escape(schema["$ref"].removeprefix(_SHARED))
-        return f"<a href='#schema-{name}'>{name}</a>"
-    if "anyOf" in schema:
-        return " or ".join(dict.fromkeys(map(_type, schema["anyOf"])))
-    if "enum" in schema:
-        return ", ".join(_code(str(value)) for value in schema["enum"])
-    if schema.get("type") == "array":
-        return f"list of {_type(schema.get('items', {}))}"
-    if isinstance(schema.get("additionalProperties"), dict):
-        return f"object of {_type(schema['additionalProperties'])}"
-    return escape(" ".join([schema.get("type", "any"), *_limits(schema)]))
-
-
-def _limits(schema: Mapping[str, Any]) -> list[str]:
-    words = {
-        "format": "as {}",
-        "minimum": "from {}",
-        "exclusiveMinimum": "above {}",
-        "maximum": "to {}",
-        "maxLength": "of at most {} characters",
-        "pattern": "that matches {}",
-    }
-    return [said.format(schema[word]) for word, said in words.items() if word in schema]
+    limits = _WORDING.limits(schema)
+    return _WORDING.kind(schema) + (f" ({limits})" if limits else "")
 
 
 def _code(text: str) -> str:
@@ -139,3 +117,10 @@ def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     head = "".join(f"<th>{one}</th>" for one in heads)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     return f"<table><tr>{head}</tr>{body}</table>"
+
+
+_WORDING = Wording(
+    link=lambda name: f"<a href='#schema-{escape(name)}'>{escape(name)}</a>",
+    code=_code,
+    text=escape,
+)

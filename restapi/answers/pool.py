@@ -18,7 +18,7 @@ Moment = Annotated[int, Field(description="Seconds since 1970.")]
 PartName = Literal["queue", "collector", "workers", "clouds"]
 
 
-class PartShown(TypedDict):
+class SeenPartShown(TypedDict):
     """What the scaler looks at. seen: whether it could at its last look; readAt: when it last could."""
 
     part: PartName
@@ -100,7 +100,7 @@ class PoolShown(TypedDict):
 
     asOf: NotRequired[Annotated[int, Field(description="Seconds since 1970: when it looked; absent: never.")]]
     trouble: NotRequired[Annotated[str, Field(description="Why this is old, or nothing is known at all.")]]
-    parts: list[PartShown]
+    parts: list[SeenPartShown]
     waiting: NotRequired[WaitingShown]
     workers: NotRequired[list[PhaseShown]]
     limit: NotRequired[Annotated[int, Field(ge=0, description="Workers that may exist at once.")]]

@@ -7,10 +7,15 @@ from typing import Any
 
 from prominence.core.errors import Rejected
 from prominence.core.jobid import JobId
+from prominence.core.validation import SPELLING
 from prominence.restapi import areas, kv
 from prominence.restapi.parameters.words import ids
 
-_MEMBER: dict[str, Any] = {"type": "string", "pattern": r"^[1-9][0-9]{0,8}\.(0|[1-9][0-9]{0,5})$"}
+_MEMBER: dict[str, Any] = {
+    "type": "string",
+    "pattern": r"^[1-9][0-9]{0,8}\.(0|[1-9][0-9]{0,5})$",
+    SPELLING: "two numbers with a point between",
+}
 _TEXT: dict[str, Any] = {"type": "string"}
 
 GAPS: Mapping[str, dict[str, Any]] = {

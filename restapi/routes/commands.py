@@ -39,7 +39,7 @@ def blueprint(services: Services) -> Noun:
 
     @routes.serves(
         "POST /jobs/<job>/exec",
-        "The same, as the published client asks for it",
+        "Run a command in a running job, as the published client asks for it",
         Scope.JOBS_WRITE,
         {200: Answer("What it has printed.", Content(media_type=TEXT))},
         parameters=EnterParameters,

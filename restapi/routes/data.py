@@ -29,7 +29,7 @@ def blueprint(services: Services) -> Noun:
 
     @routes.serves(
         "POST /data",
-        "The same as POST /data/upload, by the address that old clients use",
+        "Where to send an object, by the address that old clients use",
         Scope.DATA_WRITE,
         json("Where to.", UploadAddress, 201),
         body=Content(Upload),

@@ -18,14 +18,18 @@ _NOTHING_ELSE = {"Content-Security-Policy": "default-src 'none'; style-src 'unsa
 """The page loads nothing and runs nothing, whatever might get into it."""
 
 
+def of(nouns: Sequence[Noun]) -> dict[str, Any]:
+    """Of all their operations, in OpenAPI."""
+    return openapi.describe([operation for noun in nouns for operation in noun.operations])
+
+
 def blueprint(others: Sequence[Noun]) -> Noun:
     """Of all operations of the others, and its own."""
     routes = Noun("description", about="service")
 
     @cache
     def description() -> dict[str, Any]:
-        operations = [operation for noun in (*others, routes) for operation in noun.operations]
-        return openapi.describe(operations)
+        return of([*others, routes])
 
     @routes.serves(
         "GET /openapi.json",
@@ -38,7 +42,7 @@ def blueprint(others: Sequence[Noun]) -> Noun:
 
     @routes.serves(
         "GET /docs",
-        "The same for people, as a page",
+        "This description for people, as a page",
         Access.ANYBODY,
         {200: Answer("The page.", Content(media_type=HTML))},
     )

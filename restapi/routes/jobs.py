@@ -109,7 +109,7 @@ def blueprint(services: Services) -> Noun:
 
     @routes.serves(
         "DELETE /jobs",
-        "The same for several",
+        "End several jobs and take them out of the queue",
         Scope.JOBS_WRITE,
         json("Those that were there leave the queue.", Done),
         parameters=DeleteParameters,
@@ -134,7 +134,7 @@ def blueprint(services: Services) -> Noun:
 
     @routes.serves(
         "GET /jobs/<job>/stderr",
-        "The same of its standard error",
+        "What a job has written to its standard error, also while it runs",
         Scope.JOBS_READ,
         OUTPUT,
         parameters=OutputParameters,

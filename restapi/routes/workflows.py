@@ -87,7 +87,7 @@ def _outputs(routes: Noun, services: Services) -> None:
 
     @routes.serves(
         "GET /workflows/<workflow>/<path:step>/stderr",
-        "The same of its standard error",
+        "What a job of a workflow has written to its standard error",
         Scope.JOBS_READ,
         OUTPUT,
         parameters=StepOutputParameters,
@@ -150,7 +150,7 @@ def _ends(routes: Noun, services: Services) -> None:
 
     @routes.serves(
         "DELETE /workflows",
-        "The same for several",
+        "End several workflows and all their jobs",
         Scope.JOBS_WRITE,
         json("Those that were there leave the queue.", Done),
         parameters=DeleteWorkflowsParameters,

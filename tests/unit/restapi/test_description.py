@@ -12,12 +12,17 @@ from builders import a_task
 from builders_restapi import a_report, an_api
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from prominence.core.errors import Rejected
 from prominence.core.job import JobSpec
-from prominence.core.validation import parse
-from prominence.restapi import areas, kv
+from prominence.core.policies import Policies
+from prominence.core.resources import Gpus, Resources
+from prominence.core.storage import Storage
+from prominence.core.task import Task
+from prominence.core.validation import IS_ADDED, parse
+from prominence.restapi import areas, examples, kv
+from prominence.restapi.answers import asked
 from prominence.restapi.answers.jobs import JobShown
 from prominence.restapi.operations import BASE_PATH
 
@@ -89,6 +94,62 @@ def test_what_is_told_of_a_job_is_what_is_described() -> None:
     api.finish(job, a_report(cpu_model="fast"))
     told = api.get(f"/jobs/{job}")
     assert kind.validate_python(told, extra="forbid") == told
+
+
+def test_so_is_what_is_told_of_policies_and_kinds_of_tasks() -> None:
+    api = an_api()
+    policies = {"runSerialTasksOnAllNodes": True, "placement": {"requirements": {"sites": ["a"]}}}
+    tasks = [a_task(type="openmpi", cmd="a", procsPerNode=1), a_task(type="sidecar")]
+    told = api.get(f"/jobs/{api.submit(tasks=tasks, policies=policies)}")
+    assert told[0]["policies"] == policies
+    TypeAdapter(list[JobShown]).validate_python(told, extra="forbid")
+
+
+TWINS: list[tuple[Any, type[BaseModel]]] = [
+    (asked.TaskShown, Task),
+    (asked.PoliciesShown, Policies),
+    (asked.ResourcesShown, Resources),
+    (asked.GpusShown, Gpus),
+    (asked.StorageShown, Storage),
+]
+
+
+@pytest.mark.parametrize(("shown", "model"), TWINS, ids=[model.__name__ for _, model in TWINS])
+def test_what_is_told_of_a_part_of_a_job_has_the_fields_of_that_part(shown: Any, model: type[BaseModel]) -> None:
+    assert shown.__annotations__.keys() | {"default"} == model.model_fields.keys() | {"default"}
+
+
+@pytest.mark.parametrize("body", examples.BODIES, ids=lambda body: str(body.__name__))
+def test_the_example_of_a_body_is_one(body: type[BaseModel]) -> None:
+    parse(body, examples.BODIES[body])
+
+
+def test_every_body_in_json_and_every_parameter_that_must_be_there_has_an_example(description: Any) -> None:
+    for operation in operations(description):
+        contents = operation.get("requestBody", {}).get("content", {})
+        assert all("example" in content for kind, content in contents.items() if kind == "application/json")
+        for parameter in operation["parameters"]:
+            assert ("example" in parameter) == parameter["required"]
+
+
+def test_everything_that_users_write_is_explained_field_by_field(description: Any) -> None:
+    shared = description["components"]["schemas"]
+    names = {name for operation in operations(description) for name in named(operation.get("requestBody"))}
+    while more := {name for inner in names for name in named(shared[inner])} - names:
+        names |= more
+    fields = {(name, field): one for name in names for field, one in shared[name].get("properties", {}).items()}
+    assert [place for place, one in fields.items() if not one.get("description")] == []
+
+
+def test_what_was_added_to_the_former_api_says_so(description: Any) -> None:
+    shared = description["components"]["schemas"]
+    added = {(name, field) for name in shared for field in added_of(shared[name])}
+    assert {("JobSpec", "group"), ("Policies", "checkpoint"), ("WorkflowSpec", "finally"), ("Passed", "from")} <= added
+    assert not {("JobSpec", "tasks"), ("Policies", "priority"), ("WorkflowSpec", "jobs")} & added
+
+
+def added_of(schema: dict[str, Any]) -> list[str]:
+    return [field for field, one in schema.get("properties", {}).items() if one.get(IS_ADDED)]
 
 
 class Page(HTMLParser):
