@@ -35,7 +35,7 @@ ARRAY = """
 The body of `POST /arrays`, as [the guide](../api.md#arrays) explains it."""
 
 Schema = Mapping[str, Any]
-HEADS = ("field", "type", "default", "limits", "what", "added")
+HEADS = ("field", "type", "default", "what", "limits", "added")
 
 
 @dataclass
@@ -79,8 +79,8 @@ class Document:
             code(path + field_name),
             wording.kind(schema),
             self._default(name, field_name, schema),
-            wording.limits(schema),
             plain(schema["description"]),
+            wording.limits(schema),
             "yes" if added or IS_ADDED in schema else "",
         )
 

@@ -42,6 +42,7 @@ DOCUMENTS = """# What operations take and give
 The documents in JSON that the [operations](../api.md) take as bodies and give as answers, by their names. What is
 optional may be left out; in answers it is there when it is known."""
 
+LONGEST_BODY = 100
 HEAD = 'curl -H "Authorization: Bearer $PROMINENCE_TOKEN"'
 FIELDS_OF = {"JobSpec": "../job.md", "ArraySpec": "../job.md#an-array", "WorkflowSpec": "../workflow.md"}
 """What has a page of its own; what it is made of is told there, too."""
@@ -81,7 +82,7 @@ def _noun(noun: str, description: Mapping[str, Any]) -> Iterator[str]:
     for label, one in _operations(description, noun):
         yield from ("", f"## {label}", "", f"{plain(one['summary'])}. {_access(one)}")
         yield from ("", "```sh", _example(label, one), "```")
-        yield from table(("parameter", "in", "type", "limits", "what"), map(_parameter, one["parameters"]))
+        yield from table(("parameter", "in", "type", "what", "limits"), map(_parameter, one["parameters"]))
         if "requestBody" in one:
             yield from ("", f"The body is {_bodies(one['requestBody'])}.")
         answers, errors = _answers(one), [status for status in one["responses"] if status >= "400"]
@@ -116,12 +117,12 @@ def _documents(schemas: Mapping[str, Any]) -> Iterator[str]:
                     code(field),
                     wording.kind(one),
                     "" if field in schema.get("required", ()) else "optional",
-                    wording.limits(one),
                     plain(one.get("description", "")),
+                    wording.limits(one),
                 )
                 for field, one in schema["properties"].items()
             )
-            yield from table(("field", "type", "", "limits", "what"), rows)
+            yield from table(("field", "type", "", "what", "limits"), rows)
         elif "enum" in schema:
             yield f"One of {wording.kind(schema)}."
 
@@ -161,7 +162,7 @@ def _sent(method: str, operation: Mapping[str, Any]) -> list[str]:
     """The options for a body, and for a method that curl would not take by itself."""
     contents = operation.get("requestBody", {}).get("content", {})
     if JSON in contents:
-        body = shlex.quote(json.dumps(contents[JSON]["example"]))
+        body = shlex.quote(_written(contents[JSON]["example"]))
         usual = [] if method == "POST" else [f"-X {method}"]
         return [*usual, '-H "Content-Type: application/json"', "\\\n    -d", f"{body} \\\n   "]
     if BYTES in contents:
@@ -169,6 +170,12 @@ def _sent(method: str, operation: Mapping[str, Any]) -> list[str]:
     if contents:
         return ["-d 0.93"]
     return [] if method == "GET" else [f"-X {method}"]
+
+
+def _written(body: Any) -> str:
+    """On one line, if it is short."""
+    line = json.dumps(body)
+    return line if len(line) <= LONGEST_BODY else json.dumps(body, indent=2)
 
 
 def _in_query(value: Any) -> str:
@@ -183,8 +190,8 @@ def _parameter(parameter: Mapping[str, Any]) -> tuple[str, ...]:
         name,
         parameter["in"],
         wording.kind(schema),
-        wording.limits(schema),
         plain(parameter["description"]),
+        wording.limits(schema),
     )
 
 

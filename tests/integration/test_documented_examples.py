@@ -25,6 +25,8 @@ IMAGE = f"prominence-test/python-{uuid.uuid4().hex[:8]}:1"
 """Of this run alone: another one on the same engine removes its own."""
 
 IMAGES = ("python:3.12", "debian:trixie-slim", "pytorch/pytorch")
+"""Those of registries that nobody has are left as they are: their jobs are taken, and get no further."""
+HOW_TO = "docs/howto.md"
 GROUP = "physics"
 REFUSED = {
     "if you may": "Only operators and managers",
@@ -229,6 +231,44 @@ def _newest(user: RealPool) -> int:
     """The last of the user's jobs, or 0."""
     jobs = json.loads(user.run("list", "--all", "-o", "json").stdout)
     return max((int(job["id"]) for job in jobs), default=0)
+
+
+def how_tos() -> dict[str, str]:
+    """By its heading, what somebody types who does as the page says."""
+    headings = re.findall(r"^## (.*)$", (ROOT / HOW_TO).read_text(), re.M)
+    return {heading: found for heading in headings if (found := sections(HOW_TO, heading))}
+
+
+def steps(script: str) -> list[str]:
+    """Its commands, each with the lines that it is given."""
+    return re.findall(r"^(?:.*<<'END'\n(?:.*\n)*?END|.+)$", script, re.M)
+
+
+@pytest.mark.parametrize("heading", how_tos())
+def test_a_how_to_works_as_it_is_written(heading: str, user: RealPool, image: str, here: Path) -> None:
+    before, number = _all_of(user), {"12": "/jobs", "17": "/workflows"}
+    try:
+        for step in steps(how_tos()[heading]):
+            for word, of in number.items():
+                step = re.sub(rf"(?<= ){word}\b", str(max(_all_of(user)[of], default=0)), step)
+            if step.startswith(("prominence exec", "prominence stdout")):
+                _wait_for_results(step.split()[2], user)
+            done = run(step, user, here)
+            assert done.returncode == 0, (step, done.stdout, done.stderr)
+    finally:
+        for of in number.values():
+            for made in _all_of(user)[of] - before[of]:
+                user.request("DELETE", f"{of}/{made}")
+
+
+def _all_of(user: RealPool) -> dict[str, set[int]]:
+    """The numbers of the user's jobs and workflows."""
+    return {of: {one["id"] for one in user.request("GET", f"{of}?all&num=-1").json()} for of in ("/jobs", "/workflows")}
+
+
+def _wait_for_results(job: str, user: RealPool) -> None:
+    """Until a job that makes a directory of that name has done so."""
+    until(lambda: user.run("exec", job, "ls results", check=False).returncode == 0, 120)
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/jobs.md", "docs/data.md"])
