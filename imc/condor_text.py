@@ -1,28 +1,22 @@
-"""Text of HTCondor's configuration, made so that no value can say more than a value.
+"""Text of HTCondor's configuration that holds attributes and expressions, in which no value can say more than a value.
 
-What its files cannot hold is refused, because HTCondor has no way to write it: `$(DOLLAR)` is expanded twice in
-places, and the startd reads attributes by ClassAds' old rules, where a backslash protects nothing but a quote.
+The startd reads attributes by ClassAds' old rules, where a backslash protects nothing but a quote.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from prominence.core import classads
+from prominence.core.condor_config import config, plain
 from prominence.core.errors import Rejected
-
-
-def config(values: Mapping[str, str | int]) -> str:
-    """A configuration file of these values, each exactly as given. Raises Rejected for what it cannot hold."""
-    return "".join(f"{name} = {_plain(name, str(value))}\n" for name, value in values.items())
 
 
 def attributes(values: Mapping[str, str]) -> str:
     """Configuration that adds these strings to the ads of the startd. Raises Rejected for what it cannot hold."""
     for name, value in values.items():
-        _plain(name, value.strip())
+        plain(name, value.strip())
         if "\\" in value:
             raise Rejected.because("an attribute of a worker cannot hold a backslash", name)
     quoted: dict[str, str | int] = {name: classads.quote(value) for name, value in values.items()}
@@ -48,13 +42,3 @@ def revocations(entries: Sequence[Revocation]) -> str:
     terms = [f"(sub == {classads.quote(entry.identity)} && iat <= {entry.issued_until})" for entry in entries]
     # An expression that cannot be evaluated would revoke every token.
     return config({"SEC_TOKEN_REVOCATION_EXPR": classads.any_of(terms)})
-
-
-def _plain(name: str, text: str) -> str:
-    if any(unicodedata.category(character) == "Cc" for character in text):
-        raise Rejected.because("HTCondor's configuration cannot hold control characters", name)
-    if "$" in text:
-        raise Rejected.because("HTCondor's configuration cannot hold a dollar sign", name)
-    if text != text.strip() or text.endswith("\\"):
-        raise Rejected.because("HTCondor's configuration cannot hold spaces or a backslash at the end", name)
-    return text

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from prominence.core import classads
 from prominence.core.bootstrap import Patience, WorkerBootstrap
+from prominence.core.condor_config import config
 from prominence.core.machines import Flavour, Market
 from prominence.imc import condor_text
 from prominence.imc.ports import File, Layout
@@ -47,7 +48,7 @@ def _way_in(bootstrap: WorkerBootstrap) -> File:
 
 
 def _config(bootstrap: WorkerBootstrap, layout: Layout) -> str:
-    values = condor_text.config(
+    values = config(
         {
             "CONDOR_HOST": _host(bootstrap.collector),
             "COLLECTOR_HOST": bootstrap.collector,

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from prominence.core import condor_config
 from prominence.core.bootstrap import Invitation, Patience, WorkerBootstrap
 from prominence.core.errors import Rejected
 from prominence.imc import condor_text, userdata
@@ -143,7 +144,7 @@ def test_the_broker_is_told_its_worker_and_its_tasks_network(wished: str, networ
 @given(st.text())
 def test_a_value_stays_one_value_or_is_refused(text: str) -> None:
     try:
-        made = condor_text.config({"NAME": text})
+        made = condor_config.config({"NAME": text})
     except Rejected:
         return
     assert made.splitlines() == [f"NAME = {text}"] or "\u2028" in text or "\u2029" in text
@@ -153,7 +154,7 @@ def test_a_value_stays_one_value_or_is_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["a\nEVIL = 1", "a\rb", "a\0b", "$(SECRET)", "$ENV(HOME)", "ends in \\", " spaces "])
 def test_what_the_configuration_cannot_hold_is_refused(text: str) -> None:
     with pytest.raises(Rejected):
-        condor_text.config({"NAME": text})
+        condor_config.config({"NAME": text})
 
 
 @pytest.mark.parametrize("text", ["a\\b", "$(SECRET)", "a\nb"])
