@@ -42,7 +42,10 @@ class Tokens:
         self._api.send("DELETE", f"/tokens/{quote(token_id, safe='')}")
 
     def for_workers(self) -> dict[str, Any]:
-        """Make a token for workers of our own: `token`, `owner`, which their names end with, and `expires`."""
+        """Make a token for workers of our own: `token`, `owner`, which their names end with, and `expires`.
+
+        `collector` and `trustDomain` say which pool they join, and where.
+        """
         return self._api.document("POST", "/token", b"")
 
     def revoke_of_workers(self) -> None:

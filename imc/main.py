@@ -107,6 +107,8 @@ def serve(
         changed=loop.wake,
         silent_for_s=loop.silent_for_s,
         configuration=lambda: reload.trouble,
+        collector=settings.pool.collector,
+        trust_domain=settings.pool.trust_domain,
     )
     failed = threading.Event()
 

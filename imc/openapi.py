@@ -35,10 +35,15 @@ class ErrorTold(Document):
 
 
 class TokenTold(Document):
-    """A token with which machines of a user join the pool, and for how many seconds it is good."""
+    """A token with which machines of a user join the pool, and for how many seconds it is good.
+
+    collector: host[:port] of the pool's. trust_domain: the pool's.
+    """
 
     token: str
     lifetime_s: int
+    collector: str
+    trust_domain: str
 
 
 class Health(Document):

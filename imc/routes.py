@@ -36,6 +36,7 @@ class Services:
     configuration: what is wrong with the settings as they are now.
 
     token: of the scaler. owners_token: of the REST API, for what concerns workers of users and nothing else.
+    collector, trust_domain: of the pool, as such workers are told them.
     """
 
     records: Records
@@ -46,6 +47,8 @@ class Services:
     changed: Callable[[], None]
     silent_for_s: Callable[[], float]
     configuration: Callable[[], str] = lambda: ""
+    collector: str = ""
+    trust_domain: str = ""
 
 
 def blueprint(services: Services) -> Blueprint:
@@ -123,7 +126,13 @@ def _add_owners(routes: Blueprint, services: Services) -> None:
     def admit(name: str) -> ResponseReturnValue:
         admission = services.pool.mint_for_owner(_owner(name))
         log.info("token for workers of a user", owner=name)
-        return {"token": admission.token.get_secret_value(), "lifetime_s": admission.lifetime_s}, 201
+        told = openapi.TokenTold(
+            token=admission.token.get_secret_value(),
+            lifetime_s=admission.lifetime_s,
+            collector=services.collector,
+            trust_domain=services.trust_domain,
+        )
+        return _dumped(told), 201
 
     @routes.delete("/v1/owners/<name>/tokens")
     def shut_out(name: str) -> ResponseReturnValue:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
 from types import MappingProxyType
@@ -60,11 +61,24 @@ class JobQueue(Protocol):
         """The daemons that do not answer; never raises."""
 
 
+@dataclass(frozen=True)
+class MachineToken:
+    """With what a machine of a user's joins the pool. lifetime_s: for so many seconds.
+
+    collector: host[:port] where, and trust_domain: of which pool; "" where that is not told.
+    """
+
+    token: str = field(repr=False)
+    lifetime_s: int
+    collector: str = ""
+    trust_domain: str = ""
+
+
 class WorkerTokens(Protocol):
     """Tokens by which machines of a user's join the pool, for that user's jobs alone. Verbs raise Unavailable."""
 
-    def mint(self, owner: str) -> tuple[str, int]:
-        """A new token for machines of this owner's (`classads.owner`), and the seconds that it is good for."""
+    def mint(self, owner: str) -> MachineToken:
+        """A new token for machines of this owner's (`classads.owner`)."""
 
     def revoke(self, owner: str) -> None:
         """No token that was minted for this owner is accepted any more."""

@@ -116,9 +116,11 @@ def for_workers(caller: Identity, services: Services) -> dict[str, Any]:
     """
     owner = classads.owner(caller.user)
     now = int(services.clock().timestamp())
-    token, lifetime_s = _worker_tokens(services).mint(owner)
-    audit.record("worker-token.create", caller, of=caller.user, owner=owner, expires=now + lifetime_s)
-    return {"token": token, "owner": owner, "expires": now + lifetime_s}
+    made = _worker_tokens(services).mint(owner)
+    expires = now + made.lifetime_s
+    audit.record("worker-token.create", caller, of=caller.user, owner=owner, expires=expires)
+    where = {"collector": made.collector, "trustDomain": made.trust_domain}
+    return {"token": made.token, "owner": owner, "expires": expires, **where}
 
 
 def shut_out_workers(caller: Identity, services: Services) -> None:

@@ -6,6 +6,7 @@ import requests
 from pydantic import SecretStr
 
 from prominence.core.errors import Unavailable
+from prominence.restapi.ports import MachineToken
 
 _TIMEOUT_S = 15
 """Of the connection, and of each silence of the answer: longer than imc gives HTCondor's own tools."""
@@ -20,12 +21,17 @@ class ImcWorkerTokens:
         self._url = url.rstrip("/")
         self._token = token
 
-    def mint(self, owner: str) -> tuple[str, int]:
+    def mint(self, owner: str) -> MachineToken:
         answer = self._call("POST", owner)
         try:
             found = answer.json()
-            return str(found["token"]), int(found["lifetime_s"])
-        except (ValueError, TypeError, KeyError) as error:
+            return MachineToken(
+                str(found["token"]),
+                int(found["lifetime_s"]),
+                str(found.get("collector", "")),
+                str(found.get("trust_domain", "")),
+            )
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise Unavailable(_REFUSED) from error
 
     def revoke(self, owner: str) -> None:

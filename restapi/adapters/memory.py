@@ -30,7 +30,7 @@ from prominence.restapi.finished import Attempt, Finished, LastJob, Left, finish
 from prominence.restapi.identity import Identity
 from prominence.restapi.members import is_member, uid_of, whole
 from prominence.restapi.paging import Key, Order, Page
-from prominence.restapi.ports import Deferred, Sandboxes, Undeliverable, Unusable
+from prominence.restapi.ports import Deferred, MachineToken, Sandboxes, Undeliverable, Unusable
 from prominence.restapi.resources import Slot
 from prominence.restapi.selection import Kind, Selection
 from prominence.restapi.translate.ads import plain
@@ -167,11 +167,11 @@ class MemoryWorkerTokens:
         self.good: dict[str, str] = {}
         self.silent = False
 
-    def mint(self, owner: str) -> tuple[str, int]:
+    def mint(self, owner: str) -> MachineToken:
         self._answer()
         token = f"worker-token-{len(self.good) + 1}"
         self.good[token] = owner
-        return token, 600
+        return MachineToken(token, 600, "condor.example.org", "prominence")
 
     def revoke(self, owner: str) -> None:
         self._answer()

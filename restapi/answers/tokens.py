@@ -38,12 +38,15 @@ class TokenShown(TypedDict):
 class WorkerToken(TypedDict):
     """What a worker of yours joins the pool with. It is told this once.
 
-    owner: what its name in the pool must end with, after a label of its own and a dot.
+    owner: what its name in the pool must end with, after a label of its own and a dot. collector: host[:port] of the
+    pool's central manager. trustDomain: the pool's.
     """
 
     token: str
     owner: str
     expires: Epoch
+    collector: str
+    trustDomain: str
 
 
 class TokenMade(TokenShown):

@@ -63,6 +63,7 @@ class Api:
         services = Services(
             *(self.records, self.pool, SecretStr("right"), owners_token and SecretStr(owners_token)),
             *(lambda: NOON, self._changed, lambda: self.silence_s, lambda: configuration),
+            *("condor.example.org", "here"),
         )
         self.client: FlaskClient = create_app(services).test_client()
 
@@ -234,6 +235,7 @@ OF_THE_API = {"Authorization": "Bearer of the API"}
 def test_the_rest_api_gets_a_token_for_workers_of_a_user_and_takes_it_back(api: Api) -> None:
     status, made = api.call("POST", OWNERS, OF_THE_API)
     assert (status, made["lifetime_s"]) == (201, 600)
+    assert (made["collector"], made["trust_domain"]) == ("condor.example.org", "here")
     assert api.pool.join("laptop.alice-0a", made["token"])
     assert not api.pool.join("laptop.bob-0b", made["token"])
     assert not api.pool.join("alice-0a", made["token"])

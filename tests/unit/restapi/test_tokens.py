@@ -340,6 +340,8 @@ class TestWorkersOfOnesOwn:
             "token": "worker-token-1",
             "owner": classads.owner("alice"),
             "expires": int(world.api.clock.now().timestamp()) + 600,
+            "collector": "condor.example.org",
+            "trustDomain": "prominence",
         }
         world.call(a_login("bob"), "POST", "/token")
         assert world.worker_tokens.good == {
