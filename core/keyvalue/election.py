@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from prominence.core.errors import Conflict, Unavailable
-from prominence.core.keyvalue.port import ABSENT, KeyValue, Lease
+from prominence.core.keyvalue.port import ABSENT, REVISIONS_BEFORE, KeyValue, Lease
 
 
 class Election:
@@ -51,21 +51,24 @@ class Election:
         except Conflict:
             return False
         entry = self._store.get(self._key)
-        return entry is not None and entry.revision == held.fence
+        return entry is not None and entry.revision == held.revision
 
     def _stand(self) -> _Held | None:
         if self._store.get(self._key) is not None:
             return None
+        before = self._store.get(REVISIONS_BEFORE)
         lease = self._store.lease(self._ttl_s)
         # If the store falls silent here, our key may have been written. Nobody refreshes it, so it goes by itself.
         try:
-            return _Held(lease, self._store.put_if(self._key, self._me.encode(), ABSENT, lease))
+            revision = self._store.put_if(self._key, self._me.encode(), ABSENT, lease)
         except Conflict:
             lease.revoke()
             return None
+        return _Held(lease, revision, revision + (int(before.value) if before else 0))
 
 
 @dataclass(frozen=True)
 class _Held:
     lease: Lease
+    revision: int
     fence: int

@@ -14,7 +14,17 @@ from etcd3.utils import prefix_range_end, to_bytes
 
 from prominence.core.errors import Conflict, Rejected, Unavailable
 from prominence.core.keyvalue import tls as tls_
-from prominence.core.keyvalue.port import Change, Delete, DeleteBelow, Entry, Lease, Put, check_size
+from prominence.core.keyvalue.port import (
+    Change,
+    Delete,
+    DeleteBelow,
+    Entry,
+    Everything,
+    Kept,
+    Lease,
+    Put,
+    check_size,
+)
 
 RETRY_AFTER_S = 1
 """A member that failed is asked again after this time; until then the others are, if there are any."""
@@ -77,6 +87,19 @@ class EtcdKeyValue:
     def lease(self, ttl_s: int) -> Lease:
         with _translated():
             return _EtcdLease(self._client.lease(ttl_s))
+
+    def everything(self, prefix: str) -> Everything:
+        with _translated():
+            answer = self._client.get_prefix_response(prefix, sort_order="ascend")
+        leases = {pair.lease: self._left_s(pair.lease) for pair in answer.kvs if pair.lease}
+        kept = (Kept(pair.key.decode(), pair.value, leases.get(pair.lease)) for pair in answer.kvs)
+        # A lease that has run out since was its key's end.
+        entries = [one for one in kept if one.left_s is None or one.left_s > 0]
+        return Everything(answer.header.revision, entries)
+
+    def _left_s(self, lease: int) -> int:
+        with _translated():
+            return int(self._client.get_lease_info(lease).TTL)
 
     def close(self) -> None:
         """Close the connections; nothing can be asked any more."""

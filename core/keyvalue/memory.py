@@ -8,7 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from prominence.core.errors import Conflict, Unavailable
-from prominence.core.keyvalue.port import Change, Delete, DeleteBelow, Entry, Lease, Put, check_size
+from prominence.core.keyvalue.port import (
+    Change,
+    Delete,
+    DeleteBelow,
+    Entry,
+    Everything,
+    Kept,
+    Lease,
+    Put,
+    check_size,
+)
 
 
 class MemoryKeyValue:
@@ -73,6 +83,16 @@ class MemoryKeyValue:
             self._leases += 1
             self._deadlines[self._leases] = self._clock() + ttl_s
             return _MemoryLease(self, self._leases, ttl_s)
+
+    def everything(self, prefix: str) -> Everything:
+        with self._lock:
+            self._begin()
+            found = (stored for _, stored in sorted(self._entries.items()) if stored.entry.key.startswith(prefix))
+            kept = [Kept(one.entry.key, one.entry.value, self._left_s(one.lease)) for one in found]
+            return Everything(self._revision, kept)
+
+    def _left_s(self, lease: int | None) -> int | None:
+        return None if lease is None else round(self._deadlines[lease] - self._clock())
 
     def refresh(self, lease: int, ttl_s: int) -> None:
         """For the lease itself."""

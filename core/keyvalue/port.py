@@ -29,6 +29,27 @@ class Entry:
     revision: int
 
 
+REVISIONS_BEFORE = "/prominence/store/revisions-before"
+"""How far another store had counted whose content this one was given: who leads now must come after who led there."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A key with its value as a backup has it. left_s: for how long yet, where that is limited by a lease."""
+
+    key: str
+    value: bytes
+    left_s: int | None
+
+
+@dataclass(frozen=True)
+class Everything:
+    """Of a store at one moment. revision: the last write's."""
+
+    revision: int
+    entries: Sequence[Kept]
+
+
 @dataclass(frozen=True)
 class Put:
     """Write a key."""
@@ -96,6 +117,13 @@ class KeyValue(Protocol):
 
     def lease(self, ttl_s: int) -> Lease:
         """A new lease that lives `ttl_s` seconds after each refresh, or a little longer."""
+
+
+class Copied(Protocol):
+    """A store whose content can be copied as a whole."""
+
+    def everything(self, prefix: str) -> Everything:
+        """All entries whose keys start with `prefix`, sorted by key, as they are at one moment."""
 
 
 def check_size(key: str, value: bytes) -> None:

@@ -9,7 +9,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -65,6 +65,18 @@ def to_write(file: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     return connection
+
+
+def copy(file: Path, new: Path) -> None:
+    """The whole file as it is at one moment, into a new one, whatever is being written. Raises Unavailable."""
+    try:
+        with (
+            closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", uri=True, timeout=30)) as source,
+            closing(sqlite3.connect(new)) as target,
+        ):
+            source.backup(target)
+    except sqlite3.Error as error:
+        raise Unavailable(f"{file} cannot be copied: {error}", RETRY_AFTER_S) from error
 
 
 @contextmanager

@@ -14,16 +14,29 @@ from prominence.core.errors import Conflict, Rejected, Unavailable
 from prominence.core.keyvalue.election import Election
 from prominence.core.keyvalue.etcd import EtcdKeyValue
 from prominence.core.keyvalue.memory import MemoryKeyValue
-from prominence.core.keyvalue.port import ABSENT, LARGEST_VALUE, Delete, DeleteBelow, KeyValue, Put
+from prominence.core.keyvalue.port import (
+    ABSENT,
+    LARGEST_VALUE,
+    REVISIONS_BEFORE,
+    Copied,
+    Delete,
+    DeleteBelow,
+    KeyValue,
+    Put,
+)
 
 TTL_S = 2
 TIMEOUT_S = 2.0
 
 
+class Shared(KeyValue, Copied, Protocol):
+    """All that a store is asked."""
+
+
 class World(Protocol):
     """A store, its time and its outages."""
 
-    store: KeyValue
+    store: Shared
 
     def wait(self, seconds: float) -> None: ...
     def stop(self) -> None: ...
@@ -34,7 +47,7 @@ class MemoryWorld:
     def __init__(self) -> None:
         self._now = 0.0
         self._memory = MemoryKeyValue(clock=lambda: self._now)
-        self.store: KeyValue = self._memory
+        self.store: Shared = self._memory
 
     def wait(self, seconds: float) -> None:
         self._now += seconds
@@ -50,7 +63,7 @@ class EtcdWorld:
     def __init__(self, etcd) -> None:
         self._etcd = etcd
         self._adapter = EtcdKeyValue([etcd.endpoint], timeout_s=TIMEOUT_S)
-        self.store: KeyValue = self._adapter
+        self.store: Shared = self._adapter
 
     def wait(self, seconds: float) -> None:
         time.sleep(seconds)
@@ -351,7 +364,36 @@ class TestOutage:
         lease.refresh()
 
 
+class TestCopied:
+    def test_everything_is_told_with_how_long_it_lives(self, world: World, key: str) -> None:
+        store = world.store
+        store.put_if(f"{key}/b", b"\x00\xff", None)
+        store.put_if(f"{key}/a", b"", None, store.lease(600))
+        revision = store.put_if(f"{key}0", b"another's", None)
+        told = store.everything(f"{key}/")
+        assert [(one.key, one.value) for one in told.entries] == [(f"{key}/a", b""), (f"{key}/b", b"\x00\xff")]
+        assert told.entries[1].left_s is None
+        assert told.entries[0].left_s is not None and 0 < told.entries[0].left_s <= 600
+        assert told.revision >= revision
+
+
 class TestElection:
+    def test_who_leads_comes_after_who_led_in_the_store_that_was_copied(self, store: KeyValue, key: str) -> None:
+        before = store.get(REVISIONS_BEFORE)
+        store.put_if(REVISIONS_BEFORE, b"1000000", None)
+        try:
+            one = Election(store, key, "one", 60)
+            fence = one.lead()
+            assert fence is not None and fence > 1_000_000
+            assert one.lead() == fence
+            one.resign()
+            assert (Election(store, key, "two", 60).lead() or 0) > fence
+        finally:
+            if before is None:
+                store.delete_if(REVISIONS_BEFORE, None)
+            else:
+                store.put_if(REVISIONS_BEFORE, before.value, None)
+
     def test_one_leads_and_its_fence_stays(self, store: KeyValue, key: str) -> None:
         one, two = Election(store, key, "one", 60), Election(store, key, "two", 60)
         fence = one.lead()
