@@ -32,10 +32,11 @@ CopyDatabase = Callable[[Path, Path], None]
 
 @dataclass
 class Source:
-    """What is copied, and by whom. clock: the time of day."""
+    """What is copied, and by whom. room: a directory for copies of databases. clock: the time of day."""
 
     parts: tuple[Part, ...]
     sandboxes: Path
+    room: Path
     everything: Callable[[], Everything]
     copy_database: CopyDatabase
     clock: Callable[[], datetime]
@@ -45,7 +46,7 @@ class Source:
 def back_up(source: Source, stream: IO[bytes]) -> manifest.Manifest:
     """Write it. Raises OSError, Unavailable."""
     begun_at = source.clock()
-    with packed(stream) as packer, tempfile.TemporaryDirectory(prefix="prominence-backup-") as room:
+    with packed(stream) as packer, tempfile.TemporaryDirectory(prefix=".backup-", dir=source.room) as room:
         for part in source.parts:
             if part.kind is Kind.DATABASE and part.place.exists():
                 copy = Path(room) / part.name
@@ -93,9 +94,7 @@ def _add_frozen(packer: Packer, part: Part, found: Frozen) -> None:
     packer.add(member, found.stream)
 
 
-def _add_tree(
-    packer: Packer, source: Source, part: Part, passed_over: frozenset[Path], itself: bool = True
-) -> None:
+def _add_tree(packer: Packer, source: Source, part: Part, passed_over: frozenset[Path], itself: bool = True) -> None:
     if itself:
         _add_path(packer, source, part.name, part.place)
     for path in _below(part.place):

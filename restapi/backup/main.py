@@ -64,6 +64,8 @@ def _backup(file: str, settings: RestApiSettings, state: Path, found: Sequence[P
     source = Source(
         parts=tuple(found),
         sandboxes=settings.sandboxes_dir,
+        # Nobody but root may put anything there, and it has room for what lies beside it.
+        room=state,
         everything=lambda: store.everything(stored.ROOT),
         copy_database=sqlite.copy,
         clock=lambda: datetime.now(UTC),
@@ -73,9 +75,7 @@ def _backup(file: str, settings: RestApiSettings, state: Path, found: Sequence[P
     _tell(made, "is made", sys.stderr)
 
 
-def _restore(
-    file: Path, settings: RestApiSettings, state: Path, found: Sequence[Part], store: EtcdKeyValue
-) -> None:
+def _restore(file: Path, settings: RestApiSettings, state: Path, found: Sequence[Part], store: EtcdKeyValue) -> None:
     places = [state, *(part.place for part in found if part.place != Path())]
     # The shared store must run, since it is told what it shall hold.
     but = [state / "etcd", state / "log" / "etcd"]

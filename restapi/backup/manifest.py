@@ -105,8 +105,8 @@ def read(content: bytes) -> Manifest:
     layout = document.get("layout") if isinstance(document, dict) else None
     if type(layout) is int and layout > LAYOUT:
         raise Rejected.because(
-            f"the backup has layout {layout} and this version knows {LAYOUT}: restore it with the version that made it, "
-            f"{document.get('version', 'which is not named')!a}, and then upgrade",
+            f"the backup has layout {layout} and this version knows {LAYOUT}: restore it with the version that made "
+            f"it, {document.get('version', 'which is not named')!a}, and then upgrade",
             NAME,
         )
     manifest = parse(Manifest, document)

@@ -56,7 +56,7 @@ def _logs_in(folder: Path) -> list[Path]:
 
 def _open(stack: ExitStack, path: Path) -> Frozen | None:
     try:
-        stream = stack.enter_context(open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb"))
+        stream = stack.enter_context(os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb"))
     except FileNotFoundError:
         return None
     status = os.fstat(stream.fileno())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grp
 import pwd
+from contextlib import suppress
 from functools import cache
 
 
@@ -24,12 +25,8 @@ def names(uid: int, gid: int) -> tuple[str, str]:
 @cache
 def numbers(user: str, group: str, uid: int, gid: int) -> tuple[int, int]:
     """The numbers that these names have here, else those that were given."""
-    try:
+    with suppress(KeyError):
         uid = pwd.getpwnam(user).pw_uid
-    except KeyError:
-        pass
-    try:
+    with suppress(KeyError):
         gid = grp.getgrnam(group).gr_gid
-    except KeyError:
-        pass
     return uid, gid

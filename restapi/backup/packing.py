@@ -7,6 +7,7 @@ import hashlib
 import io
 import tarfile
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, cast
@@ -83,7 +84,9 @@ def unpacked(stream: IO[bytes]) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[b
             tarfile.open(fileobj=inner, mode="r|", errors=_ENDS) as tar,
         ):
             yield ((one, tar.extractfile(one) if one.isreg() else None) for one in tar)
-    except (tarfile.TarError, EOFError, gzip.BadGzipFile, UnicodeError, ValueError, OverflowError) as error:
+            for _ in pieces(cast(IO[bytes], inner)):  # up to the sum at its end
+                pass
+    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error, ValueError, OverflowError) as error:
         raise Rejected.because(f"the file is no backup, or a damaged one: {error}") from error
 
 

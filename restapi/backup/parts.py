@@ -35,7 +35,7 @@ STORE = "store"
 
 
 def parts(settings: RestApiSettings, state: Path) -> tuple[Part, ...]:
-    """In the order in which they are copied. state: of the whole control plane; HTCondor's spool is that of the history.
+    """In the order in which they are copied. state: of the whole control plane. The spool is where the history is.
 
     The accounts come first: what is missing in them is booked again from HTCondor's files, and not the other way round.
     The queue comes before jobs' directories and the records of jobs, which are there before their job is, and longer.

@@ -1,7 +1,7 @@
 """What is put back, beside what is there, and then in its place: all of it is on the disk before anything is moved.
 
-What was there stays beside it under another name. How far a restore has got is seen by these names, so one that ended in
-the middle is simply repeated.
+What was there stays beside it under another name. How far a restore has got is seen by these names, so one that ended
+in the middle is simply repeated.
 """
 
 from __future__ import annotations

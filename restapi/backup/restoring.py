@@ -15,7 +15,7 @@ from typing import IO
 from prominence.core.errors import Conflict, Rejected
 from prominence.core.keyvalue.port import KeyValue
 from prominence.restapi.backup import manifest, stored
-from prominence.restapi.backup.manifest import FILE, Manifest, Member, Order, PartSum, Sum
+from prominence.restapi.backup.manifest import FILE, Manifest, Member, Order, Sum
 from prominence.restapi.backup.packing import member_of, pieces, unpacked
 from prominence.restapi.backup.parts import STORE, Kind, Part
 from prominence.restapi.backup.placing import Mark, Stage
