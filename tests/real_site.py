@@ -97,13 +97,17 @@ class Hosts:
 
     def inside(self, name: str, *command: str) -> str:
         """What a command there prints. It must succeed."""
-        code, output = run_inside(self.containers[name], list(command))
+        code, output = self.run(name, *command)
         assert code == 0, (command, output)
         return output
 
+    def run(self, name: str, *command: str) -> tuple[int, str]:
+        """How a command there ends, and what it prints."""
+        return run_inside(self.containers[name], list(command))
+
     def tried(self, name: str, *command: str) -> bool:
         """Whether a command there succeeds."""
-        return run_inside(self.containers[name], list(command))[0] == 0
+        return self.run(name, *command)[0] == 0
 
     def url(self) -> str:
         """The API's address."""

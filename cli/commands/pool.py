@@ -10,13 +10,14 @@ from pathlib import Path
 
 import click
 
+from prominence.cli.pool.backup import back_up, put_back
 from prominence.cli.pool.bring_up import Wishes, alone, bring_up
 from prominence.cli.pool.bundle import ROLES, WORKER, write_bundle
 from prominence.cli.pool.containers import remove_everything, remove_state
 from prominence.cli.pool.engine import engine
 from prominence.cli.pool.errors import PoolError
 from prominence.cli.pool.layout import DEFAULT_NAME, LOGS, NAME_PATTERN, Pool
-from prominence.cli.pool.recipes import forget_pulled, present_images, remove_images
+from prominence.cli.pool.recipes import ensure_images, forget_pulled, present_images, remove_images
 from prominence.cli.pool.report import look_at
 from prominence.cli.pool.site import GLIBC, PYTHON
 from prominence.cli.pool.watch import worker_events
@@ -46,6 +47,14 @@ pool_name = click.option(
 )
 
 
+ca_bundle_option = click.option(
+    "--ca-bundle",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Certificates that the containers trust, for a site whose proxy has its own "
+    f"[{', '.join('$' + name for name in CA_VARIABLES)}].",
+)
+
+
 def say(line: str) -> None:
     """Progress goes to stderr: stdout is for results."""
     click.echo(line, err=True)
@@ -69,12 +78,7 @@ def pool() -> None:
 @click.option(
     "--share", "shares", multiple=True, metavar="GROUP=QUOTA", callback=_shares, help="Which part of all cores a group "
     "gets while others wait as well, such as 0.25. May be repeated; `none`: no group has one any more.")  # fmt: skip
-@click.option(
-    "--ca-bundle",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Certificates that the containers trust, for a site whose proxy has its own "
-    f"[{', '.join('$' + name for name in CA_VARIABLES)}].",
-)
+@ca_bundle_option
 def up(
     name: str,
     port: int | None,
@@ -136,6 +140,26 @@ def down(name: str, images: bool, purge: bool) -> None:
             forget_pulled(docker, where.name)
         if images:
             remove_images(docker, say)
+
+
+@pool.command()
+@pool_name
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def backup(name: str, file: Path) -> None:
+    """Write the pool's queue, finished jobs, accounts, files and keys to FILE, while it runs. Keep FILE as a secret."""
+    with engine() as docker:
+        click.echo(back_up(docker, Pool.named(name), file))
+
+
+@pool.command()
+@pool_name
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@ca_bundle_option
+def restore(name: str, file: Path, ca_bundle: Path | None) -> None:
+    """Put what `backup` wrote to FILE in the place of the pool's state, while it is down."""
+    with engine() as docker:
+        trusted = ca_bundle or _ca_bundle_of_the_environment()
+        click.echo(put_back(docker, Pool.named(name), file, lambda: ensure_images(docker, say, trusted)))
 
 
 @pool.command()

@@ -31,7 +31,7 @@ from prominence.cli.pool.containers import (
 from prominence.cli.pool.engine import own_socket
 from prominence.cli.pool.errors import PoolError
 from prominence.cli.pool.fence import ensure_fence, fence_complaint
-from prominence.cli.pool.layout import API_PATH, FIRST_PORT, LAYOUT, Pool, PoolSettings
+from prominence.cli.pool.layout import API_PATH, FIRST_PORT, LAYOUT, RESTORING, Pool, PoolSettings
 from prominence.cli.pool.recipes import ensure_images, proxies
 from prominence.cli.pool.secrets import ensure_secrets, local_user, user_token, write_environment, write_proxies
 from prominence.cli.pool.site import cache
@@ -67,6 +67,7 @@ def bring_up(engine: docker.DockerClient, pool: Pool, wishes: Wishes, say: Say) 
     pool.state.mkdir(mode=0o755, parents=True, exist_ok=True)
     with alone(pool), readable_by_services():
         refuse_anothers(engine, pool)
+        _refuse_a_half(pool)
         with one_at_a_time(cache() / "ports.lock"):  # two pools that come up at once do not choose one port
             settings = _settle(engine, pool, wishes)
         images = ensure_images(engine, say, wishes.ca_bundle)
@@ -106,6 +107,14 @@ def read_settings(pool: Pool) -> PoolSettings | None:
         return parse(PoolSettings, document)
     except Rejected as error:
         raise PoolError(f"{pool.settings_file} is wrong: {error}") from error
+
+
+def _refuse_a_half(pool: Pool) -> None:
+    if (pool.state / RESTORING).exists():
+        raise PoolError(
+            f"A restore of {pool.name!r} has begun and has not ended: repeat `prominence pool restore`, or start anew: "
+            f"`prominence pool down --purge --name {pool.name}`."
+        )
 
 
 def _settle(engine: docker.DockerClient, pool: Pool, wishes: Wishes) -> PoolSettings:

@@ -40,6 +40,10 @@ MIN_FREE_DISK_MIB = 1024
 """Of the disk that the state is on. With less free, the API takes no new jobs."""
 
 
+RESTORING = "restoring.json"
+"""In the state while a restore has begun and has not ended: `prominence-admin` writes it."""
+
+
 class PoolSettings(Strict):
     """What `pool up` was told, kept in the state directory so that the next `up` means the same pool."""
 

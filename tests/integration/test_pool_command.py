@@ -6,7 +6,9 @@ import json
 import socket
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -124,14 +126,21 @@ def test_somebody_elses_pool_of_the_same_name_is_left_alone(pool: RealPool, tmp_
 
 @pytest.mark.slow
 def test_a_second_pool_lives_beside_the_first_and_survives_down(
-    pool: RealPool, other: RealPool, tiny_image: str, engine: docker.DockerClient
+    pool: RealPool, other: RealPool, tiny_image: str, engine: docker.DockerClient, tmp_path: Path
 ) -> None:
     before = _things(engine)
     other.up("--idle-time", "5", "--max-workers", "1")
     assert other.url != pool.url
-    job = other.submit({"image": tiny_image, "cmd": "echo kept"})
+    job = other.submit({"image": tiny_image, "cmd": "echo kept"}, labels={"part": "ended"})
     assert other.finish(job)["status"] == "completed"
     assert pool.request("GET", f"/jobs/{job}", headers={"Authorization": f"Bearer {other.token}"}).status_code == 401
+
+    used, token = _used(other), other.token
+    waiting, backup = _left_waiting(other, tiny_image), tmp_path / "backup"
+    told = other.run("pool", "backup", "--name", other.name, str(backup)).stdout
+    assert backup.stat().st_mode & 0o777 == 0o600 and "usage.db" in told
+    refused = other.run("pool", "restore", "--name", other.name, str(backup), check=False)
+    assert refused.returncode != 0 and "pool down" in refused.stderr
 
     other.down()
     after = _things(engine)
@@ -140,9 +149,36 @@ def test_a_second_pool_lives_beside_the_first_and_survives_down(
         # The first pool's workers may have come and gone meanwhile, and what other tests have made.
         assert not [name for name in before[kind] - names if pool.name in name and "-w-" not in name], kind
 
+    # Without all that it had kept, and with other keys, until these come back, too.
+    other.down("--purge")
     other.up()
+    other.down()
+    assert "queue: " in other.run("pool", "restore", "--name", other.name, str(backup)).stdout
+    other.up()
+    other.token = token
     assert other.describe(job)["status"] == "completed"
     assert other.output(job) == "kept\n"
+    assert other.finish(waiting, timeout_s=240)["status"] == "completed"
+    assert other.output(waiting) == "came back\n"
+    assert _used(other) == used
+    listed = {one["id"]: one["status"] for one in other.request("GET", "/jobs", params={"completed": "true"}).json()}
+    assert listed == {job: "completed", waiting: "completed"}
+
+
+def _left_waiting(pool: RealPool, image: str) -> int:
+    """A job that no worker takes before imc is started again."""
+    pool.containers("imc")[0].stop()
+    for worker in pool.containers("worker"):
+        worker.remove(force=True, v=True)
+    return pool.submit({"image": image, "cmd": "echo came back"})
+
+
+def _used(pool: RealPool) -> dict[str, Any]:
+    """By the job that has ended first."""
+    days = {name: f"{datetime.now(UTC) + timedelta(days=days):%Y-%m-%d}" for name, days in (("start", -1), ("end", 1))}
+    answer = pool.request("GET", "/usage", params={"by": "label:part", "of": "me", **days})
+    [row] = [row for row in answer.json()["rows"] if row["of"] == ["ended"]]
+    return dict(row)
 
 
 @pytest.mark.slow

@@ -83,12 +83,46 @@ def test_bare_hosts_become_a_pool_that_outlives_its_workers(
     assert done["status"] == "completed", done
     assert ada.run("stdout", str(lost)).stdout == "done\n"
 
+    _lost_and_restored(hosts, ada, job_file, [kept, lost])
     hosts.containers[killed].start()
     until(lambda: f"{killed}: takes jobs" in _statics(hosts), 120)
     second = hosts.played(hosts.play("site.yml"), PLAY_S * PATIENCE)
     assert re.findall(r"changed=(\d+)", second) == ["0", "0", "0"], second
     assert ada.run("doctor").returncode == 0
     _services_run(hosts)
+
+
+def _lost_and_restored(hosts: Hosts, ada: Visitor, job_file: Path, ended: list[int]) -> None:
+    """All that the control plane keeps is lost, and is back: who has what used, what has ended, and what has not."""
+    used = _used(ada)
+    waiting = ada.submit(job_file)
+    backup = "/root/backup.tar.gz"
+    hosts.inside(CONTROL, "prominence-admin", "backup", backup)
+    assert hosts.inside(CONTROL, "stat", "--format=%a", backup).strip() == "600"
+    code, said = hosts.run(CONTROL, "prominence-admin", "restore", backup)
+    assert code != 0 and "condor_schedd" in said, said
+
+    services = [name for name in SERVICES if name != "etcd"]
+    hosts.inside(CONTROL, "systemctl", "stop", *services)
+    state = [f"/var/lib/prominence/{name}" for name in ("archive", "condor", "jobs", "objects")]
+    lost = [*state, "/etc/prominence/keys", "/etc/prominence/secrets", "/etc/prominence/imc"]
+    hosts.inside(CONTROL, "rm", "--recursive", *lost)
+    hosts.inside(CONTROL, "systemctl", "stop", "etcd")
+    hosts.inside(CONTROL, "sh", "-c", "rm -r /var/lib/etcd/default && systemctl start etcd")
+    hosts.inside(CONTROL, "prominence-admin", "restore", backup)
+    hosts.inside(CONTROL, "systemctl", "start", *services)
+    _services_run(hosts)
+    until(lambda: ada.run("doctor", check=False).returncode == 0, 120, lambda: ada.run("doctor", check=False).stdout)
+    assert [ada.described(job)["status"] for job in ended] == ["completed"] * len(ended)
+    assert used and _used(ada) == used
+    until(lambda: ada.run("exec", str(waiting), "touch", "go", check=False).returncode == 0, 240)
+    assert ada.finished(waiting)["status"] == "completed"
+
+
+def _used(ada: Visitor) -> list[str]:
+    """By attempts that ended well."""
+    rows = ada.run("usage", "--by", "outcome", "-o", "csv").stdout.splitlines()
+    return [row for row in rows if "completed" in row]
 
 
 def _services_run(hosts: Hosts) -> None:

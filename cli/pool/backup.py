@@ -1,0 +1,113 @@
+"""A personal pool's backup: made in its access point while it runs, put back by another container while it is down."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import IO, cast
+
+import docker
+from docker.errors import ContainerError
+from docker.models.containers import Container
+
+from prominence.cli.pool.bring_up import alone, read_settings
+from prominence.cli.pool.containers import ACCESS_POINT, IMC, WORKER, containers, refuse_anothers
+from prominence.cli.pool.errors import PoolError
+from prominence.cli.pool.layout import Pool
+
+_ADMIN = "/opt/prominence/bin/prominence-admin"
+_RESTORE = "/opt/prominence/bin/restore-access-point"
+_MADE, _GIVEN = "/var/tmp/backup", "/backup"
+
+
+def back_up(engine: docker.DockerClient, pool: Pool, file: Path) -> str:
+    """Write it to `file`, for its owner alone; what there is to say. Raises PoolError, OSError."""
+    refuse_anothers(engine, pool)
+    running = next((one for one in containers(engine, pool, ACCESS_POINT) if one.status == "running"), None)
+    if running is None:
+        raise PoolError(f"The pool {pool.name!r} is not running; a backup is made of one that is: prominence pool up")
+    # The file is fetched by itself: what a command prints comes over a connection that may lose some of it.
+    try:
+        said = _inside(running, _ADMIN, "backup", _MADE)
+        _fetch(running, file)
+    finally:
+        _inside(running, "rm", "--force", _MADE)
+    return said
+
+
+def put_back(engine: docker.DockerClient, pool: Pool, file: Path, images: Callable[[], Mapping[str, str]]) -> str:
+    """The state is that of the backup; what there is to say. May be repeated. Raises PoolError.
+
+    images: makes those that are missing, and tells them by their roles.
+    """
+    refuse_anothers(engine, pool)
+    if read_settings(pool) is None:
+        raise PoolError(
+            f"There is no pool {pool.name!r}. Make it, to put a backup there: prominence pool up, then down"
+        )
+    with alone(pool):
+        if containers(engine, pool, ACCESS_POINT, IMC, WORKER):
+            raise PoolError(f"The pool {pool.name!r} runs. Stop it first: prominence pool down --name {pool.name}")
+        image = images()["access-point"]
+        where, given = str(pool.state), str(file.resolve())
+        try:
+            said = engine.containers.run(
+                image,
+                [_RESTORE, _GIVEN],
+                remove=True,
+                network_mode="none",
+                environment={"PROMINENCE_STATE": where},
+                volumes={where: {"bind": where, "mode": "rw"}, given: {"bind": _GIVEN, "mode": "ro"}},
+            )
+        except ContainerError as error:
+            raise PoolError(_text(error.stderr)) from error
+    return _text(said)
+
+
+def _inside(container: Container, *command: str) -> str:
+    done = container.exec_run(list(command))
+    if done.exit_code != 0:
+        raise PoolError(_text(done.output) or f"{command[0]} ended with {done.exit_code}")
+    return _text(done.output)
+
+
+def _fetch(container: Container, file: Path) -> None:
+    """Whole or not at all."""
+    stream, _ = container.get_archive(_MADE)
+    new = file.with_name(f".{file.name}.new")
+    new.unlink(missing_ok=True)
+    try:
+        with (
+            tarfile.open(fileobj=cast(IO[bytes], _Pieces(stream)), mode="r|", bufsize=_Pieces.SIZE) as tar,
+            open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target,
+        ):
+            for member in tar:
+                if content := tar.extractfile(member):
+                    while piece := content.read(_Pieces.SIZE):
+                        target.write(piece)
+        os.link(new, file)  # which replaces nothing
+    except FileExistsError as error:
+        raise PoolError(f"{file} is there already.") from error
+    finally:
+        new.unlink(missing_ok=True)
+
+
+class _Pieces:
+    """A file of pieces that come one after the other."""
+
+    SIZE = 1024 * 1024
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces, self._left = iter(pieces), b""
+
+    def read(self, size: int) -> bytes:
+        while len(self._left) < size and (piece := next(self._pieces, b"")):
+            self._left += piece
+        found, self._left = self._left[:size], self._left[size:]
+        return found
+
+
+def _text(said: object) -> str:
+    return said.decode(errors="replace").strip() if isinstance(said, bytes) else str(said or "")
