@@ -43,7 +43,11 @@ class Stage:
                 f"{self.part.place} is a file system of its own, and cannot be replaced as a whole: mount it elsewhere "
                 "for the time of the restore."
             )
-        self.part.place.parent.mkdir(parents=True, exist_ok=True)
+        if not self.part.place.parent.is_dir():
+            raise Conflict(
+                f"{self.part.place.parent} is not there: build the control plane first, by ansible/site.yml or "
+                "prominence pool up."
+            )
         _remove(self.folder)
 
     def place_one(self, member: Member, told: tarfile.TarInfo, content: IO[bytes] | None) -> None:

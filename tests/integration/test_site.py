@@ -104,9 +104,9 @@ def _lost_and_restored(hosts: Hosts, ada: Visitor, job_file: Path, ended: list[i
 
     services = [name for name in SERVICES if name != "etcd"]
     hosts.inside(CONTROL, "systemctl", "stop", *services)
-    state = [f"/var/lib/prominence/{name}" for name in ("archive", "condor", "jobs", "objects")]
-    lost = [*state, "/etc/prominence/keys", "/etc/prominence/secrets", "/etc/prominence/imc"]
-    hosts.inside(CONTROL, "rm", "--recursive", *lost)
+    lost = [f"/var/lib/prominence/{name}" for name in ("archive", "condor/spool", "condor/events", "jobs", "objects")]
+    lost += [f"/etc/prominence/{name}" for name in ("keys", "secrets", "imc")]
+    hosts.inside(CONTROL, "find", *lost, "-mindepth", "1", "-delete")
     hosts.inside(CONTROL, "systemctl", "stop", "etcd")
     hosts.inside(CONTROL, "sh", "-c", "rm -r /var/lib/etcd/default && systemctl start etcd")
     hosts.inside(CONTROL, "prominence-admin", "restore", backup)

@@ -240,6 +240,11 @@ class TestNothingIsTouched:
         with pytest.raises(Conflict, match="revoked"):
             new.restore(file)
 
+    def test_where_nothing_is_built(self, new: Machine, file: Path) -> None:
+        elsewhere = tuple(Part(part.name, part.kind, new.state / "none" / part.name) for part in new.parts)
+        with pytest.raises(Conflict, match="none is not there"):
+            restore(file, Target(elsewhere, Path("/jobs"), new.state, new.store, list, lambda: NOON))
+
     @pytest.mark.parametrize("share", [0, 0.3, 0.9, 0.999])
     def test_by_one_that_was_cut_off(self, new: Machine, file: Path, share: float) -> None:
         content = file.read_bytes()
