@@ -64,7 +64,7 @@ def find(
             warn(f"{path} is not used: {distrust}.")
         else:
             return _service(parse(_read(path)), str(path))
-    default = _state_home(environment, home) / "prominence" / "default" / "env"
+    default = state_home(environment, home) / "prominence" / "default" / "env"
     if os.path.isfile(default):
         return _service(parse(_read(default)), str(default))
     return _logged_in(None, str(login.files.token), login) or _nothing()
@@ -154,6 +154,7 @@ def _distrust(path: Path, user_id: int) -> str:
     return ""
 
 
-def _state_home(environment: Mapping[str, str], home: Path) -> Path:
+def state_home(environment: Mapping[str, str], home: Path) -> Path:
+    """Where the user's programs keep what is not to be lost, as XDG has it."""
     named = environment.get("XDG_STATE_HOME", "")
     return Path(named) if os.path.isabs(named) else home / ".local" / "state"

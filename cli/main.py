@@ -28,6 +28,7 @@ from prominence.cli.commands import (
     usage,
     webhooks,
     why,
+    worker,
     workflow,
 )
 from prominence.cli.errors import ClientError
@@ -123,7 +124,7 @@ for _command in (
     # What is asked of workflows alone needs no word for them.
     *(workflow.workflow, workflow.show_graph, workflow.failures, workflow.rerun),
     *(data.upload, data.download, data.snapshot, data.ls, data.rm, data.quota),
-    *(resources.resources, status.status, doctor.doctor),
+    *(resources.resources, status.status, doctor.doctor, worker.worker),
     usage.usage,
     usage.report,
     budget.budget,

@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Callable, Optional, Sequence, Tuple
 
@@ -23,7 +24,7 @@ from prominence.core.plan import ExecutionPlan
 from prominence.core.report import FILE_NAME, ExecutionReport, of_node
 from prominence.executor import condor, environment, exits, handing_back, saying
 from prominence.executor.broker import protocol
-from prominence.executor.machine import IF_ALLOWED, Machine
+from prominence.executor.machine import IF_ALLOWED, RUNTIMES, Machine
 from prominence.executor.ports import Stop
 from prominence.executor.run import run
 
@@ -64,8 +65,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     return handing_back.hand_back(stop, machine.is_well) if exit_code == exits.HANDED_BACK else exit_code
 
 
-def _runtimes(machine: Machine) -> str:
-    return " ".join(machine.works())
+def _runtimes(machine: Machine, only: Sequence[str]) -> str:
+    return " ".join(name for name in machine.works() if not only or name in only)
 
 
 def _nodes_meet(machine: Machine) -> str:
@@ -86,16 +87,12 @@ def _options(arguments: Sequence[str]) -> Tuple[Optional[Path], float, Sequence[
     what.add_argument("plan", nargs="?", help="the plan to carry out")
     what.add_argument(
         "--runtimes",
-        dest="tell",
-        action="store_const",
-        const=_runtimes,
+        action="store_true",
         help="try out the container runtimes of this worker, print those that work, and end",
     )
     what.add_argument(
         "--between-nodes",
-        dest="tell",
-        action="store_const",
-        const=_nodes_meet,
+        action="store_true",
         help="print whether containers here reach those of a job's other nodes, and end",
     )
     parser.add_argument("--wait", type=float, default=0.0, metavar="S", help="seconds to wait for the broker to start")
@@ -106,8 +103,16 @@ def _options(arguments: Sequence[str]) -> Tuple[Optional[Path], float, Sequence[
         choices=IF_ALLOWED,
         help="a runtime that isolates nothing, for jobs to have here all the same",
     )
+    parser.add_argument(
+        "--only", action="append", default=[], choices=(*RUNTIMES, *IF_ALLOWED), help="print none but this one"
+    )
     chosen = parser.parse_args(arguments)
-    return None if chosen.tell else Path(chosen.plan), chosen.wait, chosen.allow, chosen.tell
+    tell: Optional[_Tell] = None
+    if chosen.runtimes:
+        tell = partial(_runtimes, only=chosen.only)
+    elif chosen.between_nodes:
+        tell = _nodes_meet
+    return None if tell else Path(chosen.plan), chosen.wait, chosen.allow, tell
 
 
 def _read(file: Path, place: condor.Surroundings) -> ExecutionPlan:

@@ -7,12 +7,14 @@ is given them, and none of them is in what is told of a failure.
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Dict, Mapping
 
 from prominence.executor.ports import FetchFailed
 
-FILE = Path("/etc/prominence/proxies.json")
+FILE = Path(os.environ.get("PROMINENCE_PROXIES", "/etc/prominence/proxies.json"))
+"""Elsewhere on a worker that a user has started."""
 _NAMES = ("http_proxy", "https_proxy", "no_proxy")
 _PASSED_ON = (*_NAMES, "all_proxy", "ftp_proxy")
 """By Apptainer, to every container, whatever else it keeps from it."""

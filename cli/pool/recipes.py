@@ -8,8 +8,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import subprocess
-import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +26,7 @@ from prominence.cli.pool.errors import PoolError
 from prominence.cli.pool.layout import DIGEST_LABEL, ROLE_LABEL
 from prominence.cli.pool.site import cache, ensure_site
 from prominence.cli.turns import one_at_a_time
+from prominence.cli.worker.programs import pack_executor
 from prominence.core import pulled
 
 Say = Callable[[str], None]
@@ -210,13 +209,10 @@ def _worker_context() -> Context:
 
 
 def _packed_executor(*options: str) -> bytes:
-    """The executor as one file. Made by a process of its own: components do not import each other."""
+    """The executor as one file."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "packed.pyz"
-        command = [sys.executable, "-m", "prominence.executor.package", *options, str(target)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise PoolError(f"The executor could not be packed: {done.stderr.strip()}")
+        pack_executor(target, *options)
         return target.read_bytes()
 
 

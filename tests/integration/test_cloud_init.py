@@ -270,10 +270,9 @@ def test_the_token_is_renewed_and_the_collector_takes_the_new_one(world: World) 
 def test_a_stolen_copy_of_its_user_data_gets_nobody_in(world: World) -> None:
     known = json.loads(world.sh("cat /etc/prominence/invitation.json")[1])
     copied = json.dumps({**known, "secret": _secret(world.cloud.told[-1])})
-    program = world.sh("sed 's#/etc/[a-z.]*/#/tmp/#; s#tokens.d/##' /opt/prominence/bin/join-pool")[1]
-    world.machine.put_archive("/", _archive({"/tmp/invitation.json": copied, "/tmp/join": program}))
+    world.machine.put_archive("/", _archive({"/tmp/root/etc/prominence/invitation.json": copied}))
     world.acts.records.update(NAME, _long_ago)
-    exit_code, said = world.sh("python3 /tmp/join")
+    exit_code, said = world.sh("PROMINENCE_ROOT=/tmp/root /opt/prominence/bin/join-pool")
     assert exit_code != 0 and "this worker gets no token: 403" in said and "somebody else" in said
     assert world.record.trade and world.record.trade.refused == 1 and not world.record.failing
 
