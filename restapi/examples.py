@@ -31,7 +31,7 @@ BODIES: Mapping[Any, Any] = {
     JobSpec: _job("fit", "python fit.py", labels={"project": "demo"}),
     JobChange: {"labels": {"run": "2", "draft": None}, "policies": {"priority": 5}},
     Command: {"command": ["ls", "-l", "results"]},
-    ArraySpec: {"count": 100, "job": _job("scan", "python part.py")},
+    ArraySpec: {"count": 5, "job": _job("scan", "python part.py")},
     WorkflowSpec: {
         "name": "scan",
         "jobs": [_job("fit", "python fit.py --mass $mass", outputFiles=["fit.json"]), _job("plot", "python plot.py")],
