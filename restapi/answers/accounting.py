@@ -21,14 +21,14 @@ class SumShown(TypedDict):
 class Used(TypedDict):
     """By the names of users and of groups; who has used nothing is not there."""
 
-    users: dict[str, SumShown]
-    groups: dict[str, SumShown]
+    users: Annotated[dict[str, SumShown], Field(description="By name.")]
+    groups: Annotated[dict[str, SumShown], Field(description="By name.")]
 
 
 class Usage(TypedDict):
     """Of attempts of jobs that have ended within the time."""
 
-    usage: Used
+    usage: Annotated[Used, Field(description="By whom.")]
 
 
 class RowOfUsage(TypedDict):
@@ -36,11 +36,11 @@ class RowOfUsage(TypedDict):
 
     of: Annotated[list[str], Field(description="One name for each that was asked for; empty where there is none.")]
     jobs: Annotated[int, Field(ge=0, description="Jobs that have left the queue.")]
-    attempts: Annotated[int, Field(ge=1)]
-    wallHours: NonNegative
+    attempts: Annotated[int, Field(ge=1, description="How many.")]
+    wallHours: Annotated[NonNegative, Field(description="Wall time of each attempt.")]
     coreHours: Annotated[NonNegative, Field(description="Wall time of each attempt times its cores.")]
     cpuHours: Annotated[NonNegative, Field(description="CPU time, as HTCondor has seen it.")]
-    serviceUnits: NonNegative
+    serviceUnits: Annotated[NonNegative, Field(description="By the weights in the settings.")]
     cost: Annotated[
         NonNegative, Field(description="In the site's currency, as far as it is known which machines they ran on.")
     ]
@@ -49,5 +49,5 @@ class RowOfUsage(TypedDict):
 class GroupedUsage(TypedDict):
     """Of attempts that have ended within the time."""
 
-    by: list[str]
-    rows: list[RowOfUsage]
+    by: Annotated[list[str], Field(description="What was asked for.")]
+    rows: Annotated[list[RowOfUsage], Field(description="One for each that is told apart.")]

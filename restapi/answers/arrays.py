@@ -21,10 +21,10 @@ class ArrayMade(TypedDict):
 class ArrayShown(TypedDict):
     """An array."""
 
-    id: int
-    name: str
+    id: Annotated[int, Field(description="Its number.")]
+    name: Annotated[str, Field(description="A name for people.")]
     count: Annotated[int, Field(ge=1, description="How many members it has.")]
     statuses: Annotated[dict[Status, Annotated[int, Field(ge=1)]], Field(description="Members by their status.")]
-    events: Events
+    events: Annotated[Events, Field(description="When what happened.")]
     group: NotRequired[Annotated[str, Field(description="The one it is charged to.")]]
-    labels: NotRequired[dict[str, str]]
+    labels: NotRequired[Annotated[dict[str, str], Field(description="As its user has given them.")]]

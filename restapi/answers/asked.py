@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from prominence.core.credentials import ImagePullCredential
-from prominence.core.files import Artifact, InputFile
+from prominence.core.files import Artifact, InputFile, Passed
 from prominence.core.notifications import Channel, Notification
 from prominence.core.policies import Checkpoint, PlacementPolicy, Policies
 from prominence.core.resources import Gpus, Resources
-from prominence.core.storage import S3, OneData, Storage, StorageType, WebDav
+from prominence.core.storage import S3, B2Drop, OneData, Storage, StorageType, WebDav
 from prominence.core.task import Task, TaskType
 from prominence.restapi.answers.words import Bytes
 
@@ -151,6 +151,7 @@ PassedShown = TypedDict(
     },
 )
 """What another job of its workflow passes to the job."""
+PassedShown.__pydantic_config__ = as_in(Passed)  # type: ignore[attr-defined]  # where pydantic looks for it
 
 
 class WebDavShown(TypedDict):
@@ -164,6 +165,8 @@ class WebDavShown(TypedDict):
 
 
 B2DropShown = TypedDict("B2DropShown", {"app-username": str, "app-password": str})
+"""*** in place of the password."""
+B2DropShown.__pydantic_config__ = as_in(B2Drop)  # type: ignore[attr-defined]
 
 
 class S3Shown(TypedDict):

@@ -14,7 +14,7 @@ from prominence.restapi.budgets.rules import Action
 class BudgetShown(TypedDict):
     """A group's budget that is in force."""
 
-    group: str
+    group: Annotated[str, Field(description="By its whole name.")]
     start: Annotated[str, Field(description="The first day, in UTC.")]
     end: Annotated[str, Field(description="The last day.")]
     action: Annotated[Action, Field(description="What is done when nothing is left.")]
@@ -29,7 +29,7 @@ class BudgetShown(TypedDict):
 class Entry(TypedDict):
     """An adjustment."""
 
-    units: float
+    units: Annotated[float, Field(description="So many more; below 0: less.")]
     time: Epoch
     by: Annotated[str, Field(description="The operator who made it.")]
-    why: str
+    why: Annotated[str, Field(description="As the operator said.")]

@@ -31,7 +31,7 @@ class StartShown(TypedDict):
 class UnseenShown(TypedDict):
     """A part of the pool that the scaler cannot see."""
 
-    part: Literal["queue", "collector", "workers", "clouds"]
+    part: Annotated[Literal["queue", "collector", "workers", "clouds"], Field(description="Which.")]
     readAt: NotRequired[Annotated[int, Field(description="Seconds since 1970: when it was last seen; absent: never.")]]
 
 
@@ -39,13 +39,13 @@ class ExplanationShown(TypedDict):
     """Why a job is where it is. What does not apply is absent."""
 
     id: Annotated[int | str, Field(description="The job's; of a member of an array a text such as 17.3.")]
-    status: Status
+    status: Annotated[Status, Field(description="Where the job is.")]
     explanation: Annotated[str, Field(description="A sentence, for people.")]
     reasonCode: NotRequired[Annotated[Reason, Field(description="The same, for programs.")]]
     blame: NotRequired[Annotated[Blame, Field(description="Who has to change something before it can go on.")]]
     advice: NotRequired[Annotated[str, Field(description="What can be done about it.")]]
     details: NotRequired[Annotated[dict[str, str], Field(description="What the sentence was made of.")]]
-    position: NotRequired[PositionShown]
-    start: NotRequired[StartShown]
+    position: NotRequired[Annotated[PositionShown, Field(description="Where it stands among others.")]]
+    start: NotRequired[Annotated[StartShown, Field(description="When it may start.")]]
     unseen: NotRequired[Annotated[list[UnseenShown], Field(description="What the scaler could not see.")]]
     asOf: Annotated[int, Field(description="Seconds since 1970: when it was so. The scaler looks every few seconds.")]

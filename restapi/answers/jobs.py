@@ -31,41 +31,43 @@ class JobMade(TypedDict):
 
 
 class _Told(TypedDict):
-    name: NotRequired[str]
-    status: NotRequired[Status]
+    name: NotRequired[Annotated[str, Field(description="A name for people.")]]
+    status: NotRequired[Annotated[Status, Field(description="Where the job is.")]]
     statusReason: NotRequired[Annotated[str, Field(description="Why, for people.")]]
     statusReasonCode: NotRequired[Annotated[Reason, Field(description="Why, for programs.")]]
-    exitCode: NotRequired[int]
+    exitCode: NotRequired[Annotated[int, Field(description="Of its last task, or the one that failed.")]]
     group: NotRequired[Annotated[str, Field(description="The one it is charged to.")]]
-    labels: NotRequired[dict[str, str]]
+    labels: NotRequired[Annotated[dict[str, str], Field(description="As its user has given them.")]]
     workflow: NotRequired[Annotated[int, Field(description="The one that it is part of.")]]
     parameters: NotRequired[
         Annotated[dict[str, str | int | float], Field(description="Of a workflow's job, in its instance.")]
     ]
-    tasks: NotRequired[list[TaskShown]]
-    events: NotRequired[Events]
-    resources: NotRequired[ResourcesShown]
-    policies: NotRequired[PoliciesShown]
-    notifications: NotRequired[list[NotificationShown]]
-    priority: NotRequired[int]
+    tasks: NotRequired[Annotated[list[TaskShown], Field(description="What is run.")]]
+    events: NotRequired[Annotated[Events, Field(description="When what happened.")]]
+    resources: NotRequired[Annotated[ResourcesShown, Field(description="What the job asks for.")]]
+    policies: NotRequired[Annotated[PoliciesShown, Field(description="How it is treated, as far as it says so.")]]
+    notifications: NotRequired[Annotated[list[NotificationShown], Field(description="Who is told of its end.")]]
+    priority: NotRequired[Annotated[int, Field(description="Among its user's own jobs.")]]
     requestId: NotRequired[Annotated[str, Field(description="Of the request that has submitted it; logs have it.")]]
-    execution: NotRequired[Execution]
-    attempts: NotRequired[list[AttemptShown]]
-    inputs: NotRequired[list[InputShown]]
-    artifacts: NotRequired[list[ArtifactShown | PassedShown]]
-    storage: NotRequired[StorageShown]
-    outputFiles: NotRequired[list[OutputShown]]
-    outputDirs: NotRequired[list[OutputShown]]
+    execution: NotRequired[Annotated[Execution, Field(description="Where and how it ran.")]]
+    attempts: NotRequired[Annotated[list[AttemptShown], Field(description="Each start of it.")]]
+    inputs: NotRequired[Annotated[list[InputShown], Field(description="Small files that came with it.")]]
+    artifacts: NotRequired[Annotated[list[ArtifactShown | PassedShown], Field(description="What it fetches.")]]
+    storage: NotRequired[Annotated[StorageShown, Field(description="Storage of its user's that the tasks see.")]]
+    outputFiles: NotRequired[Annotated[list[OutputShown], Field(description="What it keeps.")]]
+    outputDirs: NotRequired[Annotated[list[OutputShown], Field(description="Directories that it keeps.")]]
 
 
 class JobShown(_Told):
     """A job. With `fields` there is what was asked for; without detail nothing below `events`."""
 
-    id: int
+    id: Annotated[int, Field(description="Its number.")]
 
 
 class MemberShown(_Told):
     """A member of an array, as a job is shown."""
 
-    id: Annotated[str, Field(pattern=r"^[1-9][0-9]*\.[0-9]+$")]
-    array: int
+    id: Annotated[
+        str, Field(pattern=r"^[1-9][0-9]*\.[0-9]+$", description="The array's number, a point, and its place.")
+    ]
+    array: Annotated[int, Field(description="The number of its array.")]

@@ -21,78 +21,78 @@ PartName = Literal["queue", "collector", "workers", "clouds"]
 class SeenPartShown(TypedDict):
     """What the scaler looks at. seen: whether it could at its last look; readAt: when it last could."""
 
-    part: PartName
-    seen: bool
+    part: Annotated[PartName, Field(description="Which.")]
+    seen: Annotated[bool, Field(description="Whether it could be seen at the last look.")]
     readAt: NotRequired[Moment]
 
 
 class ReasonShown(TypedDict):
     """How many jobs wait for one thing, and how many of these are the caller's."""
 
-    reasonCode: Reason
-    jobs: Count
-    yours: Count
+    reasonCode: Annotated[Reason, Field(description="What they wait for.")]
+    jobs: Annotated[Count, Field(description="How many.")]
+    yours: Annotated[Count, Field(description="Of them the caller's.")]
 
 
 class WaitingShown(TypedDict):
     """The jobs that wait, by what they wait for."""
 
-    jobs: Count
-    yours: Count
-    reasons: list[ReasonShown]
+    jobs: Annotated[Count, Field(description="How many.")]
+    yours: Annotated[Count, Field(description="Of them the caller's.")]
+    reasons: Annotated[list[ReasonShown], Field(description="How many wait for what.")]
 
 
 class PhaseShown(TypedDict):
     """How many workers are in one phase of their lives."""
 
-    phase: WorkerPhase
-    workers: Count
+    phase: Annotated[WorkerPhase, Field(description="Which.")]
+    workers: Annotated[Count, Field(description="How many.")]
 
 
 class RoomShown(TypedDict):
     """Of all workers together, what they have and what of it is free."""
 
-    capacity: AmountShown
-    free: AmountShown
+    capacity: Annotated[AmountShown, Field(description="What they have.")]
+    free: Annotated[AmountShown, Field(description="What of it is nobody's.")]
 
 
 class UsualStartShown(TypedDict):
     """How long workers took from their order until they had joined: the shortest and the longest, in seconds."""
 
-    least: NonNegative
-    most: NonNegative
+    least: Annotated[NonNegative, Field(description="The shortest.")]
+    most: Annotated[NonNegative, Field(description="The longest.")]
     seen: Annotated[int, Field(ge=1, description="How often.")]
 
 
 class FlavourShown(TypedDict):
     """A kind of machine that a cloud offers. price: per hour, in the site's currency."""
 
-    name: str
-    region: NotRequired[str]
-    size: AmountShown
-    price: NonNegative
-    start: NotRequired[UsualStartShown]
+    name: Annotated[str, Field(description="What the cloud, or the settings, call it.")]
+    region: NotRequired[Annotated[str, Field(description="Where in the cloud.")]]
+    size: Annotated[AmountShown, Field(description="What jobs may have of it.")]
+    price: Annotated[NonNegative, Field(description="Per hour, in the site's currency.")]
+    start: NotRequired[Annotated[UsualStartShown, Field(description="How long it took to start.")]]
 
 
 class CloudShown(TypedDict):
     """Where workers are made. trouble: why it cannot be used at present; retryAt: when it is tried again."""
 
-    name: str
-    workers: NotRequired[Count]
-    limit: Count
-    trouble: NotRequired[str]
+    name: Annotated[str, Field(description="As in the settings.")]
+    workers: NotRequired[Annotated[Count, Field(description="How many there are.")]]
+    limit: Annotated[Count, Field(description="How many there may be.")]
+    trouble: NotRequired[Annotated[str, Field(description="Why it cannot be used at present.")]]
     retryAt: NotRequired[Epoch]
-    flavours: list[FlavourShown]
+    flavours: Annotated[list[FlavourShown], Field(description="What it offers.")]
 
 
 class ActionShown(TypedDict):
     """What the scaler did about a worker in its last round. reason: for operators, as it may name users."""
 
-    act: Act
-    worker: str
-    cloud: NotRequired[str]
-    flavour: NotRequired[str]
-    reason: NotRequired[str]
+    act: Annotated[Act, Field(description="What.")]
+    worker: Annotated[str, Field(description="To which.")]
+    cloud: NotRequired[Annotated[str, Field(description="Where it is to be made.")]]
+    flavour: NotRequired[Annotated[str, Field(description="Which kind.")]]
+    reason: NotRequired[Annotated[str, Field(description="Why; for operators.")]]
 
 
 class PoolShown(TypedDict):
@@ -100,11 +100,11 @@ class PoolShown(TypedDict):
 
     asOf: NotRequired[Annotated[int, Field(description="Seconds since 1970: when it looked; absent: never.")]]
     trouble: NotRequired[Annotated[str, Field(description="Why this is old, or nothing is known at all.")]]
-    parts: list[SeenPartShown]
-    waiting: NotRequired[WaitingShown]
-    workers: NotRequired[list[PhaseShown]]
+    parts: Annotated[list[SeenPartShown], Field(description="What it looks at.")]
+    waiting: NotRequired[Annotated[WaitingShown, Field(description="Jobs that wait.")]]
+    workers: NotRequired[Annotated[list[PhaseShown], Field(description="How many are in which phase.")]]
     limit: NotRequired[Annotated[int, Field(ge=0, description="Workers that may exist at once.")]]
-    room: NotRequired[RoomShown]
-    clouds: NotRequired[list[CloudShown]]
-    actions: NotRequired[list[ActionShown]]
+    room: NotRequired[Annotated[RoomShown, Field(description="What all of them have.")]]
+    clouds: NotRequired[Annotated[list[CloudShown], Field(description="Where they are made.")]]
+    actions: NotRequired[Annotated[list[ActionShown], Field(description="What it did in its last round.")]]
     notes: NotRequired[Annotated[list[str], Field(description="For operators: what was seen and left alone, and why.")]]

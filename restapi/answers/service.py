@@ -20,18 +20,18 @@ class PartShown(TypedDict):
     """How a part is: ok; warning, it works and needs care; unknown, it could not be found out; broken."""
 
     part: Annotated[str, Field(description="Such as schedd, etcd, cloud NAME or disk of jobs.")]
-    condition: Condition
-    sentence: str
+    condition: Annotated[Condition, Field(description="How it is.")]
+    sentence: Annotated[str, Field(description="What is known of it.")]
     advice: NotRequired[Annotated[str, Field(description="What to do.")]]
 
 
 class PartsShown(TypedDict):
     """condition: that of the worst part. version: of the API."""
 
-    condition: Condition
+    condition: Annotated[Condition, Field(description="That of the worst part.")]
     time: Annotated[float, Field(description="The API's clock, in seconds since 1970.")]
-    version: str
-    parts: list[PartShown]
+    version: Annotated[str, Field(description="Of the API.")]
+    parts: Annotated[list[PartShown], Field(description="Each of them.")]
 
 
 Description = dict[str, Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, NotRequired
 
-from pydantic import WithJsonSchema
+from pydantic import Field, WithJsonSchema
 from typing_extensions import TypedDict
 
 from prominence.restapi.answers.words import Epoch
@@ -14,42 +14,41 @@ from prominence.restapi.identity import Role, Scope
 class Whoami(TypedDict):
     """Who the caller is here."""
 
-    user: str
-    groups: list[str]
-    roles: list[Annotated[str, WithJsonSchema({"type": "string", "enum": ["user", "service", *list(Role)[1:]]})]]
-    scopes: list[Scope]
-    manages: NotRequired[list[str]]
+    user: Annotated[str, Field(description="By name.")]
+    groups: Annotated[list[str], Field(description="By their whole names.")]
+    roles: Annotated[
+        list[Annotated[str, WithJsonSchema({"type": "string", "enum": ["user", "service", *list(Role)[1:]]})]],
+        Field(description="What else the caller may do here."),
+    ]
+    scopes: Annotated[list[Scope], Field(description="What the token is good for.")]
+    manages: NotRequired[Annotated[list[str], Field(description="Groups that the caller looks after.")]]
     expires: NotRequired[Epoch]
 
 
 class TokenShown(TypedDict):
     """What is known of a token."""
 
-    id: str
-    user: str
-    name: str
-    scopes: list[Scope]
-    groups: list[str]
+    id: Annotated[str, Field(description="To revoke it by; not the token itself.")]
+    user: Annotated[str, Field(description="Who it speaks for.")]
+    name: Annotated[str, Field(description="A name for people.")]
+    scopes: Annotated[list[Scope], Field(description="What it is good for.")]
+    groups: Annotated[list[str], Field(description="Of its user, when it was made.")]
     expires: Epoch
     madeAt: Epoch
-    madeBy: str
+    madeBy: Annotated[str, Field(description="Who made it.")]
 
 
 class WorkerToken(TypedDict):
-    """What a worker of yours joins the pool with. It is told this once.
+    """What a worker of yours joins the pool with. It is told this once."""
 
-    owner: what its name in the pool must end with, after a label of its own and a dot. collector: host[:port] of the
-    pool's central manager. trustDomain: the pool's.
-    """
-
-    token: str
-    owner: str
+    token: Annotated[str, Field(description="HTCondor's.")]
+    owner: Annotated[str, Field(description="What the worker's name must end with, behind a label and a dot.")]
     expires: Epoch
-    collector: str
-    trustDomain: str
+    collector: Annotated[str, Field(description="`host[:port]` of the pool's central manager.")]
+    trustDomain: Annotated[str, Field(description="The pool's.")]
 
 
 class TokenMade(TokenShown):
     """A new token. It is told this once."""
 
-    token: str
+    token: Annotated[str, Field(description="What requests carry.")]

@@ -21,9 +21,9 @@ class WorkflowMade(TypedDict):
 class Progress(TypedDict):
     """How many jobs of a workflow are where, all instances counted."""
 
-    total: int
-    done: int
-    failed: int
+    total: Annotated[int, Field(description="All.")]
+    done: Annotated[int, Field(description="With success.")]
+    failed: Annotated[int, Field(description="For good.")]
     queued: Annotated[int, Field(description="In the queue: they wait for a worker, or run.")]
     waiting: Annotated[int, Field(description="For others, or for their turn.")]
 
@@ -31,9 +31,9 @@ class Progress(TypedDict):
 class WaitShown(TypedDict):
     """A job of the workflow that has to be done before. of: how many of its instances."""
 
-    job: str
-    of: Annotated[int, Field(ge=1)]
-    done: Annotated[int, Field(ge=0)]
+    job: Annotated[str, Field(description="By its name.")]
+    of: Annotated[int, Field(ge=1, description="How many instances it has.")]
+    done: Annotated[int, Field(ge=0, description="Of them, with success.")]
     failed: Annotated[int, Field(ge=0, description="That will not be done in this run.")]
 
 
@@ -41,36 +41,39 @@ class NodeShown(TypedDict):
     """An instance of a workflow's job; without id and events as long as it has not been submitted."""
 
     job: Annotated[str, Field(description="The job's name.")]
-    status: Status
+    status: Annotated[Status, Field(description="Where it is.")]
     instance: NotRequired[
         Annotated[int, Field(ge=0, description="Which of the job's instances, where a factory makes them.")]
     ]
     id: NotRequired[Annotated[int, Field(ge=1, description="Its number among all jobs.")]]
     statusReason: NotRequired[Annotated[str, Field(description="Why, for people.")]]
     statusReasonCode: NotRequired[Annotated[Reason, Field(description="Why, for programs.")]]
-    waitsFor: NotRequired[list[WaitShown]]
-    exitCode: NotRequired[int]
-    parameters: NotRequired[dict[str, str | int | float]]
-    events: NotRequired[Events]
+    waitsFor: NotRequired[Annotated[list[WaitShown], Field(description="What has to be done before.")]]
+    exitCode: NotRequired[Annotated[int, Field(description="Of its last task, or the one that failed.")]]
+    parameters: NotRequired[Annotated[dict[str, str | int | float], Field(description="Its values, by their names.")]]
+    events: NotRequired[Annotated[Events, Field(description="When what happened.")]]
 
 
-_AtTheEnd = TypedDict("_AtTheEnd", {"onFailure": NotRequired[dict[str, Any]], "finally": NotRequired[dict[str, Any]]})
+_Last = Annotated[dict[str, Any], Field(description="The job that runs at the end, as its user wrote it.")]
+_AtTheEnd = TypedDict("_AtTheEnd", {"onFailure": NotRequired[_Last], "finally": NotRequired[_Last]})
 
 
 class WorkflowShown(_AtTheEnd):
     """A workflow; its jobs, what is said of them all and its policies in detail only, as its user wrote them."""
 
-    id: int
-    name: str
-    status: Status
-    progress: Progress
-    events: Events
+    id: Annotated[int, Field(description="Its number.")]
+    name: Annotated[str, Field(description="A name for people.")]
+    status: Annotated[Status, Field(description="Where the workflow is.")]
+    progress: Annotated[Progress, Field(description="How many of its jobs are where.")]
+    events: Annotated[Events, Field(description="When what happened.")]
     statusReason: NotRequired[Annotated[str, Field(description="Why, for people.")]]
     statusReasonCode: NotRequired[Annotated[Reason, Field(description="Why, for programs.")]]
     group: NotRequired[Annotated[str, Field(description="The one its jobs are charged to.")]]
-    labels: NotRequired[dict[str, str]]
-    jobs: NotRequired[list[dict[str, Any]]]
-    dependencies: NotRequired[dict[str, list[str]]]
-    factories: NotRequired[list[dict[str, Any]]]
-    policies: NotRequired[dict[str, Any]]
-    notifications: NotRequired[list[dict[str, Any]]]
+    labels: NotRequired[Annotated[dict[str, str], Field(description="As its user has given them.")]]
+    jobs: NotRequired[Annotated[list[dict[str, Any]], Field(description="As its user wrote them.")]]
+    dependencies: NotRequired[
+        Annotated[dict[str, list[str]], Field(description="By the name of a job those that wait for it.")]
+    ]
+    factories: NotRequired[Annotated[list[dict[str, Any]], Field(description="Which jobs have many instances.")]]
+    policies: NotRequired[Annotated[dict[str, Any], Field(description="How it is treated.")]]
+    notifications: NotRequired[Annotated[list[dict[str, Any]], Field(description="Who is told of its end.")]]
