@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
 
 import pytest
 from builders_restapi import Api, a_report, an_api, an_explanation
@@ -194,9 +193,8 @@ class TestWatcher:
 
     def test_is_there_only_while_somebody_waits(self) -> None:
         watcher = Watcher(Jobs(job1="a").look, lambda: 0, 1)
-        threads: Callable[[], list[Any]] = lambda: [one for one in threading.enumerate() if one.name == "watcher"]  # noqa: E731
-        before = len(threads())
+        before = set(threading.enumerate())
         with watcher.ticket(1, "a"):
-            [mine] = threads()[before:]
+            [mine] = [one for one in threading.enumerate() if one.name == "watcher" and one not in before]
         mine.join(timeout=30)
         assert not mine.is_alive()
