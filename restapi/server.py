@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import ssl
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, BinaryIO
@@ -47,6 +48,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """gunicorn calls this for what it cannot serve; the connection is closed afterwards."""
+        if isinstance(exc, ssl.SSLError):
+            # Who does not trust our certificate, or speaks without TLS, would not understand what we say.
+            log.warning("a connection was no TLS", client=addr[0] if addr else "", error=getattr(exc, "reason", ""))
+            return
         if isinstance(exc, ParseException):
             # What was wrong is not logged: it may be a token in the wrong place.
             log.warning("a request was no HTTP", client=addr[0] if addr else "", error=type(exc).__name__)

@@ -18,6 +18,7 @@ from pathlib import Path
 import docker
 import requests
 import served_objects as server
+from certificates import Files
 from patience import PATIENCE
 
 from prominence.restapi.adapters.local_objects import LocalObjects
@@ -112,8 +113,8 @@ class LocalServer:
 
 
 @contextmanager
-def served_objects(directory: Path) -> Iterator[LocalServer]:
-    """A local store in this directory, up until the end of the block."""
+def served_objects(directory: Path, files: Files | None = None) -> Iterator[LocalServer]:
+    """A local store in this directory, up until the end of the block. files: of its certificate, for TLS."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -125,12 +126,14 @@ def served_objects(directory: Path) -> Iterator[LocalServer]:
         **os.environ,
         "SERVED_OBJECTS": str(root),
         "PYTHONPATH": f"{Path(server.__file__).parent}:{os.environ.get('PYTHONPATH', '')}",
+        **({"GUNICORN_CMD_ARGS": f"--certfile {files.certificate} --keyfile {files.key}"} if files else {}),
     }
+    scheme = "https" if files else "http"
     with open(log, "wb") as output:
         process = subprocess.Popen([*command, "served_objects:create()"], env=environment, stdout=output, stderr=output)
     try:
-        _wait_for(f"http://127.0.0.1:{port}/prominence/v1/health", log.read_text)
-        yield LocalServer(server.store(root, port), root, process.pid)
+        _wait_for(f"{scheme}://127.0.0.1:{port}/prominence/v1/health", log.read_text, ca=files.ca if files else None)
+        yield LocalServer(server.store(root, port, scheme=scheme), root, process.pid)
     finally:
         process.terminate()
         process.wait(30)
@@ -147,11 +150,11 @@ def _context() -> io.BytesIO:
     return archive
 
 
-def _wait_for(url: str, complaint: Callable[[], str], timeout_s: float = 60) -> None:
+def _wait_for(url: str, complaint: Callable[[], str], timeout_s: float = 60, ca: Path | None = None) -> None:
     deadline = time.monotonic() + timeout_s * PATIENCE
     while True:
         try:
-            requests.get(url, timeout=5)
+            requests.get(url, timeout=5, verify=str(ca) if ca else True)
         except requests.RequestException:
             if time.monotonic() > deadline:
                 raise AssertionError(complaint()) from None

@@ -18,9 +18,9 @@ MAX_BODY = 1024
 """Of everything but objects."""
 
 
-def store(root: Path, port: int, keep_free: int = 0) -> LocalObjects:
+def store(root: Path, port: int, keep_free: int = 0, scheme: str = "http") -> LocalObjects:
     """As either process has it."""
-    base = f"http://127.0.0.1:{port}{BASE_PATH}"
+    base = f"{scheme}://127.0.0.1:{port}{BASE_PATH}"
     return LocalObjects(root, SECRET, dict.fromkeys(Reach, base), keep_free, lambda: datetime.now(UTC))
 
 

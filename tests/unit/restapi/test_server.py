@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import ssl
 from typing import Any
 
 import pytest
@@ -78,6 +79,14 @@ def test_what_was_wrong_is_neither_answered_nor_logged(
 
 def test_a_client_that_has_gone_is_no_mistake_of_ours() -> None:
     Worker.handle_error(Worker.__new__(Worker), None, Client(gone=True), None, http.InvalidRequestLine("x"))
+
+
+def test_who_speaks_no_tls_is_told_nothing_and_is_no_mistake_of_ours(caplog: pytest.LogCaptureFixture) -> None:
+    client = Client()
+    error = ssl.SSLError(1, "[SSL: HTTP_REQUEST] http request")
+    Worker.handle_error(Worker.__new__(Worker), None, client, ("192.0.2.1", 4711), error)
+    assert client.heard == b""
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
 def test_every_error_that_is_told_apart_is_one_of_gunicorns() -> None:
