@@ -40,6 +40,7 @@ from prominence.imc.ports import Cloud
 from prominence.imc.reconcile import Reconciler
 from prominence.imc.records import LEADER, Records
 from prominence.imc.reload import Configured, Reload, merged
+from prominence.imc.revocations import SharedRevocations
 from prominence.imc.routes import Services
 from prominence.imc.settings import ImcSettings
 
@@ -123,7 +124,7 @@ def serve(
         servers.append(serving.serve_door(settings.joining, admissions, ended))
     metrics.serve(settings.metrics)
     log.info("started", host=settings.host, port=settings.port, me=me)
-    loop.run(reconciler, reload.check)
+    loop.run(reconciler, _before_each_round(reload, SharedRevocations(records, pool, _now), settings))
     stopped_by_api = failed.is_set()
     for server in servers:
         server.close()
@@ -134,6 +135,15 @@ def serve(
     election.resign()  # after the last act: the next leader shall not meet it
     log.info("stopped", by_failure=stopped_by_api)
     return 1 if stopped_by_api else 0
+
+
+def _before_each_round(reload: Reload, revocations: SharedRevocations, settings: ImcSettings) -> Callable[[], None]:
+    def before() -> None:
+        reload.check()
+        if settings.pool.collector_here:
+            revocations.share()
+
+    return before
 
 
 def _heed_signals(loop: Loop, reload: Reload) -> None:

@@ -11,6 +11,7 @@ from typing import Protocol
 from pydantic import SecretStr
 
 from prominence.core.machines import Flavour, Price, Quota, Tier
+from prominence.imc.condor_text import Revocation
 
 
 class NodeState(enum.StrEnum):
@@ -184,6 +185,12 @@ class Pool(Protocol):
 
     def revoke(self, name: str, now: datetime) -> None:
         """No token minted for `name` until now is accepted any more. Repeating it is fine."""
+
+    def revocations(self) -> Sequence[Revocation]:
+        """What this imc has revoked, or was told that others have."""
+
+    def refuse(self, entries: Sequence[Revocation]) -> None:
+        """The collector beside this imc refuses tokens of all of these from now on, and of no others."""
 
     def mint_for_owner(self, owner: str) -> Admission:
         """A new token with which machines of this owner's, called LABEL.OWNER, can join, and none else."""

@@ -7,7 +7,7 @@ All change the record as it is now, by compare-and-set, so none overwrites anoth
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,6 +16,7 @@ from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 from prominence.core.errors import Conflict, Unavailable
 from prominence.core.keyvalue.port import ABSENT, KeyValue
 from prominence.core.machines import CloudStatus, Wish, Worker
+from prominence.imc.condor_text import Revocation
 from prominence.imc.trades import Trade
 
 ROOT = "/prominence/imc/"
@@ -23,8 +24,10 @@ WORKERS = ROOT + "workers/"
 FENCE = ROOT + "fence"
 LEADER = ROOT + "leader"
 CLOUDS = ROOT + "clouds"
+REVOCATIONS = ROOT + "revocations"
 
 _STATUSES = TypeAdapter(tuple[CloudStatus, ...])
+_REVOCATIONS = TypeAdapter(tuple[Revocation, ...])
 
 
 class Record(Worker):
@@ -159,6 +162,15 @@ class Records:
         if entry is None:
             raise Unavailable("imc has not looked at its clouds yet.", retry_after_s=2)
         return _STATUSES.validate_json(entry.value)
+
+    def revocations(self) -> tuple[tuple[Revocation, ...], int]:
+        """Revoked tokens, of all imcs, and the revision of what was read."""
+        entry = self._store.get(REVOCATIONS)
+        return (_REVOCATIONS.validate_json(entry.value), entry.revision) if entry is not None else ((), ABSENT)
+
+    def keep_revocations(self, entries: Sequence[Revocation], revision: int) -> None:
+        """Raises Conflict when they are not those of this revision any more."""
+        self._store.put_if(REVOCATIONS, _REVOCATIONS.dump_json(tuple(entries)), revision)
 
     def _read(self, name: str) -> tuple[Record, int] | None:
         entry = self._store.get(WORKERS + name)

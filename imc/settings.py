@@ -21,7 +21,13 @@ class PoolSettings(Settings):
     """The HTCondor pool that workers join."""
 
     name: str = Field(default="default", pattern=_NAME, description="Its name; part of workers' marks.")
-    collector: str = Field(description="host[:port] of the collector, as workers reach it.")
+    collector: str = Field(
+        description="host[:port] of the collector, as workers reach it; of two, with a comma between them."
+    )
+    collector_here: str = Field(
+        default="",
+        description="The one of these that reads revocations_file, where there are two; each has an imc beside it.",
+    )
     trust_domain: str = Field(default="prominence", description="The pool's trust domain.")
     signing_key: str = Field(default="POOL", pattern=_NAME, description="Name of the key that signs workers' tokens.")
     keys_dir: Path = Field(description="Directory of that key, readable by imc alone.")

@@ -24,6 +24,7 @@ from prominence.core.errors import NotFound, Unavailable
 from prominence.imc import condor_text
 from prominence.imc.condor_text import Revocation
 from prominence.imc.ports import Admission, ExecutePoint
+from prominence.imc.revocations import merged
 from prominence.imc.settings import PoolSettings
 
 _TIMEOUT_S = 6
@@ -131,14 +132,25 @@ class HTCondorPool:
 
     def _revoke(self, identity: str, now: datetime, lifetime_s: int) -> None:
         moment = int(now.timestamp())
-        new = Revocation(identity, moment, moment + lifetime_s)
         with self._lock:
-            kept = [old for old in self._revoked() if old.expires > moment and old.identity != new.identity]
-            self._write([*kept, new])
-            collector = self._tool("condor_status", "-collector", "-limit", "1", "-af", "MyAddress").strip()
-            if not collector:
-                raise Unavailable("the collector does not know its own address yet")
-            self._tool("condor_reconfig", "-collector", "-addr", collector)
+            self._refuse(merged([self._revoked(), [Revocation(identity, moment, moment + lifetime_s)]], moment))
+
+    def revocations(self) -> Sequence[Revocation]:
+        with self._lock:
+            return self._revoked()
+
+    def refuse(self, entries: Sequence[Revocation]) -> None:
+        with self._lock:
+            self._refuse(entries)
+
+    def _refuse(self, entries: Sequence[Revocation]) -> None:
+        self._write(entries)
+        reader = self._settings.collector_here or self._settings.collector
+        where = {"_CONDOR_COLLECTOR_HOST": reader}
+        found = self._tool("condor_status", "-collector", "-limit", "1", "-af", "MyAddress", environment=where).strip()
+        if not found:
+            raise Unavailable("the collector does not know its own address yet")
+        self._tool("condor_reconfig", "-collector", "-addr", found, environment=where)
 
     def _revoked(self) -> list[Revocation]:
         try:

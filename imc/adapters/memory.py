@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from prominence.core.errors import CloudError, NotFound
 from prominence.core.machines import Flavour
+from prominence.imc.condor_text import Revocation
 from prominence.imc.ports import About, Admission, ExecutePoint, File, Layout, Node, NodeState, Terms
 
 
@@ -132,6 +133,7 @@ class MemoryPool:
 
     faults: Faults = field(default_factory=Faults)
     points: dict[str, ExecutePoint] = field(default_factory=dict)
+    revoked: dict[str, Revocation] = field(default_factory=dict)
     _tokens: dict[str, str] = field(default_factory=dict)
     _minted: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -160,8 +162,23 @@ class MemoryPool:
             return SecretStr(token)
 
     def revoke(self, name: str, now: datetime) -> None:
+        moment = int(now.timestamp())
         with self.faults.around("revoke"), self._lock:
-            self._tokens = {token: owner for token, owner in self._tokens.items() if owner != name}
+            self._forget({name})
+            self.revoked[name] = Revocation(name, moment, moment + 600)
+
+    def revocations(self) -> Sequence[Revocation]:
+        with self.faults.around("revocations"), self._lock:
+            return list(self.revoked.values())
+
+    def refuse(self, entries: Sequence[Revocation]) -> None:
+        with self.faults.around("refuse"), self._lock:
+            # Tokens do not tell when they were made: of a name that is refused anew there are none left.
+            self._forget({entry.identity for entry in entries if self.revoked.get(entry.identity) != entry})
+            self.revoked = {entry.identity: entry for entry in entries}
+
+    def _forget(self, names: set[str]) -> None:
+        self._tokens = {token: owner for token, owner in self._tokens.items() if owner not in names}
 
     def mint_for_owner(self, owner: str) -> Admission:
         return Admission(self.mint(f"{owner}@users"), 600)

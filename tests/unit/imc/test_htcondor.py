@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from prominence.core.errors import NotFound, Unavailable
 from prominence.imc.adapters.htcondor import HTCondorPool, ToolFailed, _line, run_here
+from prominence.imc.condor_text import Revocation
 from prominence.imc.ports import ExecutePoint
 from prominence.imc.settings import PoolSettings
 
@@ -156,6 +157,17 @@ def test_revocations_add_up_until_their_tokens_have_run_out(tmp_path: Path) -> N
         f'SEC_TOKEN_REVOCATION_EXPR = (sub == "w-2@workers" && iat <= {int(at(1001).timestamp())})'
     )
     assert tools.calls[-1][0] == ["condor_reconfig", "-collector", "-addr", "<address>"]
+
+
+def test_of_two_collectors_the_one_beside_it_is_told(tmp_path: Path) -> None:
+    tools = Tools()
+    settings = PoolSettings(
+        collector="one,two", collector_here="two", keys_dir=Path("/keys"), revocations_file=tmp_path / "revoked.conf"
+    )
+    pool = HTCondorPool(settings, tools)
+    pool.refuse([Revocation("w-1@workers", 1, 2)])
+    assert pool.revocations() == [Revocation("w-1@workers", 1, 2)]
+    assert {where["_CONDOR_COLLECTOR_HOST"] for _, where, _ in tools.calls} == {"two"}
 
 
 def test_a_file_of_revocations_that_cannot_be_read_is_not_overwritten(tmp_path: Path) -> None:
