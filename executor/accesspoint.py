@@ -1,7 +1,8 @@
 """The job's directory on the access point, by HTCondor's Chirp protocol: the starter passes on what we ask.
 
 It needs no connection but the one that HTCondor holds anyway. What the other side may give us is limited there, to
-files of jobs; here we ask for plain names only.
+files of jobs; here we ask for plain names only. While the access point is away, a starter that is asked to open a file
+gives the job up, and one that is asked whether there is such a file says that it does not know: so that is asked first.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class AccessPoint:
 
     def read(self, name: str, most: int) -> Optional[bytes]:
         """What a file holds, so many bytes of it at most; None: there is none."""
+        if not self._has(name):
+            return None
         descriptor = self._ask(f"open {name} r 0")
         if descriptor == _NOT_THERE:
             return None
@@ -53,6 +56,7 @@ class AccessPoint:
 
     def extend(self, name: str, content: bytes, anew: bool) -> None:
         """Write to the end of a file. anew: what it held before goes."""
+        self._has(name)
         descriptor = self._good(self._ask(f"open {name} {'wtc' if anew else 'wac'} {_MODE}"))
         self._take_line()
         for start in range(0, len(content), _AT_ONCE):
@@ -65,6 +69,11 @@ class AccessPoint:
         """Have an attribute of the job's ad set with HTCondor's next update of it; whether it may be."""
         return self._ask(f"set_job_attr_delayed {name} {value}") >= 0
 
+    def _has(self, name: str) -> bool:
+        """Whether there is such a file."""
+        answer = self._ask(f"access {name} 0")
+        return answer != _NOT_THERE and self._good(answer) >= 0
+
     def _good(self, answer: int) -> int:
         if answer < 0:
             raise AccessPointLost(f"the access point refuses: {answer}")
@@ -76,26 +85,31 @@ class AccessPoint:
             stream.write(line.encode() + b"\n" + data)
             stream.flush()
         except OSError as error:
-            raise AccessPointLost(f"it cannot be asked: {error.strerror}") from error
+            raise self._lost(f"it cannot be asked: {error.strerror}") from error
         return int(self._take_line())
 
     def _take_line(self) -> bytes:
         try:
             line = self._reached().readline()
         except OSError as error:
-            raise AccessPointLost(f"it does not answer: {error.strerror}") from error
+            raise self._lost(f"it does not answer: {error.strerror}") from error
         if not line.endswith(b"\n"):
-            raise AccessPointLost("it has hung up")
+            raise self._lost("it has hung up")
         return line
 
     def _take(self, length: int) -> bytes:
         try:
             content = self._reached().read(length)
         except OSError as error:
-            raise AccessPointLost(f"it does not answer: {error.strerror}") from error
+            raise self._lost(f"it does not answer: {error.strerror}") from error
         if len(content) < length:
-            raise AccessPointLost("it has hung up")
+            raise self._lost("it has hung up")
         return content
+
+    def _lost(self, why: str) -> AccessPointLost:
+        """The next question is asked on a new connection."""
+        self._stream = None
+        return AccessPointLost(why)
 
     def _reached(self) -> BinaryIO:
         if self._stream is None:

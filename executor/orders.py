@@ -43,18 +43,18 @@ class Desk:
         self._answers: SimpleQueue[Tuple[int, Answer]] = SimpleQueue()
 
     def serve(self, closed: threading.Event, look_s: float, between: Callable[[], None] = lambda: None) -> None:
-        """Look for orders until it is closed. Where the access point cannot be reached, whoever asks has no answer.
+        """Look for orders until it is closed. While the access point cannot be reached, whoever asks waits.
 
         between: what else is said on the same connection, which is one thread's; it may raise AccessPointLost, too.
         """
-        try:
-            while not closed.is_set():
+        while not closed.is_set():
+            try:
                 while self.look() and not closed.is_set():
                     pass
                 self.tell(look_s)
                 between()
-        except AccessPointLost:
-            return
+            except AccessPointLost:
+                closed.wait(look_s)  # as its HTCondor is started again
 
     def look(self) -> bool:
         """Begin the next order, if there is one; whether there was. Raises AccessPointLost."""
@@ -71,7 +71,11 @@ class Desk:
         with suppress(Empty):
             number, answer = self._answers.get(timeout=wait_s)
             while True:
-                self._directory.write(answer_file(number), document.dumps(answer).encode())
+                try:
+                    self._directory.write(answer_file(number), document.dumps(answer).encode())
+                except AccessPointLost:
+                    self._answers.put((number, answer))
+                    raise
                 number, answer = self._answers.get_nowait()
 
     def _carry_out(self, number: int, text: bytes) -> None:

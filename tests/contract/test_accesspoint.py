@@ -18,6 +18,7 @@ class Starter:
     def __init__(self, sandbox: Path, hangs_up_after: int = 1000) -> None:
         self.files: dict[str, bytes] = {}
         self.attributes: dict[str, str] = {}
+        self.is_away = False
         self._opened: dict[int, tuple[str, int]] = {}
         self._left = hangs_up_after
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -38,7 +39,14 @@ class Starter:
     def _cookie(self, secret: str) -> bytes:
         return b"0\n" if secret == "s3cret" else b"-1\n"
 
+    def _access(self, name: str, mode: str) -> bytes:
+        assert mode == "0"
+        if self.is_away:
+            return b"-127\n"
+        return b"0\n" if name == "forbidden" or name in self.files else b"-3\n"
+
     def _open(self, name: str, flags: str, mode: str) -> bytes:
+        assert not self.is_away, "the real one ends then, and the job with it"
         if name == "forbidden":
             return b"-2\n"
         if flags == "r" and name not in self.files:
@@ -104,6 +112,18 @@ def test_what_is_not_there_is_nothing(starter: Starter, tmp_path: Path) -> None:
 def test_what_htcondor_forbids_is_refused_at_once(starter: Starter, tmp_path: Path) -> None:
     with pytest.raises(AccessPointLost, match="refuses: -2"):
         AccessPoint(tmp_path).read("forbidden", 10)
+
+
+def test_nothing_is_opened_while_the_access_point_is_away(starter: Starter, tmp_path: Path) -> None:
+    there = AccessPoint(tmp_path)
+    starter.is_away = True
+    with pytest.raises(AccessPointLost, match="refuses"):
+        there.read("order-1.json", 10)
+    with pytest.raises(AccessPointLost, match="refuses"):
+        there.write("answer-1.json", b"done")
+    starter.is_away = False
+    there.write("answer-1.json", b"done")
+    assert there.read("answer-1.json", 10) == b"done"
 
 
 def test_where_htcondor_has_made_no_way_there_is_none(tmp_path: Path) -> None:

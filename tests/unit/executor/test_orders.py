@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from prominence.core import document
 from prominence.core.orders import LARGEST_OUTPUT, Answer, Order, Refusal, Verb, answer_file, order_file
+from prominence.executor.accesspoint import AccessPointLost
 from prominence.executor.deadline import Walltime
 from prominence.executor.orders import Act, Desk, change_walltime, run_command
 from prominence.executor.ports import NotRunning, OutOfTime, RuntimeFailed
@@ -71,6 +72,46 @@ def test_what_an_earlier_attempt_has_answered_is_not_done_again() -> None:
     answered(a_desk(directory), directory, 2)
     assert directory.files[answer_file(1)] == b"{}"
     assert directory.answer(2).exit_code == 2
+
+
+class Lossy(Directory):
+    """Which is away for the first questions."""
+
+    away = 3
+
+    def _reached(self) -> None:
+        if self.away:
+            self.away -= 1
+            raise AccessPointLost("it has hung up")
+
+    def read(self, name: str, most: int) -> bytes | None:
+        self._reached()
+        return super().read(name, most)
+
+    def write(self, name: str, content: bytes) -> None:
+        self._reached()
+        super().write(name, content)
+
+
+def test_orders_are_carried_out_when_the_access_point_is_back() -> None:
+    directory = Lossy()
+    directory.order(1)
+    closed = threading.Event()
+    a_desk(directory).serve(closed, 0.01, lambda: closed.set() if answer_file(1) in directory.files else None)
+    assert directory.answer(1).exit_code == 1
+
+
+def test_an_answer_that_could_not_be_written_is_written_later() -> None:
+    directory = Lossy()
+    directory.away = 0
+    directory.order(1)
+    desk = a_desk(directory)
+    assert desk.look()
+    directory.away = 1
+    with pytest.raises(AccessPointLost):
+        desk.tell(10)
+    desk.tell(10)
+    assert directory.answer(1).exit_code == 1
 
 
 def test_what_nobody_waits_for_any_more_is_not_done() -> None:
