@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
 import etcd3
 import grpc
-from etcd3.exceptions import Etcd3Exception
+from etcd3.exceptions import ConnectionFailedError, Etcd3Exception
 from etcd3.utils import prefix_range_end, to_bytes
 
 from prominence.core.errors import Conflict, Rejected, Unavailable
@@ -47,19 +47,21 @@ _CHANNEL = {
 class EtcdKeyValue:
     """Every call ends within `timeout_s`. To be made after a fork, not before: gRPC's threads do not survive one.
 
-    endpoints: "host:port" of each member of the cluster. When one fails, calls go to the next.
+    endpoints: "host:port" of each member of the cluster. When one fails, calls go to the next; what only reads is asked
+    again at once where a connection fails, so that who asks once has an answer.
     tls: how members and we know each other; None: not at all, for members on a network that nobody else reaches.
     """
 
     def __init__(self, endpoints: Sequence[str], timeout_s: float = 3.0, tls: tls_.EtcdTls | None = None) -> None:
         credentials = _credentials(tls)
+        self._others = len(endpoints) - 1
         self._client: Any = etcd3.MultiEndpointEtcd3Client(
             [_endpoint(text, credentials) for text in endpoints], timeout=timeout_s, failover=True
         )
 
     def get(self, key: str) -> Entry | None:
         with _translated():
-            answer = self._client.get_response(key)
+            answer = self._asked(partial(self._client.get_response, key))
         return _entry(answer.kvs[0]) if answer.kvs else None
 
     def list(self, prefix: str) -> list[Entry]:
@@ -108,7 +110,13 @@ class EtcdKeyValue:
     def _below(self, prefix: str, keys_only: bool = False) -> Any:
         ask = partial(self._client.get_prefix_response, prefix) if prefix else self._client.get_all_response
         with _translated():
-            return ask(sort_order="ascend", keys_only=keys_only).kvs
+            return self._asked(partial(ask, sort_order="ascend", keys_only=keys_only)).kvs
+
+    def _asked(self, ask: Callable[[], Any]) -> Any:
+        for _ in range(self._others):
+            with suppress(ConnectionFailedError):
+                return ask()
+        return ask()
 
     def _operation(self, change: Change) -> Any:
         transactions = self._client.transactions
