@@ -20,7 +20,12 @@ from prominence.restapi.services import Services
 def blueprint(services: Services) -> Noun:
     """All of them, on these services."""
     routes = Noun("acts", about="jobs")
+    _holding(routes, services)
+    _changing(routes, services)
+    return routes
 
+
+def _holding(routes: Noun, services: Services) -> None:
     @routes.serves(
         "PUT /jobs/<job>/hold",
         "Let a job not start; one that runs is ended, and begins anew when released",
@@ -43,6 +48,8 @@ def blueprint(services: Services) -> Noun:
         actions.release(job_id(job), caller(services, Scope.JOBS_WRITE), services)
         return {}
 
+
+def _changing(routes: Noun, services: Services) -> None:
     @routes.serves(
         "PATCH /jobs/<job>",
         "Change a job that waits, or the walltime of one that runs, by the rules of JSON merge patch",
@@ -76,5 +83,3 @@ def blueprint(services: Services) -> Noun:
     )
     def clone_job(job: str) -> ResponseReturnValue:
         return {"id": actions.clone(job_id(job), caller(services, Scope.JOBS_WRITE), services)}, 201
-
-    return routes

@@ -27,6 +27,7 @@ def blueprint(services: Services) -> Noun:
     routes = Noun("arrays")
     _looks(routes, services)
     _acts(routes, services)
+    _holding(routes, services)
     return routes
 
 
@@ -95,6 +96,8 @@ def _acts(routes: Noun, services: Services) -> None:
         arrays.delete(array_id(array), user, services)
         return {}
 
+
+def _holding(routes: Noun, services: Services) -> None:
     @routes.serves(
         "PUT /arrays/<array>/hold",
         "Let no member of an array start; those that run are ended, and begin anew when released",

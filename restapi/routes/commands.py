@@ -22,7 +22,12 @@ from prominence.restapi.services import Services
 def blueprint(services: Services) -> Noun:
     """All of them, on these services."""
     routes = Noun("commands", about="jobs")
+    _commands(routes, services)
+    _snapshots(routes, services)
+    return routes
 
+
+def _commands(routes: Noun, services: Services) -> None:
     @routes.serves(
         "POST /jobs/<job>/commands",
         "Run a command in the container of a running job, and wait for its end",
@@ -51,6 +56,8 @@ def blueprint(services: Services) -> Noun:
         printed = commands.run(job_id(job), command, user, services).output
         return Response(printed, content_type="text/plain; charset=utf-8")
 
+
+def _snapshots(routes: Noun, services: Services) -> None:
     @routes.serves(
         "PUT /jobs/<job>/snapshot",
         "Copy a file or a directory of a running job's home to the object store",
@@ -73,5 +80,3 @@ def blueprint(services: Services) -> Noun:
     )
     def find_snapshot(job: str) -> ResponseReturnValue:
         return {"url": snapshots.address(job_id(job), caller(services, Scope.JOBS_READ), services)}
-
-    return routes

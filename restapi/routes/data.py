@@ -26,7 +26,12 @@ from prominence.restapi.services import Services
 def blueprint(services: Services) -> Noun:
     """All of them, on these services."""
     routes = Noun("data")
+    _uploads(routes, services)
+    _objects(routes, services)
+    return routes
 
+
+def _uploads(routes: Noun, services: Services) -> None:
     @routes.serves(
         "POST /data",
         "Where to send an object, by the address that old clients use",
@@ -52,6 +57,8 @@ def blueprint(services: Services) -> Noun:
         allowed = data.upload(wanted, user, services)
         return asdict(allowed) if isinstance(allowed, Form) else {"url": allowed.url}, 201
 
+
+def _objects(routes: Noun, services: Services) -> None:
     @routes.serves("GET /data", "List your objects", Scope.DATA_READ, json("The objects.", list[ObjectShown]))
     def list_objects() -> ResponseReturnValue:
         return list_objects_below("")
@@ -86,5 +93,3 @@ def blueprint(services: Services) -> Noun:
     def quota() -> ResponseReturnValue:
         user = caller(services, Scope.DATA_READ)
         return space.told(user, services)
-
-    return routes

@@ -48,8 +48,14 @@ OUTPUT = {
 def blueprint(services: Services) -> Noun:
     """All of them, on these services."""
     routes = Noun("jobs")
-    follower = Follower(services)
+    _submitting_and_listing(routes, services)
+    _looking_at_one(routes, services)
+    _ending(routes, services)
+    _printing(routes, services)
+    return routes
 
+
+def _submitting_and_listing(routes: Noun, services: Services) -> None:
     @routes.serves(
         "POST /jobs",
         "Submit a job",
@@ -76,6 +82,10 @@ def blueprint(services: Services) -> Noun:
         found = query.list_jobs(listing.read(parameters(), user), user, services)
         return found.jobs, {CURSOR: found.cursor} if found.cursor else {}
 
+
+def _looking_at_one(routes: Noun, services: Services) -> None:
+    follower = Follower(services)
+
     @routes.serves(
         "GET /jobs/<job>",
         "All that is known of a job; can wait for news",
@@ -95,6 +105,8 @@ def blueprint(services: Services) -> Noun:
         headers = {"ETag": f'"{found.version}"'} if found.version else {}
         return (found.jobs, 200, headers) if found.is_news else ("", 304, headers)
 
+
+def _ending(routes: Noun, services: Services) -> None:
     @routes.serves(
         "DELETE /jobs/<job>",
         "End a job and take it out of the queue",
@@ -121,6 +133,8 @@ def blueprint(services: Services) -> Noun:
         actions.delete([JobId(one) for one in DeleteParameters.read({"id": [given]}).id], user, services)
         return {}
 
+
+def _printing(routes: Noun, services: Services) -> None:
     @routes.serves(
         "GET /jobs/<job>/stdout",
         "What a job has printed, also while it runs",
@@ -142,8 +156,6 @@ def blueprint(services: Services) -> Noun:
     )
     def job_stderr(job: str) -> ResponseReturnValue:
         return _output(job, STDERR, services)
-
-    return routes
 
 
 def _output(job: str, name: str, services: Services) -> Response:

@@ -24,7 +24,12 @@ def blueprint(services: Services) -> Noun:
     """All of them, on these services."""
     routes = Noun("kv")
     routes.record_once(_know_keys)
+    _reading(routes, services)
+    _writing(routes, services)
+    return routes
 
+
+def _reading(routes: Noun, services: Services) -> None:
     @routes.serves("GET /kv", "List your keys", Scope.KV_READ, json("The keys.", Keys), parameters=ReadKeysParameters)
     def list_keys() -> ResponseReturnValue:
         return read_key("")
@@ -46,6 +51,8 @@ def blueprint(services: Services) -> Noun:
             return keys.values(key)
         return keys.keys(key)
 
+
+def _writing(routes: Noun, services: Services) -> None:
     @routes.serves(
         "POST /kv/<key:key>",
         "Set a key: the body, whatever its type, is the value",
@@ -78,8 +85,6 @@ def blueprint(services: Services) -> Noun:
         else:
             audit.record("delete key", user, key=key, before=audit.size_of(keys.delete(key)), after=None)
         return {}
-
-    return routes
 
 
 class _Key(BaseConverter):

@@ -28,7 +28,13 @@ from prominence.restapi.services import Services
 def blueprint(services: Services) -> Noun:
     """All of them, on these services."""
     routes = Noun("staging", about="data")
+    _inputs(routes, services)
+    _outputs(routes, services)
+    _checkpoints(routes, services)
+    return routes
 
+
+def _inputs(routes: Noun, services: Services) -> None:
     @routes.serves(
         "POST /data/input",
         "Where the running job gets an object that is one of its artifacts",
@@ -59,6 +65,8 @@ def blueprint(services: Services) -> Noun:
     def job_passed_input() -> ResponseReturnValue:
         return _told(passed.address(token(), body(), services)), 201
 
+
+def _outputs(routes: Noun, services: Services) -> None:
     @routes.serves(
         "POST /data/output",
         "Where the running job puts one of its outputs",
@@ -71,6 +79,8 @@ def blueprint(services: Services) -> Noun:
         allowed = grants.output_address(token(), body(), services)
         return _shown(allowed), 201
 
+
+def _checkpoints(routes: Noun, services: Services) -> None:
     @routes.serves(
         "POST /data/checkpoint",
         "Where the running job puts its next checkpoint",
@@ -103,8 +113,6 @@ def blueprint(services: Services) -> Noun:
     )
     def job_latest_checkpoint() -> ResponseReturnValue:
         return asdict(checkpoints.latest(token(), services)), 201
-
-    return routes
 
 
 def _told(found: Input) -> dict[str, Any]:

@@ -20,7 +20,13 @@ from prominence.restapi.tokens import TokenRequest
 def blueprint(services: Services) -> Noun:
     """All of them, on these services."""
     routes = Noun("tokens")
+    _of_the_caller(routes, services)
+    _for_scripts(routes, services)
+    _for_workers(routes, services)
+    return routes
 
+
+def _of_the_caller(routes: Noun, services: Services) -> None:
     @routes.serves("GET /whoami", "Who you are here", Access.ANY_TOKEN, json("You.", Whoami))
     def whoami() -> ResponseReturnValue:
         return described(anybody(services))
@@ -35,6 +41,8 @@ def blueprint(services: Services) -> Noun:
         tokens.log_out(anybody(services), services)
         return {}
 
+
+def _for_scripts(routes: Noun, services: Services) -> None:
     @routes.serves(
         "POST /tokens",
         "Make a token for a script or a service",
@@ -70,6 +78,8 @@ def blueprint(services: Services) -> Noun:
         tokens.revoke(id, user, services)
         return {}
 
+
+def _for_workers(routes: Noun, services: Services) -> None:
     @routes.serves(
         "POST /token",
         "Make a token for workers of your own, which run your jobs alone",
@@ -88,5 +98,3 @@ def blueprint(services: Services) -> Noun:
     def revoke_worker_tokens() -> ResponseReturnValue:
         tokens.shut_out_workers(caller(services, Scope.TOKENS), services)
         return {}
-
-    return routes
