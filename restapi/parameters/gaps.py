@@ -18,6 +18,12 @@ _MEMBER: dict[str, Any] = {
 }
 _TEXT: dict[str, Any] = {"type": "string"}
 
+_NO_CONTROLS: dict[str, Any] = {
+    **_TEXT,
+    "pattern": r"^[^\x00-\x1f\x7f-\x9f]+$",
+    SPELLING: "must not hold control characters",
+}
+
 GAPS: Mapping[str, dict[str, Any]] = {
     "job": {
         "anyOf": [ids.SCHEMA, _MEMBER],
@@ -27,11 +33,12 @@ GAPS: Mapping[str, dict[str, Any]] = {
     "workflow": {**ids.SCHEMA, "description": "The number of a workflow."},
     "step": {
         **_TEXT,
-        "minLength": 1,
+        "pattern": r"^[A-Za-z0-9_. -][A-Za-z0-9_./ -]*$",
+        SPELLING: "a name may hold letters (a to z), digits, spaces and _ . / - only",
         "description": "The name of a job of the workflow; behind it a / and the number of an instance.",
     },
     "key": {**kv.SCHEMA, "description": "A key; it may hold /."},
-    "group": {**_TEXT, "minLength": 1, "description": "A group, by its whole name; it may hold /."},
+    "group": {**_NO_CONTROLS, "description": "A group, by its whole name; it may hold /."},
     "id": {**_TEXT, "minLength": 1, "description": "The id of a token, as it was told when the token was made."},
     "webhook": {**_TEXT, "minLength": 1, "description": "The id of a webhook."},
     "name": {**areas.SCHEMA, "description": "An object, or a group and a folder in it; it may hold /."},
