@@ -13,22 +13,14 @@ from posixpath import dirname
 from prominence.core import classads, plan, report, states, units, verdict
 from prominence.core.errors import Mistake, Rejected
 from prominence.core.job import JobSpec
-from prominence.core.machines import Market
 from prominence.core.policies import Policies
 from prominence.restapi import summary
 from prominence.restapi.identity import Account
 from prominence.restapi.members import uid_of
 from prominence.restapi.selection import Kind
-from prominence.restapi.translate import places
-from prominence.restapi.translate.needs import Needs, beyond, needs
-from prominence.restapi.translate.plan import (
-    ALL_RUNTIMES,
-    BARE,
-    has_credentials,
-    reaches_other_nodes,
-    runtimes,
-    uses_objects,
-)
+from prominence.restapi.translate import requirements
+from prominence.restapi.translate.needs import beyond, needs
+from prominence.restapi.translate.plan import has_credentials, uses_objects
 from prominence.restapi.translate.site import Site
 
 _MOST_OUTPUT_MB = 16
@@ -43,12 +35,6 @@ MOST_MEETINGS = 500
 LONGEST_IN_QUEUE_S = 90 * 24 * 3600
 """How long a job that has ended may stay in the queue."""
 
-_OF_THE_POOL = f'regexp("^[^@]+@{classads.WORKER_DOMAIN}$", TARGET.{classads.AUTHENTICATED_IDENTITY})'
-
-_OF_GPUS = ("gpus_minimum_memory", "gpus_minimum_capability")
-_KEPT = f"(MY.{classads.PREEMPTIBLE} =!= false || TARGET.{classads.MARKET} =!= {classads.quote(Market.SPOT)})"
-"""That the machine is to be kept, or is nobody's to take away, for the job that says so: see `places.requirements`."""
-_OF_WHAT_IS_REQUIRED = ("requirements", *_OF_GPUS, f"My.{classads.PREEMPTIBLE}")
 
 _WAITS = f"{classads.JOB_STATUS} == {states.JobStatus.IDLE:d}"
 
@@ -85,7 +71,7 @@ def describe(spec: JobSpec, uid: str, account: Account, sandbox: str, site: Site
     job = SubmitDescription(
         {
             **_program(spec, sandbox, site),
-            **_needs(needs(spec.resources, site), spec, account),
+            **requirements.commands(needs(spec.resources, site), spec, account),
             **_policy(spec, site),
             **_accounting(account),
             **_attributes(spec, uid, account, site),
@@ -194,70 +180,6 @@ def _files(spec: JobSpec) -> Iterator[str]:
         yield plan.CREDENTIALS_FILE
     if spec.storage is not None:
         yield plan.STORAGE_FILE
-
-
-def _needs(of_job: Needs, spec: JobSpec, account: Account) -> dict[str, str]:
-    of_places = spec.policies.places()
-    commands = {
-        **of_job.commands(),
-        "requirements": " && ".join(
-            [
-                _trusted(account),
-                *places.requirements(),
-                *of_job.requirements(),
-                *_runtimes(spec),
-                *_storage(spec),
-                *_between_nodes(spec),
-                _KEPT,
-            ]
-        ),
-        # Where it ran is asked for long after the machine is gone.
-        "job_machine_attrs": classads.CLOUD,
-        **places.attributes(of_places),
-    }
-    if not spec.policies.preemptible:
-        commands[f"My.{classads.PREEMPTIBLE}"] = "false"
-    wanted = [commands[name] for name in _OF_WHAT_IS_REQUIRED if name in commands]
-    commands[f"My.{classads.REQUIRES}"] = classads.text_literal(classads.digest(wanted))
-    # As many cores as it would get.
-    rank = places.rank(of_places.preferences, classads.REQUEST_CPUS if of_job.most_cpus is not None else "")
-    return {**commands, "rank": rank} if rank else commands
-
-
-def _trusted(account: Account) -> str:
-    """A slot of one of the pool's own workers, or of the user's own: the collector notes who advertised it."""
-    of_the_user = classads.quote(f"{classads.owner(account.user)}@{classads.OWNER_DOMAIN}")
-    return f"({_OF_THE_POOL} || TARGET.{classads.AUTHENTICATED_IDENTITY} =?= {of_the_user})"
-
-
-def _runtimes(spec: JobSpec) -> list[str]:
-    """That the worker has one for each task. One that has not told of any may have it, unless that needs leave."""
-    names = f"TARGET.{classads.RUNTIMES}"
-    clauses = []
-    for some in dict.fromkeys(runtimes(task, spec) for task in spec.tasks):
-        has_one = " || ".join(f"stringListMember({classads.quote(name)}, {names})" for name in some)
-        if some == BARE:
-            clauses.append(f"({has_one}) =?= true")
-        elif len(some) == len(ALL_RUNTIMES):
-            clauses.append(f"{names} =!= {classads.quote(*BARE)}")
-        else:
-            clauses.append(f"({names} =?= undefined || {has_one})")
-    return clauses
-
-
-def _storage(spec: JobSpec) -> list[str]:
-    """That the worker has told that it can mount it: one that has not, such as a user's own, may lack the programs."""
-    if spec.storage is None:
-        return []
-    can = f"stringListMember({classads.quote(spec.storage.type)}, TARGET.{classads.STORAGE})"
-    return [f"{can} =?= true"]
-
-
-def _between_nodes(spec: JobSpec) -> list[str]:
-    """That the worker has told that its containers reach those of the job's other nodes, where an MPI needs that."""
-    if not any(reaches_other_nodes(task, spec) for task in spec.tasks):
-        return []
-    return [f"TARGET.{classads.BETWEEN_NODES} =?= true"]
 
 
 def _policy(spec: JobSpec, site: Site) -> dict[str, str]:
