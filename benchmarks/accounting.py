@@ -22,7 +22,7 @@ from prominence.core.jobid import JobId
 from prominence.core.logfile import Position
 from prominence.core.machines import Size
 from prominence.restapi.adapters.archive import ArchiveWriter
-from prominence.restapi.adapters.memory import MemorySandboxes
+from prominence.restapi.adapters.memory_sandboxes import MemorySandboxes
 from prominence.restapi.adapters.usage import SqliteUsage, UsageWriter
 from prominence.restapi.archive.follower import Follower
 from prominence.restapi.booking import Machine, Run, Used

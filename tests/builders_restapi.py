@@ -30,11 +30,11 @@ from prominence.restapi.adapters.memory import (
     MemoryIdentities,
     MemoryMachines,
     MemoryQueue,
-    MemorySandboxes,
     MemoryWorkerTokens,
 )
 from prominence.restapi.adapters.memory_health import memory_vitals
 from prominence.restapi.adapters.memory_objects import MemoryObjects
+from prominence.restapi.adapters.memory_sandboxes import MemorySandboxes
 from prominence.restapi.adapters.memory_usage import MemoryUsage
 from prominence.restapi.app import create_app
 from prominence.restapi.identity import Identity

@@ -24,7 +24,8 @@ from prominence.core.reasons import Reason
 from prominence.core.report import ExecutionReport, Outcome
 from prominence.core.states import JobStatus, Status
 from prominence.restapi.adapters.archive import ArchiveWriter, SqliteArchive
-from prominence.restapi.adapters.memory import MemoryArchive, MemoryQueue, MemorySandboxes
+from prominence.restapi.adapters.memory import MemoryArchive, MemoryQueue
+from prominence.restapi.adapters.memory_sandboxes import MemorySandboxes
 from prominence.restapi.adapters.usage import UsageWriter
 from prominence.restapi.archive.attempts import TAKEN
 from prominence.restapi.archive.machines import MachineFollower

@@ -25,7 +25,7 @@ from werkzeug.serving import make_server
 
 from prominence.core import document, orders
 from prominence.restapi import legacy
-from prominence.restapi.adapters.memory import MemorySandboxes
+from prominence.restapi.adapters.memory_sandboxes import MemorySandboxes
 from prominence.restapi.budgets.accounts import Budgets
 from prominence.restapi.budgets.rules import Action, Budget
 from prominence.restapi.limits import Limits

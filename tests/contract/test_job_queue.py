@@ -23,7 +23,8 @@ from prominence.core.jobid import JobId
 from prominence.core.reasons import Reason
 from prominence.core.states import HELD_BY_OPERATOR, HELD_BY_USER, HoldCode, JobStatus, Status
 from prominence.core.view import JobAd
-from prominence.restapi.adapters.memory import MemoryArchive, MemoryQueue, MemorySandboxes
+from prominence.restapi.adapters.memory import MemoryArchive, MemoryQueue
+from prominence.restapi.adapters.memory_sandboxes import MemorySandboxes
 from prominence.restapi.identity import Account
 from prominence.restapi.paging import Key, Order, Page
 from prominence.restapi.ports import Archive, JobQueue, Sandboxes

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from prominence.core.errors import NoRoom, Unavailable
-from prominence.restapi.adapters.memory import MemorySandboxes
+from prominence.restapi.adapters.memory_sandboxes import MemorySandboxes
 from prominence.restapi.adapters.sandboxes import LocalSandboxes
 from prominence.restapi.ports import Sandboxes
 

@@ -29,7 +29,7 @@ from prominence.core.settings import load
 from prominence.restapi import usage_index
 from prominence.restapi.adapters.archive import ArchiveWriter
 from prominence.restapi.adapters.elasticsearch import ElasticsearchCopy, connect
-from prominence.restapi.adapters.memory import MemorySandboxes
+from prominence.restapi.adapters.memory_sandboxes import MemorySandboxes
 from prominence.restapi.adapters.outbox import Outbox
 from prominence.restapi.adapters.usage import UsageWriter
 from prominence.restapi.archive.follower import Follower

@@ -19,7 +19,7 @@ from prominence.core.jobid import JobId
 from prominence.core.states import Status
 from prominence.restapi.adapters import sqlite
 from prominence.restapi.adapters.archive import ArchiveWriter, SqliteArchive
-from prominence.restapi.adapters.memory import MemorySandboxes
+from prominence.restapi.adapters.memory_sandboxes import MemorySandboxes
 from prominence.restapi.adapters.usage import SqliteUsage, UsageWriter
 from prominence.restapi.archive import records
 from prominence.restapi.archive.follower import Follower

@@ -19,7 +19,8 @@ from prominence.core.plan import ExecutionPlan
 from prominence.core.reasons import Reason
 from prominence.core.report import Outcome
 from prominence.core.states import TOO_MANY_ATTEMPTS, HoldCode, JobStatus
-from prominence.restapi.adapters.memory import MemoryIdentities, MemorySandboxes
+from prominence.restapi.adapters.memory import MemoryIdentities
+from prominence.restapi.adapters.memory_sandboxes import MemorySandboxes
 from prominence.restapi.files import SPEC_FILE
 from prominence.restapi.selection import Selection
 
