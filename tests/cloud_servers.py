@@ -14,6 +14,7 @@ from typing import Any, Self
 import requests
 from cloud_settings import azure_settings, ec2_settings, google_settings, openstack_settings
 
+from prominence.core.machines import Flavour
 from prominence.imc.adapters.libcloud import LibcloudCloud
 from prominence.imc.adapters.libcloud_azure import Azure
 from prominence.imc.adapters.libcloud_ec2 import EC2
@@ -44,6 +45,8 @@ class OnServer:
     """A pool's cloud on such a server, and the server itself, to see and change what is there."""
 
     NAME = ""
+    SMALL = "small"
+    """A flavour that there is."""
 
     def __init__(self, url: str, home: Path, pool: str = "", page: int = 500, **changes: Any) -> None:
         self.url, self.home, self.page = url, home, page
@@ -101,10 +104,26 @@ class OnServer:
         return requests.get(f"{self.url}{path}", timeout=10).json()
 
 
+def flavour(on: OnServer, name: str = "") -> Flavour:
+    """The one of this name, or a small one."""
+    return {one.name: one for one in on.cloud.flavours()}[name or on.SMALL]
+
+
+def create(on: OnServer, name: str = "w-1", of: str = "") -> None:
+    """Make a machine there, of this flavour or a small one."""
+    on.cloud.create(name, flavour(on, of), FILES)
+
+
+def names(on: OnServer) -> list[str]:
+    """Of the machines that there are."""
+    return [node.name for node in on.cloud.nodes()]
+
+
 class OnEC2(OnServer):
     """On moto's EC2."""
 
     NAME = "amazon"
+    SMALL = "m5.large"
 
     def __init__(self, *there: Any, **changes: Any) -> None:
         super().__init__(*there, **changes)
@@ -201,6 +220,7 @@ class OnAzure(OnServer):
     """On Azure."""
 
     NAME = "blue-sky"
+    SMALL = "Small"
 
     def settings(self, url: str, **changes: Any) -> AzureSettings:
         return azure_settings(url, self.home, **changes)

@@ -7,7 +7,7 @@ import json
 
 import pytest
 from azure_offers import GALLERY, IN_GROUP, SECRET, SUBNET
-from cloud_servers import FILES, OnAzure
+from cloud_servers import FILES, OnAzure, create, flavour, names
 
 from prominence.core.errors import (
     CloudError,
@@ -18,20 +18,8 @@ from prominence.core.errors import (
     QuotaExceeded,
     Unavailable,
 )
-from prominence.core.machines import Flavour, Market
+from prominence.core.machines import Market
 from prominence.imc.ports import NodeState
-
-
-def flavour(azure: OnAzure, name: str = "Small") -> Flavour:
-    return {one.name: one for one in azure.cloud.flavours()}[name]
-
-
-def create(azure: OnAzure, name: str = "w-1", of: str = "Small") -> None:
-    azure.cloud.create(name, flavour(azure, of), FILES)
-
-
-def names(azure: OnAzure) -> list[str]:
-    return [node.name for node in azure.cloud.nodes()]
 
 
 def test_a_machine_comes_in_one_request_with_all_it_needs_its_marks_and_no_rights(azure: OnAzure) -> None:

@@ -6,7 +6,7 @@ import base64
 import json
 
 import pytest
-from cloud_servers import FILES, OnEC2
+from cloud_servers import FILES, OnEC2, create, names
 
 from prominence.core.errors import (
     CloudError,
@@ -19,15 +19,6 @@ from prominence.core.errors import (
 )
 from prominence.core.machines import Market, Quota
 from prominence.imc.ports import NodeState
-
-
-def create(ec2: OnEC2, name: str = "w-1", flavour: str = "m5.large") -> None:
-    [offered] = [one for one in ec2.cloud.flavours() if one.name == flavour]
-    ec2.cloud.create(name, offered, FILES)
-
-
-def names(ec2: OnEC2) -> list[str]:
-    return [node.name for node in ec2.cloud.nodes()]
 
 
 def test_a_machine_bears_our_marks_and_its_files_come_as_user_data(ec2: OnEC2) -> None:

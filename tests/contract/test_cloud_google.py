@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from cloud_servers import FILES, OnGoogle
+from cloud_servers import FILES, OnGoogle, create, flavour, names
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,21 +18,9 @@ from prominence.core.errors import (
     QuotaExceeded,
     Unavailable,
 )
-from prominence.core.machines import Flavour, Market
+from prominence.core.machines import Market
 from prominence.imc.adapters.libcloud_google import label
 from prominence.imc.ports import NodeState
-
-
-def flavour(google: OnGoogle, name: str = "small") -> Flavour:
-    return {one.name: one for one in google.cloud.flavours()}[name]
-
-
-def create(google: OnGoogle, name: str = "w-1", of: str = "small") -> None:
-    google.cloud.create(name, flavour(google, of), FILES)
-
-
-def names(google: OnGoogle) -> list[str]:
-    return [node.name for node in google.cloud.nodes()]
 
 
 def test_a_machine_comes_in_one_request_with_its_disk_its_marks_and_no_rights(google: OnGoogle) -> None:

@@ -7,7 +7,7 @@ import json
 import pytest
 import requests
 import yaml
-from cloud_servers import FILES, OnOpenStack
+from cloud_servers import FILES, OnOpenStack, create, names
 from openstack_server import MOST, PASSWORD, QUOTA
 
 from prominence.core.errors import (
@@ -20,15 +20,6 @@ from prominence.core.errors import (
     Unavailable,
 )
 from prominence.imc.ports import NodeState
-
-
-def create(nova: OnOpenStack, name: str = "w-1", flavour: str = "small") -> None:
-    [offered] = [one for one in nova.cloud.flavours() if one.name == flavour]
-    nova.cloud.create(name, offered, FILES)
-
-
-def names(nova: OnOpenStack) -> list[str]:
-    return [node.name for node in nova.cloud.nodes()]
 
 
 def test_a_machine_bears_our_marks_and_gets_what_was_declared(nova: OnOpenStack) -> None:
@@ -60,7 +51,7 @@ def test_all_pages_are_read_and_machines_of_others_left_out(nova: OnOpenStack) -
 
 def test_a_machine_for_which_no_host_has_room_is_refused_and_leaves_nothing(nova: OnOpenStack) -> None:
     with pytest.raises(OutOfCapacity, match="No valid host"):
-        create(nova, flavour="full")
+        create(nova, of="full")
     assert nova.servers() == []
 
 
