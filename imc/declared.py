@@ -16,6 +16,7 @@ from prominence.core.machines import Flavour, Size
 from prominence.core.settings import Settings
 from prominence.core.validation import of_kind, said_kind
 from prominence.imc.declared_machines import AzureSettings, EC2Settings, GoogleSettings, OpenStackSettings
+from prominence.imc.declared_slurm import SlurmSettings
 from prominence.imc.declared_terms import NAME, NAME_OR_NONE, AbsolutePath, CloudInitSettings, TermsSettings
 
 
@@ -133,10 +134,11 @@ CloudSettings = Annotated[
     | Annotated[EC2Settings, Tag(of_kind("ec2"))]
     | Annotated[GoogleSettings, Tag(of_kind("google"))]
     | Annotated[OpenStackSettings, Tag(of_kind("openstack"))]
-    | Annotated[ManagedSettings, Tag(of_kind("im"))],
+    | Annotated[ManagedSettings, Tag(of_kind("im"))]
+    | Annotated[SlurmSettings, Tag(of_kind("slurm"))],
     Discriminator(
         said_kind,
         custom_error_type="cloud_type",
-        custom_error_message="needs a type: azure, docker, ec2, google, openstack or im",
+        custom_error_message="needs a type: azure, docker, ec2, google, im, openstack or slurm",
     ),
 ]

@@ -30,10 +30,12 @@ from prominence.imc.adapters.htcondor import HTCondorPool
 from prominence.imc.adapters.infrastructure_manager import ManagedCloud
 from prominence.imc.adapters.infrastructure_manager_api import authorization
 from prominence.imc.adapters.prometheus import Metrics
+from prominence.imc.adapters.slurm import SlurmCloud
 from prominence.imc.admissions import Admissions
 from prominence.imc.app import create_app
 from prominence.imc.declared import CloudSettings, DockerSettings, ManagedSettings
 from prominence.imc.declared_machines import AzureSettings, EC2Settings, GoogleSettings, OpenStackSettings
+from prominence.imc.declared_slurm import SlurmSettings
 from prominence.imc.invitations import Invitations
 from prominence.imc.loop import Loop
 from prominence.imc.ports import Cloud
@@ -186,6 +188,8 @@ def _cloud(name: str, declared: CloudSettings, pool: str) -> Cloud:
     if isinstance(declared, ManagedSettings):
         authorization(declared)  # asks nobody yet
         return ManagedCloud(name, declared, pool)
+    if isinstance(declared, SlurmSettings):
+        return SlurmCloud(name, declared, pool)
     from prominence.imc.adapters.libcloud import LibcloudCloud  # its library is only where it was chosen
 
     provider = _provider(declared, pool)

@@ -15,10 +15,11 @@ ROOT = Path(__file__).parents[1]
 USER = "alice"
 STATE = f"/home/{USER}/.local/state/prominence/workers"
 
-_COMMAND = """#!/bin/sh
-export HOME=/home/alice PYTHONPATH=/src/.importroot:/packages PYTHONDONTWRITEBYTECODE=1
+COMMAND = """#!/bin/sh
+export HOME=${HOME:-/home/alice} PYTHONPATH=/src/.importroot:/packages PYTHONDONTWRITEBYTECODE=1
 exec python3 -m prominence.cli.main "$@"
 """
+"""Our command, of the checkout in /src, where packages that it needs are in /packages."""
 
 
 class Laptop:
@@ -42,7 +43,7 @@ class Laptop:
         # For Apptainer in a container: as in `start-worker`, which is root's.
         self.sh("chmod 0666 /dev/fuse; install -d -m 0700 /run/proc; mount -t proc proc /run/proc", "root")
         self.sh(f"useradd --create-home {USER}", "root")
-        self.sh(f"printf %s '{_COMMAND}' > /usr/local/bin/prominence; chmod 0755 /usr/local/bin/prominence", "root")
+        self.sh(f"printf %s '{COMMAND}' > /usr/local/bin/prominence; chmod 0755 /usr/local/bin/prominence", "root")
 
     def sh(self, script: str, user: str = USER, **environment: str) -> tuple[int, str]:
         """Exit code and output."""

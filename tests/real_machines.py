@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import docker
@@ -11,6 +12,7 @@ from real_parts import RealPool
 
 from prominence.imc import userdata
 from prominence.imc.adapters.docker import DockerCloud
+from prominence.imc.adapters.htcondor import Run, run_here
 from prominence.imc.declared import DockerSettings, FlavourSettings
 from prominence.imc.ports import File
 
@@ -61,3 +63,13 @@ class Machines:
         for machine in self._started:
             self._cloud.delete(machine)
         self._cloud.close()
+
+
+def inside(container: str) -> Run:
+    """HTCondor's tools where imc runs them."""
+
+    def run(command: Sequence[str], environment: Mapping[str, str], stdin: str) -> str:
+        variables = [part for name, value in environment.items() for part in ("--env", f"{name}={value}")]
+        return run_here(["docker", "exec", "-i", *variables, container, *command], {}, stdin)
+
+    return run

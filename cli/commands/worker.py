@@ -16,6 +16,7 @@ import click
 
 from prominence.cli import configuration
 from prominence.cli.commands import options
+from prominence.cli.commands.pilot import pilot
 from prominence.cli.errors import ClientError
 from prominence.cli.render.documents import as_json
 from prominence.cli.render.table import table
@@ -150,7 +151,7 @@ def _run(order: _Order, say: Callable[[str], object], started: Callable[[], None
     stop, home = Stop(), order.home
     stop.heed()
     with home.held(), start.scratch(home, order.scratch) as execute:
-        start.lay_out(home, order.daemons, order.name, execute, order.offer, order.environment)
+        start.lay_out(home, order.daemons, execute, order.offer, order.environment)
         where = order.admission.collector
         told = text.of_user(order.name, where, order.admission.trust_domain, order.offer)
         (home.part / text.OWN).write_text(told)
@@ -235,3 +236,6 @@ def _stop(home: Home, surroundings: Surroundings) -> None:
         if surroundings.clock.now() > until:
             raise ClientError(f"Worker {home.name} has not ended within {_GONE_WITHIN_S} s.")
         surroundings.clock.sleep(0.5)
+
+
+worker.add_command(pilot)

@@ -73,12 +73,14 @@ def _claims(token: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def lay_out(home: Home, daemons: Daemons, name: str, execute: Path, offer: Offer, outer: Mapping[str, str]) -> None:
+def lay_out(home: Home, daemons: Daemons, execute: Path, offer: Offer, outer: Mapping[str, str]) -> None:
     """All files but the token and what says which pool it is. Raises ClientError; Rejected."""
+    if os.getuid() == 0:
+        raise ClientError("Start such a worker as an ordinary user: as root HTCondor would run jobs as somebody else.")
     home.configuration.write_text(text.begin(home, daemons))
     for folder, part in (("base", text.POOL), ("worker", text.WORKER)):
         (home.part / part).write_text(programs.recipe(folder, "condor", part))
-    (home.part / text.MINE).write_text(text.mine(name, home, execute, offer))
+    (home.part / text.MINE).write_text(text.mine(home, execute, offer, f"{os.getuid()}.{os.getgid()}"))
     for program in ("advertise-runtimes", "join-pool"):
         (home.bin / program).write_text(programs.recipe("worker", "bin", program))
         (home.bin / program).chmod(0o755)
@@ -138,8 +140,10 @@ class Renewal:
         write_secret(self._home.token, self._now.token + "\n")
 
 
-def run(shift: Shift, started: Callable[[], None]) -> None:
-    """The worker, to its end. Raises ClientError."""
+def run(shift: Shift, started: Callable[[], None], is_invited: bool = False) -> None:
+    """The worker, to its end. is_invited: it has no token yet. Raises ClientError."""
     processes.adopt()
+    if is_invited:
+        shift.join()
     shift.check()
     shift.work(started)

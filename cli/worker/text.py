@@ -65,8 +65,8 @@ def meeting(collector: str) -> dict[str, str | int]:
     return {"CONDOR_HOST": host if colon and port.isdigit() else collector, "COLLECTOR_HOST": collector}
 
 
-def mine(name: str, home: Home, execute: Path, offer: Offer) -> str:
-    """What is otherwise where no root is: directories, accounts, ports, and who may do what."""
+def mine(home: Home, execute: Path, offer: Offer, ids: str) -> str:
+    """What is otherwise where no root is: directories, accounts, ports. ids: UID.GID of the account."""
     text = config(
         {
             "LOG": str(home.log),
@@ -78,9 +78,8 @@ def mine(name: str, home: Home, execute: Path, offer: Offer) -> str:
             "SEC_PASSWORD_DIRECTORY": str(home.root / "none"),
             "SEC_TOKEN_POOL_SIGNING_KEY_FILE": str(home.root / "none/POOL"),
             "DAEMON_LIST": "MASTER, STARTD",
-            # As a user's daemons HTCondor would call them USER@NAME, and the collector would refuse them.
-            "MASTER_NAME": name,
-            "STARTD_NAME": name,
+            # Those of another account HTCondor would call USER@NAME, and the collector would refuse them.
+            "CONDOR_IDS": ids,
             "SHARED_PORT_PORT": 0,
             "STARTD_CRON_RUNTIMES_EXECUTABLE": str(home.bin / "advertise-runtimes"),
             **({"STARTD_CRON_RUNTIMES_ARGS": " ".join(_of_runtimes(offer))} if offer.runtimes else {}),

@@ -117,6 +117,35 @@ IM = (
 )
 """Of an Infrastructure Manager, which hands on what the cloud behind it has said, within a sentence of its own."""
 
+SLURM = _table(
+    (
+        Unavailable,
+        r"unable to contact slurm controller|socket timed out|zero bytes were transmitted|unexpected message received"
+        r"|connection (refused|reset|closed|timed out)|could not resolve|no route to host|network is unreachable"
+        r"|temporarily unable to accept|temporarily unavailable|protocol authentication error|kex_exchange"
+        r"|slurm backup controller in standby|munge encode failed|timed out during banner|operation timed out",
+    ),
+    (
+        CredentialsRefused,
+        r"permission denied|host key verification failed|no .*host key is known|invalid account|invalid user"
+        r"|user's group not permitted|access denied|access/permission denied|not authori[sz]ed|too many authentication",
+    ),
+    (
+        QuotaExceeded,
+        r"violates accounting/qos policy|\w*Max(Submit|Jobs|Cpu|TRES|Node|Wall|Mem|GRES|Grp)\w*|job count limit"
+        r"|maximum number of jobs|limit.*(reached|exceeded)",
+    ),
+    (
+        NoSuchFlavour,
+        r"invalid partition|invalid qos|invalid feature|invalid generic resource|invalid reservation"
+        r"|requested (node configuration is not available|time limit is invalid|reservation is invalid)"
+        r"|(cpu count per node|memory specification) can not be satisfied|more processors requested than permitted"
+        r"|invalid (tres|gres)|unavailable reservation|reservation.*invalid",
+    ),
+    (OutOfCapacity, r"requested partition configuration not available now|required node not available|partition.*down"),
+)
+"""Of Slurm's commands, and of the SSH that they go through."""
+
 
 def of_answer(table: Table, text: str, status: int | None) -> ProminenceError:
     """The error for what a cloud said. status: HTTP's, where there was one."""

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
+import docker
 import pytest
 from cloud_servers import OnAzure, OnEC2, OnGoogle, OnOpenStack, OnServer, served
 from etcd_servers import EtcdMember
 from search_server import Disguise, SearchServer, disguised
+from slurm_cluster import Cluster
 
 from prominence.cli.pool.recipes import present_images
 
@@ -113,3 +115,16 @@ def azure(azure_url: str, tmp_path: Path) -> Iterator[OnAzure]:
 def _cleaned(here: Here) -> Iterator[Here]:
     yield here
     here.clean()
+
+
+@pytest.fixture(scope="session")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster of one node."""
+    client = docker.from_env()
+    cluster = Cluster(client, tmp_path_factory.mktemp("slurm"))
+    try:
+        cluster.wait_until_ready()
+        yield cluster
+    finally:
+        cluster.close()
+        client.close()

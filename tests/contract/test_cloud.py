@@ -14,6 +14,7 @@ from builders_imc import CONTRACT_POOL, SMALL, the_docker_engine
 from cloud_servers import FILES
 from docker_cloud import docker_settings, remove_containers
 from infrastructure_manager import Managed, manager
+from slurm_cluster import OnSlurm
 
 from prominence.core.errors import Unavailable
 from prominence.core.machines import Flavour
@@ -82,12 +83,16 @@ def island() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=["memory", "docker", "ec2", "google", "azure", "nova", "im"])
+@pytest.fixture(params=["memory", "docker", "ec2", "google", "azure", "nova", "im", "slurm"])
 def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]:
     if request.param == "memory":
         yield memory_subject()
     elif request.param == "im":
         yield managed_subject(request.getfixturevalue("island"), tmp_path)
+    elif request.param == "slurm":
+        cluster = OnSlurm(request.getfixturevalue("slurm"))
+        yield Subject(cluster.cloud, cluster.stop, cluster.vanish, cluster.break_down)
+        cluster.clear()
     elif request.param == "docker":
         client, image = request.getfixturevalue("engine")
         subject = docker_subject(client, image, tmp_path)

@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import docker
 import jwt
@@ -24,14 +23,14 @@ from builders import a_flavour, a_request, a_size
 from builders_imc import JOINING, a_record
 from counting import begun, counting
 from docker.models.containers import Container
-from real_machines import CPUS
+from real_machines import CPUS, inside
 from real_parts import RealPool, gateway, run_inside, until
 
 from prominence.core.keyvalue.memory import MemoryKeyValue
 from prominence.core.machines import Flavour, Market, WorkerPhase
 from prominence.imc import cloudinit, wishes
 from prominence.imc.acts import Acts
-from prominence.imc.adapters.htcondor import HTCondorPool, Run, run_here
+from prominence.imc.adapters.htcondor import HTCondorPool
 from prominence.imc.admissions import Admissions
 from prominence.imc.invitations import Invitations
 from prominence.imc.ports import File, Layout, Node, NodeState, Terms
@@ -184,7 +183,7 @@ def world(
         revocations_file=pool.state / "condor" / "revoked.conf",
         token_lifetime_s=30,
     )
-    condor = HTCondorPool(settings, _inside(pool.containers("imc")[0].name))
+    condor = HTCondorPool(settings, inside(pool.containers("imc")[0].name))
     records, host = Records(MemoryKeyValue()), gateway(engine, network)
     admissions = Admissions(records, condor, settings.token_lifetime_s, _now)
     door = serve_door(JoiningSettings(url=f"http://{host}", host=host, port=0), admissions, ended=lambda: None)
@@ -333,16 +332,6 @@ def _upload(pool: RealPool, image: str, folder: Path) -> None:
         for piece in pool.engine.images.get(image).save(named=True):
             opened.write(piece)
     pool.run("upload", str(file), "--name", "cloudy.tar")
-
-
-def _inside(container: str) -> Run:
-    """HTCondor's tools where imc runs them."""
-
-    def run(command: Sequence[str], environment: Any, stdin: str) -> str:
-        variables = [part for name, value in environment.items() for part in ("--env", f"{name}={value}")]
-        return run_here(["docker", "exec", "-i", *variables, container, *command], {}, stdin)
-
-    return run
 
 
 def _now() -> datetime:

@@ -109,15 +109,15 @@ class TestConfiguration:
         assert text.meeting("ap")["CONDOR_HOST"] == text.meeting("ap:9618")["CONDOR_HOST"] == "ap"
 
     def test_all_that_it_writes_is_in_its_own_directory(self) -> None:
-        told = knobs(text.mine(NAME, self.home, Path("/scratch/x"), Offer(1, 1000)))
+        told = knobs(text.mine(self.home, Path("/scratch/x"), Offer(1, 1000), "1000.100"))
         paths = [value for value in told.values() if value.startswith("/")]
         assert len(paths) > 8
         assert all(path.startswith(str(self.home.root)) for path in paths if path != "/scratch/x")
-        assert told["MASTER_NAME"] == told["STARTD_NAME"] == NAME
+        assert told["CONDOR_IDS"] == "1000.100"
         assert "START" not in told
 
     def test_one_that_must_end_takes_no_job_that_would_not(self) -> None:
-        told = knobs(text.mine(NAME, self.home, Path("/s"), Offer(1, 1000, ends_at=NOON)))
+        told = knobs(text.mine(self.home, Path("/s"), Offer(1, 1000, ends_at=NOON), "1000.100"))
         assert told["START"].startswith("($(START)) && (time() + ")
 
     @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ class TestConfiguration:
     def test_what_isolates_nothing_is_offered_only_if_it_is_named(
         self, runtimes: tuple[str, ...], words: str | None
     ) -> None:
-        told = knobs(text.mine(NAME, self.home, Path("/s"), Offer(1, 1000, runtimes=runtimes)))
+        told = knobs(text.mine(self.home, Path("/s"), Offer(1, 1000, runtimes=runtimes), "1000.100"))
         assert told.get("STARTD_CRON_RUNTIMES_ARGS") == words
 
     @given(st.text())
