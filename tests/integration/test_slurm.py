@@ -118,3 +118,26 @@ def test_it_joins_runs_a_job_and_goes_when_it_is_deleted(world: World) -> None:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def test_the_batch_script_of_the_documentation_is_a_worker_of_its_users(world: World) -> None:
+    pool, cluster = world.pool, world.cluster
+    made = json.loads(pool.run("token", "worker", "-o", "json").stdout)
+    keep = f"umask 077; echo {made['token']} > ~/prominence-worker.token"
+    submit = "sbatch --parsable --output=/tmp/said-own /src/docs/examples/worker.slurm"
+    code, number = cluster.sh(f"export HOME=/home/{USER}; {keep}; PROMINENCE_COLLECTOR=ap {submit}", USER)
+    assert code == 0, number
+    name = f"node-{number.strip()}.{made['owner']}"
+
+    def story() -> str:
+        return f"{cluster.logs()}\n{cluster.sh('cat /tmp/said-own; ps axf')[1]}"
+
+    def shown(*attributes: str) -> list[str]:
+        asked = ("condor_status", "-constraint", f'Machine == "{name}"', "-af", *attributes)
+        return pool.inside("access-point", *asked).split()
+
+    until(lambda: shown("TotalSlotCpus", "TotalSlotMemory"), 180, story)
+    assert shown("TotalSlotCpus", "TotalSlotMemory") == ["4", str(8 * 1024 - 256)]
+    cluster.sh(f"scancel {number}", USER)
+    until(lambda: not shown("Machine"), 120, story)
+    until(lambda: not cluster.sh(f"find /home/{USER}/.local/state/prominence/workers -mindepth 1")[1], 60, story)
