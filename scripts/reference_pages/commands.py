@@ -32,7 +32,9 @@ def _command(command: click.Command, context: click.Context) -> Iterator[str]:
     yield from ("", f"## {context.command_path}")
     for paragraph in re.split(r"\n\s*\n", (command.help or "").strip()):
         yield from ("", *_paragraph(paragraph))
-    yield from ("", "```", " ".join([context.command_path, *command.collect_usage_pieces(context)]), "```")
+    # One that has others below it is told of as it is without them.
+    usage = [] if isinstance(command, click.Group) else command.collect_usage_pieces(context)
+    yield from ("", "```", " ".join([context.command_path, *usage]), "```")
     told = [one.get_help_record(context) for one in command.get_params(context) if isinstance(one, click.Option)]
     options = (record for record in told if record is not None and "--help" not in record[0])
     yield from table(("option", "what it does"), ((code(names), _escaped(what)) for names, what in options))
@@ -48,8 +50,9 @@ def _paragraph(text: str) -> Iterator[str]:
 
 def _all(command: click.Command, context: click.Context) -> Iterator[tuple[click.Command, click.Context]]:
     """What can be run, in the order in which `--help` lists it."""
-    if not isinstance(command, click.Group):
+    if not isinstance(command, click.Group) or command.invoke_without_command:
         yield command, context
+    if not isinstance(command, click.Group):
         return
     for name in command.list_commands(context):
         inner = command.get_command(context, name)

@@ -74,7 +74,10 @@ class Document:
 
     def _row(self, name: str, path: str, field_name: str, added: bool) -> tuple[str, ...]:
         schema = self.schemas[name]["properties"][field_name]
-        wording = Wording(lambda one: f"[object]({self.elsewhere[one]})", code, plain)
+        several = len(named(schema)) > 1
+        wording = Wording(
+            lambda one: f"[object{self._kind(one) if several else ''}]({self.elsewhere[one]})", code, plain
+        )
         return (
             code(path + field_name),
             wording.kind(schema),

@@ -125,6 +125,15 @@ def test_every_reason_is_on_the_page_of_reasons() -> None:
     assert words == [reason.value for reason in Reason]
 
 
+def test_every_command_with_its_options_is_on_the_page_of_commands() -> None:
+    parts = re.split(r"^## (.*)\n", (ROOT / "docs/reference/cli.md").read_text(), flags=re.MULTILINE)
+    told = [set(re.findall(r"(?<![\w-])--?[a-z0-9-]+", part)) for part in parts[2::2]]
+    commands = [one for one in _all_commands(command_line) if not isinstance(one, click.Group)]
+    assert len(told) >= len(commands)
+    missing = [command.name for command in commands if not any(_shown(command) <= part for part in told)]
+    assert missing == []
+
+
 def test_the_table_of_status_words_is_that_of_the_api() -> None:
     words = re.findall(r"^\| ([a-z]+) \| [a-z]", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert words == ["status", *(status.value for status in Status)]
@@ -234,6 +243,12 @@ def _mistakes_in_command(code: str) -> Iterator[str]:
 def _options(command: click.Command) -> set[str]:
     parameters = command.get_params(click.Context(command, **command.context_settings))
     return {name for one in parameters for name in (*one.opts, *one.secondary_opts) if name.startswith("-")}
+
+
+def _shown(command: click.Command) -> set[str]:
+    """Its options that help tells of, but for help itself."""
+    hidden = {name for one in command.params if getattr(one, "hidden", False) for name in one.opts}
+    return _options(command) - hidden - {"-h", "--help"}
 
 
 def _all_commands(command: click.Command) -> Iterator[click.Command]:
