@@ -2,13 +2,14 @@
 
 simulator.LOAD.cost: the cost in multiples of the bound; the baseline is that of the cheapest of the others on the same
 jobs, however long jobs wait with it, and the goal holds where that is above 1.15. simulator.LOAD.beaten: on how many of
-the seeds one of the others was better in both mean wait and cost. The seeds are new each time.
+the seeds one of the others was better in both mean wait and cost. simulator.LOAD.patient.cost and .patient.beaten: the
+same of our rule with patience. The seeds are new each time.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -20,7 +21,7 @@ from prominence.scaler.simulate.loads import LOADS
 from prominence.scaler.simulate.options import policy
 from prominence.scaler.simulate.outcome import Outcome
 from prominence.scaler.simulate.run import simulate
-from prominence.scaler.simulate.strategies import NAMES, OURS, strategy
+from prominence.scaler.simulate.strategies import NAMES, OURS, PATIENT, PEERS, strategy
 
 SEEDS = 3
 INTERVAL_S = 5.0
@@ -35,16 +36,21 @@ def of_load(name: str) -> list[Row]:
     seeds = [secrets.randbelow(1_000_000) for _ in range(SEEDS)]
     with ProcessPoolExecutor() as processes:
         found = list(processes.map(_outcomes, [name] * SEEDS, seeds))
+    return [*_of_rule(OURS, f"simulator.{name}", found), *_of_rule(PATIENT, f"simulator.{name}.patient", found)]
+
+
+def _of_rule(rule: str, row: str, found: Sequence[tuple[float, dict[str, Outcome]]]) -> list[Row]:
+    """Of one of ours, beside the rules of others."""
     pairs, beaten = [], 0
     for bound, outcomes in found:
-        ours = outcomes[OURS]
-        others = [outcome for rule, outcome in outcomes.items() if rule != OURS and not outcome.not_run]
+        ours = outcomes[rule]
+        others = [outcomes[peer] for peer in PEERS if not outcomes[peer].not_run]
         pairs.append((min(other.cost for other in others) / bound, ours.cost / bound))
         beaten += any(other.mean_wait_s < ours.mean_wait_s and other.cost < ours.cost for other in others)
     goal = Goal(ratio=LESS) if all(cheapest > CLOSE for cheapest, _ in pairs) else None
     return [
-        replace(in_pairs(f"simulator.{name}.cost", pairs, goal), unit="bound"),
-        replace(figure(f"simulator.{name}.beaten", [float(beaten)], Goal(figure=0)), unit="seeds", runs=SEEDS),
+        replace(in_pairs(f"{row}.cost", pairs, goal), unit="bound"),
+        replace(figure(f"{row}.beaten", [float(beaten)], Goal(figure=0)), unit="seeds", runs=SEEDS),
     ]
 
 

@@ -96,6 +96,6 @@ def _ever_emptier(snapshot: PoolSnapshot) -> Iterator[PoolSnapshot]:
     unknown = dict(snapshot.unknown)
     for part in ("demand", "workers", "clouds", "execute_points"):
         unknown[part] = _TOO_LARGE
-        snapshot = snapshot.model_copy(update={part: None, "unknown": dict(unknown)})
+        snapshot = snapshot.model_copy(update={part: None, "seen_waits": (), "unknown": dict(unknown)})
         yield snapshot
     yield PoolSnapshot(taken_at=snapshot.taken_at, unknown=unknown)

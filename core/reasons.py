@@ -35,6 +35,7 @@ class Reason(str, enum.Enum):
     MATCHING = "Matching"
     WORKER_REQUESTED = "WorkerRequested"
     WORKER_BOOTING = "WorkerBooting"
+    PATIENCE = "WaitsForCheaperRoom"
     POOL_LIMIT = "PoolLimitReached"
     CLOUD_LIMIT = "CloudLimitReached"
     GROUP_LIMIT = "GroupLimitReached"
@@ -95,6 +96,11 @@ MEANINGS = {
     Reason.MATCHING: Meaning("A worker has room; HTCondor is matching the job to it.", Blame.NOBODY),
     Reason.WORKER_REQUESTED: Meaning("Worker {worker} ({flavour}) has been ordered for it.", Blame.NOBODY),
     Reason.WORKER_BOOTING: Meaning("Worker {worker} ({flavour}) is starting for it.", Blame.NOBODY),
+    Reason.PATIENCE: Meaning(
+        "It waits for room that becomes free or for other jobs to share a machine with, which costs less, {detail}; "
+        "then a machine is ordered for it.",
+        Blame.NOBODY,
+    ),
     Reason.POOL_LIMIT: Meaning(
         "The pool has {used} of {limit} workers that it may have; the job waits for room.", Blame.PLATFORM
     ),

@@ -93,6 +93,18 @@ class SeenIdle(Document):
     until: AwareDatetime
 
 
+class SeenWait(Document):
+    """So many of the idle jobs that are alike, and since when they have been waiting. placement: as jobs say it."""
+
+    size: Size
+    user: str
+    group: str = ""
+    placement: Placement = Placement()
+    nodes: int = Field(default=1, ge=1)
+    jobs: int = Field(ge=1)
+    since: AwareDatetime
+
+
 PARTS = ("demand", "execute_points", "workers", "clouds")
 """Of a snapshot, as `unknown` and `read_at` call them: what queue, collector and imc tell."""
 
@@ -118,6 +130,7 @@ class PoolSnapshot(Document):
     seen_flavours: tuple[SeenFlavour, ...] = ()
     seen_starts: tuple[SeenStart, ...] = ()
     seen_idle: tuple[SeenIdle, ...] = ()
+    seen_waits: tuple[SeenWait, ...] = ()
     flavour_kinds: dict[str, int] = Field(default_factory=dict)
     read_at: dict[str, AwareDatetime] = Field(default_factory=dict)
     unknown: dict[str, str] = Field(default_factory=dict, description="Part -> why it could not be read.")

@@ -47,6 +47,7 @@ _LONGEST_SENTENCE = 1000
 _OF_WAITING = {
     Reason.WORKER_REQUESTED: Status.DEPLOYING,
     Reason.WORKER_BOOTING: Status.DEPLOYING,
+    Reason.PATIENCE: Status.WAITING,
     Reason.POOL_LIMIT: Status.WAITING,
     Reason.CLOUD_LIMIT: Status.WAITING,
     Reason.GROUP_LIMIT: Status.WAITING,

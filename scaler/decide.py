@@ -17,6 +17,7 @@ from prominence.core.machines import Size
 from prominence.core.scaling import Act, Action, Cause, ScalingPlan
 from prominence.core.snapshot import PoolSnapshot
 from prominence.scaler import explain, packing, removal, wording
+from prominence.scaler import patience as patient
 from prominence.scaler.catalogue import Catalogue, catalogue_of
 from prominence.scaler.explain import Given
 from prominence.scaler.giving import give
@@ -25,6 +26,7 @@ from prominence.scaler.idling import Stays
 from prominence.scaler.limits import Limits
 from prominence.scaler.ordering import Order, Shop, orders
 from prominence.scaler.packing import Waiting
+from prominence.scaler.patience import Patience
 from prominence.scaler.policy import Policy
 from prominence.scaler.pool import Pool, Room, Stage, survey
 from prominence.scaler.together import together
@@ -67,8 +69,11 @@ def _plan(
     )
     queued = where_they_may(queued, snapshot.clouds or ())
     bound, nowhere = together(queued, pool.rooms, catalogue)
-    served, in_part = _whole(bound, pool, shop, most, min(policy.creations_per_round, most))
+    bound, patience = patient.of_jobs(bound, catalogue, snapshot, policy, now) if policy.patience_s else (bound, None)
+    served, in_part = _whole(bound, pool, shop, most, min(policy.creations_per_round, most), patience)
     given, ordered, left, shop = served
+    held = patience.held(left) if patience else ()
+    left = patience.waiting(left)[0] if patience else left
     withheld = (*in_part, *nowhere)
     machines = sum(order.machines for order in ordered)
     new = [_New(order, [next(names) for _ in range(order.machines)]) for order in ordered]
@@ -79,6 +84,7 @@ def _plan(
     bad = frozenset(action.worker for action in failing)
     idle = tuple(removal.idle(pool, used | bad, policy, Stays(policy, snapshot), now))
     leaving = bad | {action.worker for action in idle}
+    closed = tuple(patience.closed(pool, used | leaving, policy, len(leaving))) if patience else ()
     actions = (
         *_undrains(pool, given),
         *(creation for one in new for creation in one.creations(catalogue)),
@@ -87,8 +93,9 @@ def _plan(
         *idle,
         *removal.in_the_way(limits, used, (*left, *withheld), shop.scale, leaving),
         *removal.drained(pool, used),
+        *closed,
     )
-    explained = explain.explanations((*given, *(one.given for one in new)), left, withheld, beyond, limits)
+    explained = explain.explanations((*given, *(one.given for one in new)), left, withheld, beyond, limits, held)
     return ScalingPlan(made_at=now, actions=actions, explanations=explained, notes=pool.notes)
 
 
@@ -123,21 +130,25 @@ class _Served(NamedTuple):
     shop: Shop
 
 
-def _served(waiting: Waiting, pool: Pool, shop: Shop, budget: int) -> _Served:
+def _served(waiting: Waiting, pool: Pool, shop: Shop, budget: int, patience: Patience | None) -> _Served:
+    if patience:
+        return _Served(*patience.served(waiting, pool.rooms, shop, budget))
     given, left = give(pool.rooms, waiting)
     return _Served(given, *orders(left, shop, budget))
 
 
-def _whole(waiting: Waiting, pool: Pool, shop: Shop, most: int, budget: int) -> tuple[_Served, Waiting]:
+def _whole(
+    waiting: Waiting, pool: Pool, shop: Shop, most: int, budget: int, patience: Patience | None
+) -> tuple[_Served, Waiting]:
     """What is done for the jobs, without those that get nothing: of several nodes, which would not all get room.
 
     most: how many machines all of them may have in the end; budget: how many in this round.
     """
     if all(one.nodes == 1 for one, _ in waiting):
-        return _served(waiting, pool, shop, budget), ()
+        return _served(waiting, pool, shop, budget, patience), ()
     all_of_it, in_the_end = waiting, None
     for _ in all_of_it:
-        served = _served(waiting, pool, shop, most)
+        served = _served(waiting, pool, shop, most, patience)
         in_part = packing.in_part(waiting, served.left)
         if not any(in_part):
             in_the_end = served
@@ -150,7 +161,7 @@ def _whole(waiting: Waiting, pool: Pool, shop: Shop, most: int, budget: int) -> 
         waiting = packing.without(waiting, useless)
     kept = dict(waiting)
     withheld = tuple((one, jobs - kept.get(one, 0)) for one, jobs in all_of_it if jobs > kept.get(one, 0))
-    served = in_the_end if in_the_end and budget == most else _served(waiting, pool, shop, budget)
+    served = in_the_end if in_the_end and budget == most else _served(waiting, pool, shop, budget, patience)
     return served, withheld
 
 

@@ -46,6 +46,7 @@ class Starts:
 
     def __init__(self, plan: ScalingPlan, snapshot: PoolSnapshot) -> None:
         self._usual = UsualStarts(snapshot.seen_starts)
+        self._made_at = plan.made_at
         self._coming = {name: self._expected(kind, since) for name, kind, since in _ordered(plan, snapshot)}
 
     def of(self, one: Explanation) -> Start | None:
@@ -55,6 +56,8 @@ class Starts:
             return Start(basis=basis, soonest_s=0, latest_s=MATCHED_WITHIN_S)
         if one.reason in (Reason.WORKER_BOOTING, Reason.WORKER_REQUESTED):
             return _of_workers([self._coming[name] for name in one.workers if name in self._coming])
+        if one.reason is Reason.PATIENCE:
+            return _at_the_latest(self._usual.of(), datetime.fromisoformat(one.details["until"]), self._made_at)
         if until := one.details.get("until"):
             return _later("it is tried again then", self._usual.of(), datetime.fromisoformat(until))
         if one.reason is Reason.QUEUED:
@@ -86,6 +89,15 @@ def _of_workers(coming: list[_Coming]) -> Start:
     soonest, latest = min(one.soonest for one in coming), max(one.latest for one in coming)
     soonest_s, latest_s = ((moment - first).total_seconds() for moment in (soonest, latest))
     return Start(basis=basis.basis, soonest_s=soonest_s, latest_s=latest_s, since=first)
+
+
+def _at_the_latest(usual: Usual | None, until: datetime, now: datetime) -> Start:
+    """As soon as room becomes free, or when a worker has joined that is ordered then."""
+    basis = "it starts as soon as there is room, and a machine is ordered for it at the latest when patience is over"
+    if usual is None:
+        return Start(basis=basis, soonest_s=0)
+    latest_s = (until - now).total_seconds() + CHANCE * usual.most_s + MATCHED_WITHIN_S
+    return Start(basis=f"{basis}; {usual.basis}", soonest_s=0, latest_s=latest_s, since=now)
 
 
 def _later(basis: str, usual: Usual | None, since: datetime | None) -> Start:

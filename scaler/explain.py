@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from prominence.core import units
 from prominence.core.reasons import Reason
 from prominence.core.scaling import Explanation
 from prominence.core.snapshot import Demand, ExecutePoint
@@ -23,6 +25,7 @@ _NEAREST_FIRST = (
     Reason.WORKER_BOOTING,
     Reason.WORKER_REQUESTED,
     Reason.QUEUED,
+    Reason.PATIENCE,
     Reason.POOL_UNKNOWN,
     Reason.POOL_LIMIT,
     Reason.CLOUD_LIMIT,
@@ -51,10 +54,16 @@ class Given:
 
 
 def explanations(
-    given: Iterable[Given], left: Waiting, withheld: Waiting, beyond: Beyond, limits: Limits
+    given: Iterable[Given],
+    left: Waiting,
+    withheld: Waiting,
+    beyond: Beyond,
+    limits: Limits,
+    held: Iterable[Held] = (),
 ) -> tuple[Explanation, ...]:
     """For every waiting job. withheld: those that get none of the room that there is, as it is too little for all nodes
-    of a job. beyond: those of groups that have what they may have. The details name the first worker of several."""
+    of a job. beyond: those of groups that have what they may have. held: those that wait to save money. The details
+    name the first worker of several."""
     found: dict[Reason, dict[Wanted, _Told]] = defaultdict(dict)
     for one in given:
         reason, details = _soon(one.room)
@@ -66,7 +75,8 @@ def explanations(
             told.jobs += jobs * len(names)
             if len(told.workers) < _MOST_WORKERS:
                 told.workers.extend(names[: _MOST_WORKERS - len(told.workers)])
-    for wanted, jobs, reason, details in (*_without_room(left, limits), *_withheld(withheld, limits), *_beyond(beyond)):
+    without_room = (*_without_room(left, limits), *_withheld(withheld, limits), *_beyond(beyond), *_held(held, limits))
+    for wanted, jobs, reason, details in without_room:
         found[reason].setdefault(wanted, _Told(details)).jobs += jobs
     explained = [
         _explanation(wanted.demand, told.jobs, reason, told.details, told.workers)
@@ -93,6 +103,8 @@ class _Told:
 
 
 Found = tuple[Wanted, int, Reason, Details]
+Held = tuple[Wanted, int, datetime]
+"""So many jobs that wait to save money, until then at the latest."""
 
 
 def _soon(room: Room) -> tuple[Reason, Details]:
@@ -125,6 +137,17 @@ def _beyond(beyond: Beyond) -> Iterator[Found]:
     for wanted, jobs in beyond.jobs:
         used, limit = beyond.used.get(wanted.group, 0), beyond.limits[wanted.group]
         yield wanted, jobs, Reason.GROUP_LIMIT, {"used": str(used), "limit": str(limit)}
+
+
+def _held(held: Iterable[Held], limits: Limits) -> Iterator[Found]:
+    """What would keep a machine from being ordered all the same is told rather than that none is ordered yet."""
+    for wanted, jobs, until in held:
+        reason, details = _why(wanted.demand, limits)
+        if reason is Reason.QUEUED:
+            so_long = units.plainly(round(limits.policy.patience_s))
+            detail = f"until {until:%H:%M:%S} UTC at the latest, as the pool's policy has a patience of {so_long}"
+            reason, details = Reason.PATIENCE, {"detail": detail, "until": until.isoformat()}
+        yield wanted, jobs, reason, details
 
 
 def _why(demand: Demand, limits: Limits) -> tuple[Reason, Details]:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from prominence.core.errors import ProminenceError
 from prominence.core.machines import Flavour, Size, Worker
 from prominence.core.snapshot import PARTS, ExecutePoint, PoolSnapshot, SeenFlavour
-from prominence.scaler import idling, starts
+from prominence.scaler import idling, starts, waits
 from prominence.scaler.matching import Matcher
 from prominence.scaler.ports import PoolSource, Provisioner
 
@@ -28,6 +28,7 @@ def observe(
     grace: timedelta,
     failures: Mapping[str, int] = MappingProxyType({}),
     matcher: Matcher | None = None,
+    patience: timedelta = timedelta(0),
 ) -> PoolSnapshot:
     """The snapshot of this moment. previous: the last one in which the execute points were known.
 
@@ -35,6 +36,7 @@ def observe(
 
     grace: how long after its start the collector may not have heard of every execute point; those seen before then
     stay in the picture as they were. failures: by worker, of those that have been heard of (QueueEvents).
+    patience: of the policy; without any it does not matter since when jobs wait.
 
     The collector is asked before the queue: a job that started in between is then seen nowhere for one round. The
     other way round it would be seen twice, idle and with its slot taken, and a machine would be ordered for it.
@@ -85,6 +87,7 @@ def observe(
         seen_flavours=_seen_flavours(points or (), workers or (), previous, now),
         seen_starts=starts.seen(workers or (), previous),
         seen_idle=idling.seen(points or (), workers or (), previous, now),
+        seen_waits=waits.seen(demand, previous, now, patience),
         read_at={**(previous.read_at if previous else {}), **read_now},
         unknown=unknown,
     )

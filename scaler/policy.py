@@ -35,6 +35,12 @@ class Policy(Settings):
         default_factory=dict,
         description="Cores that the jobs of a group may have at once, by its name: no worker is ordered for more.",
     )
+    patience_s: float = Field(
+        default=0,
+        ge=0,
+        description="For how long a job may wait, to save money, for room that becomes free, for a cheap machine, or "
+        "for other jobs to share one with, before whatever there is is ordered for it; 0: for no time.",
+    )
     min_workers: int = Field(default=0, ge=0, description="So many workers exist at least, with or without work.")
     warm_workers: int = Field(
         default=0, ge=0, description="So many workers are kept ready beyond those that have work."
@@ -72,6 +78,10 @@ class Policy(Settings):
     @property
     def idle_time(self) -> timedelta:
         return timedelta(seconds=self.idle_time_s)
+
+    @property
+    def patience(self) -> timedelta:
+        return timedelta(seconds=self.patience_s)
 
     @property
     def collector_grace(self) -> timedelta:

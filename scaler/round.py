@@ -131,7 +131,7 @@ def look(world: World, policy: Policy, previous: PoolSnapshot | None) -> PoolSna
     """The snapshot of now."""
     failures = world.events.failures() if world.events else {}
     now, grace = world.clock(), policy.collector_grace
-    return observe(world.source, world.provisioner, previous, now, grace, failures, world.matcher)
+    return observe(world.source, world.provisioner, previous, now, grace, failures, world.matcher, policy.patience)
 
 
 def names(revision: int) -> Iterator[str]:

@@ -89,7 +89,10 @@ class Scaling:
     def round_and_look(self, by: timedelta = timedelta(seconds=5)) -> tuple[ScalingPlan, PoolSnapshot]:
         """The same, with what was seen."""
         grace = self.policy.collector_grace
-        snapshot = observe(self.pool, self.pool, self._previous, self.pool.now, grace, matcher=self.matcher)
+        patience = self.policy.patience
+        snapshot = observe(
+            self.pool, self.pool, self._previous, self.pool.now, grace, matcher=self.matcher, patience=patience
+        )
         if snapshot.execute_points is not None:
             self._previous = snapshot
         plan = decide(snapshot, self.policy, self.pool.now, some_names(f"w-{len(self.plans)}"))

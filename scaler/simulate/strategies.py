@@ -14,15 +14,19 @@ from prominence.scaler.simulate.peers.per_job import PerJob
 from prominence.scaler.simulate.peers.shortfall import Shortfall
 from prominence.scaler.simulate.strategy import Ours, Strategy
 
-OURS = Ours.name
+OURS, PATIENT = "ours", "ours-patient"
+PATIENCE_S = 900.0
+"""Of ours-patient, unless the policy has patience itself."""
 
 PEERS: Mapping[str, Callable[[Load], Strategy]] = {
     made.name: made for made in (PerJob, Ceiling, Feedback, FirstFit, Consolidating, Shortfall)
 }
 
-NAMES = (OURS, *PEERS)
+NAMES = (OURS, PATIENT, *PEERS)
 
 
 def strategy(name: str, load: Load, policy: Policy, interval_s: float) -> Strategy:
     """A new one, which has seen nothing yet. policy, interval_s: of ours."""
-    return Ours(policy, interval_s) if name == OURS else PEERS[name](load)
+    if name == PATIENT:
+        policy = policy.model_copy(update={"patience_s": policy.patience_s or PATIENCE_S})
+    return Ours(policy, interval_s, name) if name in (OURS, PATIENT) else PEERS[name](load)

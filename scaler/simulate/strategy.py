@@ -10,6 +10,7 @@ from typing import Protocol
 from prominence.core.machines import Size
 from prominence.core.scaling import ScalingPlan
 from prominence.core.snapshot import PoolSnapshot
+from prominence.scaler import waits
 from prominence.scaler.decide import decide
 from prominence.scaler.policy import Policy
 
@@ -45,14 +46,20 @@ class Strategy(Protocol):
 class Ours:
     """The scaler's own rule, the very function that the service calls."""
 
-    name = "ours"
     wakes = True
     dedicated = False
     is_steady = True
 
-    def __init__(self, policy: Policy, interval_s: float) -> None:
+    def __init__(self, policy: Policy, interval_s: float, name: str = "ours") -> None:
+        self.name = name
         self.interval_s = interval_s
         self._policy = policy
+        self._last_seen: PoolSnapshot | None = None
 
     def plan(self, sight: Sight) -> ScalingPlan:
-        return decide(sight.snapshot, self._policy, sight.now, sight.names)
+        snapshot, patience = sight.snapshot, self._policy.patience
+        if patience:
+            # As observe does, which peers' rules have no use for.
+            since = waits.seen(snapshot.demand, self._last_seen, sight.now, patience)
+            self._last_seen = snapshot = snapshot.model_copy(update={"seen_waits": since})
+        return decide(snapshot, self._policy, sight.now, sight.names)

@@ -27,6 +27,7 @@ OF_WAITING = (
     Reason.MATCHING,
     Reason.WORKER_REQUESTED,
     Reason.WORKER_BOOTING,
+    Reason.PATIENCE,
     Reason.POOL_UNKNOWN,
     Reason.POOL_LIMIT,
     Reason.CLOUD_LIMIT,

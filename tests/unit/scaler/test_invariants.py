@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 from builders import NOON, a_cloud, a_demand, a_flavour, a_size, a_snapshot, minutes
@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from prominence.core.machines import Flavour, Size, Wish, Worker, WorkerPhase
 from prominence.core.placement import Area, Placement
 from prominence.core.reasons import Reason
-from prominence.core.scaling import Act, Explanation, ScalingPlan
-from prominence.core.snapshot import Demand, ExecutePoint, PoolSnapshot
+from prominence.core.scaling import Act, Cause, Explanation, ScalingPlan
+from prominence.core.snapshot import Demand, ExecutePoint, PoolSnapshot, SeenWait
 from prominence.scaler.decide import decide
 from prominence.scaler.policy import Policy
 
@@ -40,7 +40,11 @@ demands = st.builds(
     jobs=st.integers(1, 40),
 )
 policies = st.builds(
-    Policy, max_workers=st.integers(0, 6), creations_per_round=st.integers(1, 3), idle_time_s=st.sampled_from([0, 600])
+    Policy,
+    max_workers=st.integers(0, 6),
+    creations_per_round=st.integers(1, 3),
+    idle_time_s=st.sampled_from([0, 600]),
+    patience_s=st.sampled_from([0, 60]),
 )
 
 
@@ -69,13 +73,20 @@ def _alike(one: Demand | Explanation) -> tuple[Size, str, str, Placement]:
     return one.size, one.user, one.group, one.placement
 
 
+def _waiting(one: Demand, since: datetime) -> SeenWait:
+    alike = {"size": one.size, "user": one.user, "group": one.group, "placement": one.placement}
+    return SeenWait(**alike, jobs=max(1, one.jobs // 2), since=since)
+
+
 @st.composite
 def snapshots(draw: st.DrawFn) -> PoolSnapshot:
     """Anything that may be seen of a pool."""
     known = [draw(members(f"w-{number}")) for number in range(draw(st.integers(0, 6)))]
     error = draw(st.sampled_from(["", "", "the daemon is away"]))
+    demand = draw(st.lists(demands, max_size=5, unique_by=_alike))
     return a_snapshot(
-        demand=tuple(draw(st.lists(demands, max_size=5, unique_by=_alike))),
+        demand=tuple(demand),
+        seen_waits=tuple(_waiting(one, draw(moments)) for one in demand if draw(st.booleans())),
         workers=tuple(worker for worker, _ in known if worker),
         execute_points=tuple(point for _, point in known if point),
         clouds=(
@@ -94,8 +105,11 @@ def plan_of(snapshot: PoolSnapshot, policy: Policy) -> ScalingPlan:
 @MOST
 def test_a_worker_with_a_claimed_slot_is_neither_drained_nor_deleted(snapshot: PoolSnapshot, policy: Policy) -> None:
     claimed = {point.name for point in snapshot.execute_points or () if point.claimed_slots}
-    removed = {a.worker for a in plan_of(snapshot, policy).actions if a.act in (Act.DRAIN, Act.DELETE)}
-    assert not claimed & removed
+    actions = [action for action in plan_of(snapshot, policy).actions if action.worker in claimed]
+    removed = {action.cause for action in actions if action.act in (Act.DRAIN, Act.DELETE)}
+    # What runs on a dear one goes on: it is only to take no more.
+    assert removed <= ({Cause.DEAR} if policy.patience_s else set())
+    assert not any(action.act is Act.DELETE for action in actions)
 
 
 @given(snapshots(), policies)
