@@ -1,4 +1,4 @@
-"""Three bare Debian hosts in containers, with systemd and a door for SSH, on a network of their own."""
+"""Some bare Debian hosts in containers, with systemd and a door for SSH, on a network of their own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import subprocess
 import sys
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import docker
 from docker.models.containers import Container
@@ -19,6 +19,25 @@ from real_parts import run_inside, until
 ANSIBLE = Path(__file__).parents[1] / "ansible"
 IMAGE = "prominence-test/host:1"
 CONTROL, NODES = "control", ("node-1", "node-2")
+
+
+class Places(NamedTuple):
+    """Which hosts are in which group of the inventory. Nobody but workers takes jobs."""
+
+    central_manager: tuple[str, ...]
+    access_point: tuple[str, ...]
+    scaler: tuple[str, ...]
+    imc: tuple[str, ...]
+    etcd: tuple[str, ...]
+    workers: tuple[str, ...]
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """All of them."""
+        return tuple(dict.fromkeys(host for group in self for host in group))
+
+
+ONE_CONTROL = Places(*[(CONTROL,)] * 5, workers=NODES)
 
 PACKAGES = "apptainer ca-certificates condor etcd-server fuse-overlayfs fuse3 nftables procps rclone squashfuse"
 SID = "deb [check-valid-until=no] http://deb.debian.org/debian sid main"
@@ -46,8 +65,8 @@ OLD_CGROUPS = "systemd.unified_cgroup_hierarchy=0 SYSTEMD_CGROUP_ENABLE_LEGACY_F
 class Hosts:
     """To be closed. folder: for keys, the inventory and what Ansible keeps."""
 
-    def __init__(self, engine: docker.DockerClient, folder: Path) -> None:
-        self.engine, self.folder = engine, folder
+    def __init__(self, engine: docker.DockerClient, folder: Path, places: Places = ONE_CONTROL) -> None:
+        self.engine, self.folder, self.places = engine, folder, places
         self.name = f"prominence-site-{uuid.uuid4().hex[:8]}"
         self.network = engine.networks.create(self.name, driver="bridge")
         self.containers: dict[str, Container] = {}
@@ -57,7 +76,7 @@ class Hosts:
         image, _ = self.engine.images.build(fileobj=io.BytesIO(RECIPE.encode()), tag=IMAGE, rm=True, forcerm=True)
         key = self.folder / "key"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
-        for name in (CONTROL, *NODES):
+        for name in self.places.hosts:
             self.containers[name] = self._start(name, str(image.id))
         for container in self.containers.values():
             until(lambda one=container: run_inside(one, ["systemctl", "is-active", "ssh"])[0] == 0, 60)
@@ -111,13 +130,20 @@ class Hosts:
 
     def url(self) -> str:
         """The API's address."""
-        return f"http://{self.address(CONTROL)}:8080/prominence/v1"
+        return f"https://{self.address(self.places.access_point[0])}:8080/prominence/v1"
+
+    def visitor(self, user: str, home: Path) -> Visitor:
+        """One who has a token for a day, and trusts the site's authority."""
+        access_point = self.places.access_point[0]
+        token = self.inside(access_point, "prominence-token", user, "--days", "1").strip()
+        return Visitor(self.url(), token, home, self.inside(access_point, "cat", "/etc/prominence/tls/ca.crt"))
 
     def inventory(self, **of_all: Any) -> Path:
         """One file, as an administrator writes it."""
-        control = {"children": {"central_manager": {}}}
-        reached = {name: {"ansible_host": self.address(name)} for name in (CONTROL, *NODES)}
-        workers = {name: {**reached[name], "prominence_cpus": 2, "prominence_memory_mib": 1000} for name in NODES}
+        reached = {name: {"ansible_host": self.address(name)} for name in self.places.hosts}
+        groups = {group: {"hosts": {name: {} for name in names}} for group, names in self.places._asdict().items()}
+        size = {"prominence_cpus": 2, "prominence_memory_mib": 1000}
+        workers = {name: {**reached[name], **size} for name in self.places.workers}
         pool = {"prominence_pool": "hall-a", "prominence_site": "cellar", "prominence_labels": {"rack": "r1"}}
         document = {
             "all": {
@@ -133,11 +159,8 @@ class Hosts:
                     **of_all,
                 },
                 "children": {
-                    "central_manager": {"hosts": {CONTROL: reached[CONTROL]}},
-                    "access_point": control,
-                    "scaler": control,
-                    "imc": control,
-                    "etcd": control,
+                    "machines": {"hosts": reached},
+                    **groups,
                     "workers": {"children": {"hall_a": {"hosts": workers, "vars": pool}}},
                 },
             }
@@ -168,13 +191,16 @@ class Hosts:
 
 
 class Visitor:
-    """A user of the pool, by our command."""
+    """A user of the pool, by our command. authority: the certificate that the API's is signed by."""
 
-    def __init__(self, url: str, token: str, home: Path) -> None:
+    def __init__(self, url: str, token: str, home: Path, authority: str) -> None:
+        trusted = home / "authority.pem"
+        trusted.write_text(authority)
         program = str(Path(sys.executable).with_name("prominence"))
         self._program = program
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PROMINENCE_")}
-        self._environment = {**kept, "HOME": str(home), "PROMINENCE_URL": url, "PROMINENCE_TOKEN": token}
+        known = {"PROMINENCE_URL": url, "PROMINENCE_TOKEN": token, "REQUESTS_CA_BUNDLE": str(trusted)}
+        self._environment = {**kept, "HOME": str(home), **known}
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """With what it printed."""

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load(RestApiSettings, "restapi", given.config)
         state: Path = given.state.resolve()
         found = [one for one in parts(settings, state) if one.name not in given.without]
-        store = EtcdKeyValue(settings.etcd_endpoints, _STORE_TIMEOUT_S)
+        store = EtcdKeyValue(settings.etcd_endpoints, _STORE_TIMEOUT_S, settings.etcd_tls)
         try:
             if given.act == "backup":
                 _backup(given.file, settings, state, found, store)

@@ -6,11 +6,16 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import docker
 import pytest
+import yaml
 from real_parts import new_pool
+
+from prominence.imc.settings import ImcSettings
+from prominence.scaler.settings import ScalerSettings
 
 ROOT = Path(__file__).parents[2]
 PLAYBOOK = ROOT / "ansible" / "personal_pool.yml"
@@ -26,8 +31,12 @@ def test_playbooks_and_roles_are_as_ansible_lint_wants_them(tmp_path: Path) -> N
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_example_inventory_is_one_for_the_site(tmp_path: Path) -> None:
-    inventory = PLAYBOOK.with_name("inventory.example.yml")
+@pytest.mark.parametrize(
+    ("kind", "hosts"),
+    [("", ["1", "3"]), ("ha.", ["3", "8"]), ("mixed.", ["1", "2"])],
+)
+def test_the_example_inventories_are_some_for_the_site(kind: str, hosts: list[str], tmp_path: Path) -> None:
+    inventory = PLAYBOOK.with_name(f"inventory.{kind}example.yml")
     command = [Path(sys.executable).with_name("ansible-playbook"), "--inventory", inventory, "--list-hosts"]
     environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": str(tmp_path)}
     done = subprocess.run(
@@ -39,7 +48,19 @@ def test_the_example_inventory_is_one_for_the_site(tmp_path: Path) -> None:
         timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.findall(r"hosts \((\d)\)", done.stdout) == ["1", "3"], done.stdout
+    assert re.findall(r"hosts \((\d)\)", done.stdout) == hosts, done.stdout
+
+
+def test_the_settings_of_the_mixed_site_are_some() -> None:
+    """The same texts that the roles put into the files of imc and scaler, beside what those have in any case."""
+    variables = yaml.safe_load(PLAYBOOK.with_name("inventory.mixed.example.yml").read_text())["all"]["vars"]
+    pool = {"collector": "control", "keys_dir": "/keys", "revocations_file": "/revoked"}
+    clouds = tomllib.loads(variables["prominence_clouds"])
+    imc = ImcSettings.model_validate({"token_file": "/token", "pool": pool, **clouds})
+    assert list(imc.clouds) == ["north-cloud"] and imc.joining is not None
+    policy = tomllib.loads(variables["prominence_scaler_settings"])
+    scaler = ScalerSettings.model_validate({"imc": {"token_file": "/token"}, **policy})
+    assert scaler.policy.max_workers == 20
 
 
 @pytest.mark.slow

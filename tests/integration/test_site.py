@@ -57,7 +57,7 @@ def test_bare_hosts_become_a_pool_that_outlives_its_workers(
     hosts.played(hosts.play("site.yml"), PLAY_S * PATIENCE)
     _services_run(hosts)
     _secrets_are_kept(hosts)
-    ada = Visitor(hosts.url(), hosts.inside(CONTROL, "prominence-token", "ada", "--days", "1").strip(), tmp_path)
+    ada = hosts.visitor("ada", tmp_path)
     until(lambda: ada.run("doctor", check=False).returncode == 0, 60, lambda: ada.run("doctor", check=False).stdout)
     image = tmp_path / "tiny.tar"
     image.write_bytes(b"".join(engine.images.get(tiny_image).save(named=True)))
@@ -108,7 +108,7 @@ def _lost_and_restored(hosts: Hosts, ada: Visitor, job_file: Path, ended: list[i
     lost += [f"/etc/prominence/{name}" for name in ("keys", "secrets", "imc")]
     hosts.inside(CONTROL, "find", *lost, "-mindepth", "1", "-delete")
     hosts.inside(CONTROL, "systemctl", "stop", "etcd")
-    hosts.inside(CONTROL, "sh", "-c", "rm -r /var/lib/etcd/default && systemctl start etcd")
+    hosts.inside(CONTROL, "sh", "-c", "rm -r /var/lib/etcd/prominence && systemctl start etcd")
     hosts.inside(CONTROL, "prominence-admin", "restore", backup)
     hosts.inside(CONTROL, "systemctl", "start", *services)
     _services_run(hosts)
@@ -135,7 +135,7 @@ def _services_run(hosts: Hosts) -> None:
 def _secrets_are_kept(hosts: Hosts) -> None:
     """The key is on one machine, and a worker's token is its own, which root alone reads, and says little."""
     open_to_others = "find /etc/prominence /etc/condor/tokens.d -type f -perm /004 -size +0"
-    told = {"environment", "50-site.conf"}
+    told = {"environment", "50-site.conf", "ca.crt"}
     assert {Path(name).name for name in hosts.inside(CONTROL, *open_to_others.split()).split()} <= told
     for node in NODES:
         assert hosts.inside(node, *["find", "/etc", "/opt", "/var", "/root", "-name", "POOL"]) == ""

@@ -1,0 +1,110 @@
+"""A control plane on several hosts: whatever it has two or three of may be away, and jobs are queued and run."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+from patience import PATIENCE
+from real_parts import until
+from real_site import Hosts, Places
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
+
+FIRST, SECOND, NODE = "control-1", "control-2", "node-1"
+BOTH = (FIRST, SECOND)
+PLACES = Places(BOTH, (FIRST,), BOTH, BOTH, (*BOTH, NODE), (NODE,))
+CENTRAL = ("had", "replication", "collector")
+"""The first starts and stops the negotiator."""
+SERVICES = ("etcd", "prominence-imc", "prominence-scaler")
+PLAY_S = 600
+
+JOB = {
+    "name": "patient",
+    "tasks": [{"image": "tiny.tar", "cmd": "sh -c 'while [ ! -e go ]; do sleep 1; done; echo done'"}],
+    "resources": {"cpus": 1, "memory": 0.2, "disk": 0.1, "walltime": 60},
+}
+
+
+@pytest.fixture
+def hosts(engine: docker.DockerClient, tmp_path: Path) -> Iterator[Hosts]:
+    three = Hosts(engine, tmp_path, PLACES)
+    try:
+        three.start()
+        three.inventory()
+        yield three
+    finally:
+        three.close()
+
+
+@pytest.fixture
+def job_file(tmp_path: Path) -> Path:
+    file = tmp_path / "job.json"
+    file.write_text(json.dumps(JOB))
+    return file
+
+
+def test_jobs_are_queued_and_run_without_what_there_are_two_of(
+    hosts: Hosts, engine: docker.DockerClient, tiny_image: str, job_file: Path, tmp_path: Path
+) -> None:
+    hosts.played(hosts.play("site.yml"), PLAY_S * PATIENCE)
+    _secrets_are_where_they_must_be(hosts)
+    ada = hosts.visitor("ada", tmp_path)
+    until(lambda: ada.run("doctor", check=False).returncode == 0, 120, lambda: ada.run("doctor", check=False).stdout)
+    image = tmp_path / "tiny.tar"
+    image.write_bytes(b"".join(engine.images.get(tiny_image).save(named=True)))
+    ada.run("upload", str(image), "--name", "tiny.tar")
+
+    before = ada.submit(job_file)
+    assert ada.worker_of(before) == NODE
+    hosts.inside(FIRST, "systemctl", "restart", "condor")
+    _first_ones_stop(hosts)
+    meanwhile = ada.submit(job_file)
+    assert ada.worker_of(meanwhile) == NODE
+    assert f"{NODE}: takes jobs, 2 running" in hosts.inside(FIRST, "prominence-imc", "static")
+    until(lambda: ada.run("doctor", check=False).returncode == 0, 120, lambda: ada.run("doctor", check=False).stdout)
+    for job in (before, meanwhile):
+        until(lambda one=job: ada.run("exec", str(one), "touch", "go", check=False).returncode == 0, 60)
+        done = ada.finished(job)
+        assert (done["status"], len(done["attempts"])) == ("completed", 1), done
+
+    _first_ones_start(hosts)
+    second = hosts.played(hosts.play("site.yml"), PLAY_S * PATIENCE)
+    assert re.findall(r"changed=(\d+)", second) == ["0"] * len(PLACES.hosts), second
+    until(lambda: ada.run("doctor", check=False).returncode == 0, 120, lambda: ada.run("doctor", check=False).stdout)
+
+
+def _first_ones_stop(hosts: Hosts) -> None:
+    """All on the first machine of which the second has another, the leaders among them."""
+    for daemon in CENTRAL:
+        until(lambda one=daemon: hosts.tried(FIRST, "condor_off", "-fast", "-daemon", one), 60, lambda one=daemon: one)
+    hosts.inside(FIRST, "systemctl", "stop", *SERVICES)
+    until(lambda: "condor_negotiator" in hosts.inside(SECOND, "ps", "-eo", "args"), 300)
+
+
+def _first_ones_start(hosts: Hosts) -> None:
+    hosts.inside(FIRST, "systemctl", "start", *SERVICES)
+    for daemon in reversed(CENTRAL):
+        hosts.inside(FIRST, "condor_on", "-daemon", daemon)
+
+
+def _secrets_are_where_they_must_be(hosts: Hosts) -> None:
+    open_to_others = "find /etc/prominence /etc/condor/tokens.d -type f -perm /004 -size +0"
+    told = {"environment", "50-site.conf", "ca.crt"}
+    for host in PLACES.hosts:
+        assert {Path(name).name for name in hosts.inside(host, *open_to_others.split()).split()} <= told
+    places = ("/etc/prominence/keys/POOL", "/etc/prominence/imc/keys/POOL")
+    assert len({hosts.inside(host, "cat", place) for host in BOTH for place in places}) == 1
+    for host, place in [(SECOND, "secrets/api.key"), (SECOND, "authority"), (NODE, "keys"), (NODE, "secrets")]:
+        assert not hosts.tried(host, "test", "-e", f"/etc/prominence/{place}"), (host, place)
+    assert hosts.inside(NODE, *["find", "/etc", "/opt", "/var", "/root", "-name", "POOL"]) == ""
+    # Who shows no certificate is not heard by any member of etcd.
+    ask = "import ssl, socket; c = ssl.create_default_context(); s = socket.create_connection(('{}', 2379))"
+    ask += "; t = c.wrap_socket(s, server_hostname='{}'); t.send(b'GET /health HTTP/1.0\\r\\n\\r\\n'); t.recv(99)"
+    for member in PLACES.etcd:
+        code, said = hosts.run(FIRST, "python3", "-c", ask.format(member, member))
+        assert code != 0 and "CERTIFICATE_REQUIRED" in said.upper().replace(" ", "_"), said
