@@ -80,10 +80,21 @@ def test_jobs_are_queued_and_run_without_what_there_are_two_of(
 
 def _first_ones_stop(hosts: Hosts) -> None:
     """All on the first machine of which the second has another, the leaders among them."""
+    # A master that has just started starts what it was told to stop.
+    until(lambda: all(_runs(hosts, FIRST, daemon) for daemon in CENTRAL), 120)
     for daemon in CENTRAL:
-        until(lambda one=daemon: hosts.tried(FIRST, "condor_off", "-fast", "-daemon", one), 60, lambda one=daemon: one)
+        until(lambda one=daemon: _is_off(hosts, one), 120, lambda one=daemon: one)
     hosts.inside(FIRST, "systemctl", "stop", *SERVICES)
-    until(lambda: "condor_negotiator" in hosts.inside(SECOND, "ps", "-eo", "args"), 300)
+    until(lambda: _runs(hosts, SECOND, "negotiator"), 300)
+
+
+def _is_off(hosts: Hosts, daemon: str) -> bool:
+    hosts.run(FIRST, "condor_off", "-fast", "-daemon", daemon)
+    return not _runs(hosts, FIRST, daemon)
+
+
+def _runs(hosts: Hosts, host: str, daemon: str) -> bool:
+    return f"condor_{daemon}" in hosts.inside(host, "ps", "-eo", "args")
 
 
 def _first_ones_start(hosts: Hosts) -> None:
