@@ -22,6 +22,10 @@ def add_to(commands: Commands) -> None:
     drain.add_argument("--reason", default=REASON, help="for whoever looks at the machine (default: %(default)s)")
     undrain = acts.add_parser("undrain", help="let it take jobs again")
     undrain.add_argument("name", metavar="NAME")
+    revoke = acts.add_parser("revoke", help="its token is good no more, such as when the machine was stolen")
+    revoke.add_argument("name", metavar="NAME")
+    readmit = acts.add_parser("readmit", help="its token is good again")
+    readmit.add_argument("name", metavar="NAME")
 
 
 def run(given: argparse.Namespace, records: Records, pool: Pool) -> None:
@@ -30,9 +34,15 @@ def run(given: argparse.Namespace, records: Records, pool: Pool) -> None:
         case None:
             for worker in statics.all_of_them(records, pool):
                 print(worker.sentence())
+            for name in sorted(pool.outsiders()):
+                print(f"{name}: its token is revoked")
         case "drain":
             statics.drain(records, pool, given.name, given.reason)
         case "undrain":
             statics.undrain(records, pool, given.name)
+        case "revoke":
+            statics.revoke(records, pool, given.name)
+        case "readmit":
+            statics.readmit(pool, given.name)
         case _:
             raise AssertionError(given.act)

@@ -5,7 +5,7 @@ The startd reads attributes by ClassAds' old rules, where a backslash protects n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from prominence.core import classads
@@ -42,3 +42,11 @@ def revocations(entries: Sequence[Revocation]) -> str:
     terms = [f"(sub == {classads.quote(entry.identity)} && iat <= {entry.issued_until})" for entry in entries]
     # An expression that cannot be evaluated would revoke every token.
     return config({"SEC_TOKEN_REVOCATION_EXPR": classads.any_of(terms)})
+
+
+def denials(names: Collection[str]) -> str:
+    """Configuration with which a collector hears no worker of these names, in no session that there is either."""
+    if not names:
+        return "# No worker is shut out.\n"
+    identities = ", ".join(f"{name}@{classads.WORKER_DOMAIN}" for name in sorted(names))
+    return config({f"COLLECTOR.DENY_ADVERTISE_{kind}": identities for kind in ("STARTD", "MASTER")})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -191,6 +191,15 @@ class Pool(Protocol):
 
     def refuse(self, entries: Sequence[Revocation]) -> None:
         """The collector beside this imc refuses tokens of all of these from now on, and of no others."""
+
+    def shut_out(self, name: str) -> None:
+        """No machine of this name is heard any more, one that has joined neither. Repeating it is fine."""
+
+    def let_in(self, name: str) -> None:
+        """Take that back. Letting in who is not shut out is fine."""
+
+    def outsiders(self) -> Collection[str]:
+        """Who is shut out."""
 
     def mint_for_owner(self, owner: str) -> Admission:
         """A new token with which machines of this owner's, called LABEL.OWNER, can join, and none else."""

@@ -6,11 +6,14 @@ machine once: it lasts until it is taken back, or until HTCondor starts anew the
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-from prominence.core.errors import Conflict, NotFound
+from prominence.core.errors import Conflict, NotFound, Rejected
 from prominence.imc.ports import Pool
 from prominence.imc.records import Records
+
+_NAME = "[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?"
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,28 @@ def undrain(records: Records, pool: Pool, name: str) -> None:
     pool.undrain(name)
 
 
+def revoke(records: Records, pool: Pool, name: str) -> None:
+    """Let nobody in by its name any more. It need not be in the pool now. Raises Rejected, Conflict or Unavailable."""
+    if not re.fullmatch(_NAME, name):
+        raise Rejected.because("is no name of a worker: letters from a to z, digits, dots and dashes", ascii(name))
+    _must_not_be_ours(records, name)
+    pool.shut_out(name)
+
+
+def readmit(pool: Pool, name: str) -> None:
+    """Let it in again, with the token that it has. Raises NotFound or Unavailable."""
+    if name not in pool.outsiders():
+        raise NotFound(f"The token of {name} was not revoked.")
+    pool.let_in(name)
+
+
 def _must_be_one(records: Records, pool: Pool, name: str) -> None:
+    _must_not_be_ours(records, name)
+    if name not in pool.execute_points():
+        raise NotFound(f"There is no static worker {name} in the pool.")
+
+
+def _must_not_be_ours(records: Records, name: str) -> None:
     stock = records.all()
     if name in stock.unreadable or any(record.name == name for record in stock.records):
         raise Conflict(f"Worker {name} is imc's own: the scaler drains it, and removes it, when no job needs it.")
-    if name not in pool.execute_points():
-        raise NotFound(f"There is no static worker {name} in the pool.")

@@ -33,6 +33,7 @@ _TIMEOUT_S = 6
 _ATTRIBUTES = (classads.MACHINE, classads.SLOT_TYPE, classads.STATE, classads.DRAINING, classads.LEAVING)
 _CLAIMED = ("Claimed", "Matched", "Preempting")
 _MARK = "# revoked: "
+_SHUT_OUT = "# shut out: "
 
 
 class ToolFailed(Exception):
@@ -105,6 +106,31 @@ class HTCondorPool:
     def revoke(self, name: str, now: datetime) -> None:
         self._revoke(_identity(name), now, self._settings.token_lifetime_s)
 
+    def shut_out(self, name: str) -> None:
+        self._deny(self.outsiders() | {name})
+        self.invalidate(name)
+
+    def let_in(self, name: str) -> None:
+        self._deny(self.outsiders() - {name})
+
+    def outsiders(self) -> frozenset[str]:
+        try:
+            lines = self._denials_file.read_text().splitlines()
+        except FileNotFoundError:
+            return frozenset()
+        except (OSError, ValueError) as error:  # to go on would let everybody in again
+            raise Unavailable(f"{self._denials_file} cannot be read: {error}") from error
+        return frozenset(line.removeprefix(_SHUT_OUT) for line in lines if line.startswith(_SHUT_OUT))
+
+    @property
+    def _denials_file(self) -> Path:
+        return self._settings.revocations_file.with_name("denied.conf")
+
+    def _deny(self, names: frozenset[str]) -> None:
+        notes = "".join(f"{_SHUT_OUT}{name}\n" for name in sorted(names))
+        _written(self._denials_file, f"# Written by prominence-imc static.\n{notes}{condor_text.denials(names)}")
+        self._reconfigure()
+
     def mint_for_owner(self, owner: str) -> Admission:
         lifetime_s = self._settings.owners_token_lifetime_s
         return Admission(self._mint(_identity_of_owner(owner), lifetime_s), lifetime_s)
@@ -145,6 +171,10 @@ class HTCondorPool:
 
     def _refuse(self, entries: Sequence[Revocation]) -> None:
         self._write(entries)
+        self._reconfigure()
+
+    def _reconfigure(self) -> None:
+        """Have the collector beside this imc read what it is told anew."""
         reader = self._settings.collector_here or self._settings.collector
         where = {"_CONDOR_COLLECTOR_HOST": reader}
         found = self._tool("condor_status", "-collector", "-limit", "1", "-af", "MyAddress", environment=where).strip()
@@ -162,14 +192,9 @@ class HTCondorPool:
             raise Unavailable(f"{self._settings.revocations_file} cannot be read: {error}") from error
 
     def _write(self, entries: Sequence[Revocation]) -> None:
-        file = self._settings.revocations_file
         notes = "".join(f"{_MARK}{json.dumps(asdict(entry))}\n" for entry in entries)
-        try:
-            _replace(
-                file, f"# Written by imc: tokens of workers that are gone.\n{notes}{condor_text.revocations(entries)}"
-            )
-        except OSError as error:
-            raise Unavailable(f"{file} cannot be written: {error.strerror}") from error
+        text = f"# Written by imc: tokens of workers that are gone.\n{notes}{condor_text.revocations(entries)}"
+        _written(self._settings.revocations_file, text)
 
     def _address(self, *command: str) -> None:
         """A tool that speaks to a startd."""
@@ -212,6 +237,13 @@ def _identity_of_owner(owner: str) -> str:
 def _line(reason: str) -> str:
     """As an argument: one line of ordinary length, never an option."""
     return "".join(c if c.isprintable() else " " for c in reason)[:200].strip().lstrip("-") or "drained by imc"
+
+
+def _written(file: Path, text: str) -> None:
+    try:
+        _replace(file, text)
+    except OSError as error:
+        raise Unavailable(f"{file} cannot be written: {error.strerror}") from error
 
 
 def _replace(file: Path, text: str) -> None:

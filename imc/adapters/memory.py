@@ -135,6 +135,7 @@ class MemoryPool:
     points: dict[str, ExecutePoint] = field(default_factory=dict)
     revoked: dict[str, Revocation] = field(default_factory=dict)
     _tokens: dict[str, str] = field(default_factory=dict)
+    _outsiders: set[str] = field(default_factory=set)
     _minted: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -180,6 +181,19 @@ class MemoryPool:
     def _forget(self, names: set[str]) -> None:
         self._tokens = {token: owner for token, owner in self._tokens.items() if owner not in names}
 
+    def shut_out(self, name: str) -> None:
+        with self.faults.around("shut_out"), self._lock:
+            self._outsiders.add(name)
+            self.points.pop(name, None)
+
+    def let_in(self, name: str) -> None:
+        with self.faults.around("let_in"), self._lock:
+            self._outsiders.discard(name)
+
+    def outsiders(self) -> frozenset[str]:
+        with self.faults.around("outsiders"):
+            return frozenset(self._outsiders)
+
     def mint_for_owner(self, owner: str) -> Admission:
         return Admission(self.mint(f"{owner}@users"), 600)
 
@@ -188,7 +202,7 @@ class MemoryPool:
 
     def join(self, name: str, token: str) -> bool:
         """For tests: a startd of this name shows this token. False when it is refused."""
-        if self._tokens.get(token.strip()) not in (name, f"{name.partition('.')[2]}@users"):
+        if name in self._outsiders or self._tokens.get(token.strip()) not in (name, f"{name.partition('.')[2]}@users"):
             return False
         if "." not in name:  # machines of users are none of imc's
             self.points.setdefault(name, ExecutePoint(claimed_slots=0, draining=False))

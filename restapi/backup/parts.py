@@ -50,7 +50,7 @@ def parts(settings: RestApiSettings, state: Path) -> tuple[Part, ...]:
         Part(STORE, Kind.STORE, Path()),
         Part("jobs", Kind.TREE, settings.sandboxes_dir),
         Part("keys", Kind.TREE, keys_of(state)),
-        Part("revoked.conf", Kind.FILE, revocations_of(state)),
+        *(Part(name, Kind.FILE, refused_in(state) / name) for name in ("revoked.conf", "denied.conf")),
     ]
     if settings.data.store == "local":
         found.append(Part(OBJECTS, Kind.TREE, settings.data.directory))
@@ -63,6 +63,6 @@ def keys_of(state: Path) -> Path:
     return own if own.is_dir() else (state / "config").resolve()
 
 
-def revocations_of(state: Path) -> Path:
+def refused_in(state: Path) -> Path:
     """Where imc tells the collector of tokens that are good no more."""
-    return state / ("imc" if (state / "imc").is_dir() else "condor") / "revoked.conf"
+    return state / ("imc" if (state / "imc").is_dir() else "condor")

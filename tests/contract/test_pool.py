@@ -174,6 +174,18 @@ class TestPool:
         subject.stop("c-1")
         subject.joined("c-1")
 
+    def test_who_is_shut_out_is_heard_no_more_until_it_is_let_in(self, subject: Subject) -> None:
+        subject.joined("c-1")
+        for _ in range(2):
+            subject.pool.shut_out("c-1")
+        assert list(subject.pool.outsiders()) == ["c-1"]
+        assert subject.never_joins("c-1")
+        subject.pool.let_in("c-1")
+        subject.pool.let_in("c-2")
+        assert list(subject.pool.outsiders()) == []
+        subject.stop("c-1")
+        subject.joined("c-1")
+
     def test_revoking_twice_is_fine_and_leaves_others(self, subject: Subject) -> None:
         token = subject.pool.mint("c-2")
         for _ in range(2):

@@ -202,3 +202,20 @@ def test_a_tool_that_fails_tells_what_it_said() -> None:
 
 def test_a_tool_gets_its_input_and_environment() -> None:
     assert run_here(["sh", "-c", 'read line; echo "$line $WORD"'], {"WORD": "there"}, "hello\n") == "hello there\n"
+
+
+def test_who_is_shut_out_stands_in_a_file_of_its_own(tmp_path: Path) -> None:
+    tools = Tools()
+    pool = a_pool(tmp_path, tools)
+    pool.shut_out("w-2")
+    pool.shut_out("w-1")
+    assert pool.outsiders() == {"w-1", "w-2"}
+    assert (tmp_path / "denied.conf").read_text().splitlines()[-2:] == [
+        "COLLECTOR.DENY_ADVERTISE_STARTD = w-1@workers, w-2@workers",
+        "COLLECTOR.DENY_ADVERTISE_MASTER = w-1@workers, w-2@workers",
+    ]
+    assert ["condor_reconfig", "-collector", "-addr", "<address>"] in [call[0] for call in tools.calls]
+    pool.let_in("w-1")
+    pool.let_in("w-2")
+    assert "DENY" not in (tmp_path / "denied.conf").read_text()
+    assert pool.outsiders() == frozenset()

@@ -7,7 +7,7 @@ import argparse
 import pytest
 from builders_imc import PretendWorld
 
-from prominence.core.errors import Conflict, NotFound, Unavailable
+from prominence.core.errors import Conflict, NotFound, Rejected, Unavailable
 from prominence.imc import admin, command
 from prominence.imc.ports import ExecutePoint
 
@@ -70,3 +70,29 @@ def test_a_collector_that_does_not_answer_is_told(world: PretendWorld) -> None:
     world.pool.execute_points = away  # type: ignore[method-assign, assignment]
     with pytest.raises(Unavailable):
         asked(world, "drain", "node-1.example.org")
+
+
+def test_a_token_is_revoked_by_name_and_given_back(world: PretendWorld, capsys: pytest.CaptureFixture[str]) -> None:
+    token = world.pool.mint("node-1.example.org").get_secret_value()
+    asked(world, "revoke", "node-1.example.org")
+    assert not world.pool.join("node-1.example.org", token)
+    asked(world)
+    assert capsys.readouterr().out == "node-1.example.org: its token is revoked\n"
+    asked(world, "readmit", "node-1.example.org")
+    assert world.pool.join("node-1.example.org", token)
+    with pytest.raises(NotFound, match="was not revoked"):
+        asked(world, "readmit", "node-1.example.org")
+
+
+@pytest.mark.parametrize("name", ["*", "a,b", "a@workers", "a b", "", "-a", "a\nb", "A"])
+def test_what_is_no_name_is_not_told_to_the_collector(world: PretendWorld, name: str) -> None:
+    with pytest.raises(Rejected):
+        asked(world, "revoke", "--", name)
+    assert world.pool.outsiders() == frozenset()
+
+
+def test_the_token_of_imcs_own_is_not_revoked_by_hand(world: PretendWorld) -> None:
+    world.ask("worker-1")
+    world.ticks(3)
+    with pytest.raises(Conflict, match="imc's own"):
+        asked(world, "revoke", "worker-1")
