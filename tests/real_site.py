@@ -39,7 +39,10 @@ class Places(NamedTuple):
 
 ONE_CONTROL = Places(*[(CONTROL,)] * 5, workers=NODES)
 
-PACKAGES = "apptainer ca-certificates condor etcd-server fuse-overlayfs fuse3 nftables procps rclone squashfuse"
+PACKAGES = (
+    "apptainer ca-certificates condor etcd-server fuse-overlayfs fuse3 nftables procps prometheus"
+    " prometheus-node-exporter rclone squashfuse"
+)
 SID = "deb [check-valid-until=no] http://deb.debian.org/debian sid main"
 """A mirror's lists of the unstable suite may be some days old."""
 
@@ -138,8 +141,8 @@ class Hosts:
         token = self.inside(access_point, "prominence-token", user, "--days", "1").strip()
         return Visitor(self.url(), token, home, self.inside(access_point, "cat", "/etc/prominence/tls/ca.crt"))
 
-    def inventory(self, **of_all: Any) -> Path:
-        """One file, as an administrator writes it."""
+    def inventory(self, monitored: bool = False, **of_all: Any) -> Path:
+        """One file, as an administrator writes it. monitored: by Prometheus on the access point."""
         reached = {name: {"ansible_host": self.address(name)} for name in self.places.hosts}
         groups = {group: {"hosts": {name: {} for name in names}} for group, names in self.places._asdict().items()}
         size = {"prominence_cpus": 2, "prominence_memory_mib": 1000}
@@ -161,6 +164,7 @@ class Hosts:
                 "children": {
                     "machines": {"hosts": reached},
                     **groups,
+                    **({"monitoring": groups["access_point"]} if monitored else {}),
                     "workers": {"children": {"hall_a": {"hosts": workers, "vars": pool}}},
                 },
             }

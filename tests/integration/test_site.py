@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,12 @@ SERVICES = (
     "condor",
     *(f"prominence-{name}" for name in ["archive", "restapi", "retention", "metrics", "imc", "scaler"]),
 )
+SHARES = """
+[[accounting.shares]]
+group = "/vo/bio-med"
+quota = 0.25
+"""
+
 PLAY_S = 400
 
 # The same file as on a personal pool: of an image that its user has uploaded, in a place that it names.
@@ -38,7 +45,12 @@ def hosts(engine: docker.DockerClient, tmp_path: Path) -> Iterator[Hosts]:
     three = Hosts(engine, tmp_path)
     try:
         three.start()
-        three.inventory()
+        three.inventory(
+            monitored=True,
+            prominence_firewall=True,
+            prominence_node_exporter=True,
+            prominence_restapi_settings=SHARES,
+        )
         yield three
     finally:
         three.close()
@@ -61,6 +73,9 @@ def test_bare_hosts_become_a_pool_that_outlives_its_workers(
     until(lambda: ada.run("doctor", check=False).returncode == 0, 60, lambda: ada.run("doctor", check=False).stdout)
     image = tmp_path / "tiny.tar"
     image.write_bytes(b"".join(engine.images.get(tiny_image).save(named=True)))
+    assert "/vo/bio-med 0.25" in ada.run("doctor").stdout
+    _ports_are_closed(hosts)
+    _is_monitored(hosts)
     ada.run("upload", str(image), "--name", "tiny.tar")
 
     kept = ada.submit(job_file)
@@ -86,8 +101,11 @@ def test_bare_hosts_become_a_pool_that_outlives_its_workers(
     _lost_and_restored(hosts, ada, job_file, [kept, lost])
     hosts.containers[killed].start()
     until(lambda: f"{killed}: takes jobs" in _statics(hosts), 120)
+    _revoked_and_readmitted(hosts, killed)
+    hosts.inside(CONTROL, "nft", "add table inet theirs")
     second = hosts.played(hosts.play("site.yml"), PLAY_S * PATIENCE)
     assert re.findall(r"changed=(\d+)", second) == ["0", "0", "0"], second
+    assert "theirs" in hosts.inside(CONTROL, "nft", "list tables")
     assert ada.run("doctor").returncode == 0
     _services_run(hosts)
 
@@ -130,6 +148,42 @@ def _services_run(hosts: Hosts) -> None:
         until(lambda one=service: hosts.tried(CONTROL, "systemctl", "is-active", one), 60, lambda one=service: one)
     units = [f"/etc/systemd/system/{service}.service" for service in SERVICES if service.startswith("prominence")]
     assert hosts.inside(CONTROL, "systemd-analyze", "verify", *units) == ""
+
+
+def _ports_are_closed(hosts: Hosts) -> None:
+    """To this machine, which is none of the pool's, but for the API and SSH; to the pool's they are open."""
+    for name, port, is_open in [(CONTROL, 22, True), (CONTROL, 8080, True), (CONTROL, 9618, False)] + [
+        (NODES[0], port, port == 22) for port in (22, 9100, 9618)
+    ]:
+        with socket.socket() as caller:
+            caller.settimeout(30 * PATIENCE)
+            assert (caller.connect_ex((hosts.address(name), port)) == 0) is is_open, (name, port)
+    reach = "import socket; [socket.create_connection((host, port), 30) for host, port in {}]"
+    hosts.inside(NODES[0], "python3", "-c", reach.format([(CONTROL, 9618), (CONTROL, 8080), (NODES[1], 9100)]))
+
+
+def _is_monitored(hosts: Hosts) -> None:
+    """Prometheus reads all of ours, and each machine."""
+    ask = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9090/api/v1/query?query=up').read().decode())"
+
+    def up() -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        code, said = hosts.run(CONTROL, "python3", "-c", ask)
+        for one in json.loads(said)["data"]["result"] if code == 0 else ():
+            if one["value"][1] == "1":
+                found.setdefault(one["metric"]["job"], set()).add(one["metric"]["instance"].partition(":")[0])
+        return found
+
+    read = {name: {"127.0.0.1"} for name in ("scaler", "imc", "restapi")} | {"nodes": {CONTROL, *NODES}}
+    until(lambda: read.items() <= up().items(), 120, lambda: str(up()))
+
+
+def _revoked_and_readmitted(hosts: Hosts, node: str) -> None:
+    hosts.inside(CONTROL, "prominence-imc", "static", "revoke", node)
+    until(lambda: f"{node}: takes jobs" not in _statics(hosts), 60)
+    assert f"{node}: its token is revoked" in _statics(hosts)
+    hosts.inside(CONTROL, "prominence-imc", "static", "readmit", node)
+    until(lambda: f"{node}: takes jobs" in _statics(hosts), 400)
 
 
 def _secrets_are_kept(hosts: Hosts) -> None:
