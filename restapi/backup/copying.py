@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import socket
@@ -23,6 +24,9 @@ from prominence.restapi.backup.parts import EPOCHS, EVENTS, QUEUE, Kind, Part
 
 MOST_TOLD = 100
 """Names of what was left out."""
+_BECAME_ANOTHER = (errno.ELOOP, errno.ENXIO, errno.EISDIR)
+"""Than it was when it was looked at: a link, a socket, a directory."""
+
 _SMALL = 16 * 1024 * 1024
 """Files that are read in one piece, and so are of one moment."""
 
@@ -120,6 +124,11 @@ def _add_path(packer: Packer, source: Source, name: str, path: Path) -> None:
         if stat.S_ISLNK(status.st_mode):
             member.linkname = os.readlink(path)
     except FileNotFoundError:
+        return
+    except OSError as error:
+        if error.errno not in _BECAME_ANOTHER:
+            raise
+        source.left_out.append(f"{path}: {error.strerror}")
         return
     if member.type not in (tarfile.DIRTYPE, tarfile.SYMTYPE):
         source.left_out.append(f"{path}: neither a file nor a directory nor a link")

@@ -207,6 +207,21 @@ class TestThereAndBack:
         new.restore(tmp_path / "backup")
         assert not any(os.path.lexists(new.state / "jobs" / name) for name in ("above", "passwd", "pipe"))
 
+    def test_what_becomes_a_link_while_it_is_copied_is_not_followed(
+        self, old: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stdout, real = old.state / "jobs" / "uid" / "stdout", Path.lstat
+
+        def lstat(path: Path) -> os.stat_result:
+            status = real(path)
+            if path == stdout and not os.path.islink(stdout):
+                stdout.unlink()
+                stdout.symlink_to("/etc/passwd")
+            return status
+
+        monkeypatch.setattr(Path, "lstat", lstat)
+        assert [one.partition(":")[0] for one in old.back_up(tmp_path / "backup").left_out] == [str(stdout)]
+
     def test_a_part_that_was_left_out_is_left_alone(self, old: Machine, new: Machine, tmp_path: Path) -> None:
         old.without = ("jobs",)
         old.back_up(tmp_path / "backup")
