@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from prominence.cli.errors import ClientError
-from prominence.core.machines import NAME_PATTERN
 
 _CONFIG = "/etc/condor/config.d/50-worker.conf"
 _INVITATION = "/etc/prominence/invitation.json"
 _PROXIES = "/etc/prominence/proxies.json"
+_WORKER = re.compile(r"[a-z][a-z0-9-]{0,61}[a-z0-9]")
 _REFUSED = "What this worker is told is not what imc says."
 
 
@@ -39,7 +39,7 @@ def read(text: str) -> Orders:
         raise ClientError(_REFUSED)
     files: Any = told.get("files")
     worker, minutes = told.get("worker"), told.get("minutes")
-    if not isinstance(files, dict) or not isinstance(worker, str) or not re.fullmatch(NAME_PATTERN, worker):
+    if not isinstance(files, dict) or not isinstance(worker, str) or not _WORKER.fullmatch(worker):
         raise ClientError(_REFUSED)
     config, invitation, proxies = (files.get(path, "") for path in (_CONFIG, _INVITATION, _PROXIES))
     if not (config and invitation and all(isinstance(one, str) for one in (config, invitation, proxies))):
