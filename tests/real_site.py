@@ -16,8 +16,10 @@ from docker.models.containers import Container
 from patience import PATIENCE
 from real_parts import run_inside, until
 
+from prominence.cli.pool.base_image import ensure_base_image
+
 ANSIBLE = Path(__file__).parents[1] / "ansible"
-IMAGE = "prominence-test/host:1"
+IMAGE = "prominence-test/host"
 CONTROL, NODES = "control", ("node-1", "node-2")
 
 
@@ -48,35 +50,47 @@ SID = "deb [check-valid-until=no] http://deb.debian.org/debian sid main"
 
 # What a site installs before anybody thinks of a pool. Packages that the roles install are fetched, and no more: the
 # roles' own work stays theirs.
-RECIPE = f"""
-FROM debian:trixie-slim
+_BARE = """
+FROM debian:{suite}-slim
 ENV DEBIAN_FRONTEND=noninteractive
 RUN apt-get update && apt-get install --yes --no-install-recommends \\
-        dbus iproute2 openssh-server python3 python3-apt systemd systemd-sysv \\
+        curl dbus iproute2 openssh-server python3 python3-apt systemd systemd-sysv \\
     && systemctl mask systemd-modules-load.service
+"""
+_FETCHED = f"""
 RUN echo "{SID}" > /etc/apt/sources.list.d/later.list \\
     && printf 'Package: *\\nPin: release a=unstable\\nPin-Priority: 100\\n' > /etc/apt/preferences.d/later \\
     && apt-get update && apt-get install --yes --no-install-recommends --download-only {PACKAGES} \\
     && rm /etc/apt/sources.list.d/later.list /etc/apt/preferences.d/later
+"""
+_STARTED = """
 STOPSIGNAL SIGRTMIN+3
 CMD ["/lib/systemd/systemd"]
 """
+DEBIAN_12, DEBIAN_13 = "bookworm", "trixie"
+RECIPES = {DEBIAN_12: _BARE + _STARTED, DEBIAN_13: _BARE + _FETCHED + _STARTED}
 # systemd says that it will do without the old kind of control groups one day, and wants to be told to go on.
 OLD_CGROUPS = "systemd.unified_cgroup_hierarchy=0 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"
 
 
 class Hosts:
-    """To be closed. folder: for keys, the inventory and what Ansible keeps."""
+    """To be closed. folder: for keys, the inventory and what Ansible keeps. suite: of Debian."""
 
-    def __init__(self, engine: docker.DockerClient, folder: Path, places: Places = ONE_CONTROL) -> None:
-        self.engine, self.folder, self.places = engine, folder, places
+    def __init__(
+        self, engine: docker.DockerClient, folder: Path, places: Places = ONE_CONTROL, suite: str = DEBIAN_13
+    ) -> None:
+        self.engine, self.folder, self.places, self.suite = engine, folder, places, suite
         self.name = f"prominence-site-{uuid.uuid4().hex[:8]}"
         self.network = engine.networks.create(self.name, driver="bridge")
         self.containers: dict[str, Container] = {}
 
     def start(self) -> None:
         """All of them, so that one can log in."""
-        image, _ = self.engine.images.build(fileobj=io.BytesIO(RECIPE.encode()), tag=IMAGE, rm=True, forcerm=True)
+        ensure_base_image(self.engine, print, self.suite)
+        recipe = RECIPES[self.suite].format(suite=self.suite)
+        image, _ = self.engine.images.build(
+            fileobj=io.BytesIO(recipe.encode()), tag=f"{IMAGE}:{self.suite}", rm=True, forcerm=True
+        )
         key = self.folder / "key"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
         for name in self.places.hosts:
