@@ -7,7 +7,6 @@ from itertools import chain
 
 import numpy as np
 
-from prominence.scaler import amounts
 from prominence.scaler.amounts import Numbers, Reals, Yes
 from prominence.scaler.batches import Batches
 
@@ -57,7 +56,7 @@ class _Alike:
 
     def __init__(self, room: Numbers, machines: int, needs: Numbers) -> None:
         self._room = np.maximum(room, 1).tolist()
-        self._needs = needs
+        self._needs: list[list[int]] = needs.tolist()
         self._known = 1
         self._free = np.tile(room[:, None], (1, 32))
         self._count = np.zeros(32, dtype=np.int64)
@@ -105,12 +104,12 @@ class _Alike:
             if not len(groups):
                 break
             free = self._free.take(groups, axis=1)
-            order = self._order(free, need.tolist(), weights, mixture)
+            order = self._order(free, need, weights, mixture)
             groups = groups[order]
             count = self._count[groups]
             on_each = -(-left // int(count.sum()))
-            most = np.minimum(amounts.copies(need, free[:, order].T), on_each) if on_each > 1 else None
-            taken = np.cumsum(count if most is None else most * count)
+            most = np.minimum(_copies(need, free)[order], on_each) if on_each > 1 else None
+            taken = (count if most is None else most * count).cumsum()
             whole = int(taken.searchsorted(left, side="right"))
             if whole:
                 left -= int(taken[whole - 1])
@@ -127,10 +126,11 @@ class _Alike:
 
     # Row by row, as that is several times as quick with as few rows as there are kinds of room.
 
-    def _fitting(self, need: Numbers) -> Numbers:
+    def _fitting(self, need: list[int]) -> Numbers:
         """The groups on whose machines there is room for one more."""
-        fits = self._free[0, : self._known] >= need[0]
-        for free, needed in zip(self._free[1:, : self._known], need[1:], strict=True):
+        first, *others = zip(self._free[:, : self._known], need, strict=True)
+        fits = first[0] >= first[1]
+        for free, needed in others:
             fits &= free >= needed
         found: Numbers = fits.nonzero()[0]
         return found
@@ -151,10 +151,14 @@ class _Alike:
         ]
         before = reduce(np.minimum, [row for row, _ in asked])
         after = reduce(np.minimum, [row - taken for row, taken in asked])
-        return np.argsort(np.rint((before - after) / _SAME) - much / 2, kind="stable")
+        lost = np.rint((before - after) * (1 / _SAME))
+        lost -= much * 0.5
+        found: Numbers = lost.argsort(kind="stable")
+        return found
 
-    def _put(self, groups: Numbers, kind: int, need: Numbers, copies: Numbers | int) -> None:
-        self._free[:, groups] -= need[:, None] * copies
+    def _put(self, groups: Numbers, kind: int, need: list[int], copies: Numbers | int) -> None:
+        for free, needed in zip(self._free, need, strict=True):
+            free[groups] -= needed * copies
         if isinstance(copies, int):
             share = (kind, copies)
             for group in groups.tolist():
@@ -163,8 +167,9 @@ class _Alike:
             for group, count in zip(groups.tolist(), copies.tolist(), strict=True):
                 self._jobs[group] += (kind, count)
 
-    def _put_on_one(self, group: int, kind: int, need: Numbers, copies: int) -> None:
-        self._free[:, group] -= need * copies
+    def _put_on_one(self, group: int, kind: int, need: list[int], copies: int) -> None:
+        for free, needed in zip(self._free, need, strict=True):
+            free[group] -= needed * copies
         self._jobs[group] += (kind, copies)
 
     def _apart(self, group: int, machines: int) -> int:
@@ -180,3 +185,9 @@ class _Alike:
         self._count[new] = machines
         self._count[group] -= machines
         return new
+
+
+def _copies(need: list[int], free: Numbers) -> Numbers:
+    """How many of this need go into each of the machines, which are columns."""
+    found: Numbers = reduce(np.minimum, [row // needed for row, needed in zip(free, need, strict=True) if needed])
+    return found
