@@ -15,7 +15,7 @@ from prominence.core.errors import Rejected
 from prominence.core.settings import load
 from prominence.restapi import rounds
 from prominence.restapi.settings import RestApiSettings
-from prominence.restapi.shares.rules import environment
+from prominence.restapi.shares.rules import as_settings, environment
 
 COMPONENT = "shares"
 
@@ -25,18 +25,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog=COMPONENT, description="Starts HTCondor with the shares of groups.")
     parser.add_argument("--config", type=Path, metavar="FILE", help="the REST API's TOML file of settings")
     parser.add_argument(
-        "command", nargs=argparse.REMAINDER, help="what to become; absent: print the variables, such as for systemd"
+        "command",
+        nargs=argparse.REMAINDER,
+        help="what to become; absent: print the shares alone, as a file of settings for another central manager",
     )
     options = parser.parse_args(arguments)
     try:
         settings = load(RestApiSettings, "restapi", options.config)
     except Rejected as error:
         return rounds.refused(COMPONENT, error)
-    told = environment(one.share() for one in settings.accounting.shares)
+    shares = [one.share() for one in settings.accounting.shares]
     if options.command:
-        os.execvpe(options.command[0], options.command, {**os.environ, **told})
-    for name, value in told.items():
-        print(f'{name}="{value}"')
+        os.execvpe(options.command[0], options.command, {**os.environ, **environment(shares)})
+    print(as_settings(shares), end="")
     return 0
 
 

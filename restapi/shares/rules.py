@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -53,6 +54,19 @@ def problems(shares: Iterable[Share]) -> Iterator[str]:
     total = sum((Fraction(str(one.quota)) for one in told), Fraction(0))
     if total > 1:
         yield f"all quotas together must be at most 1, not {float(total):g}"
+
+
+def as_settings(shares: Iterable[Share]) -> str:
+    """The same shares as a file of the API's settings, which has nothing else."""
+    return "".join(_table(one) for one in shares)
+
+
+def _table(share: Share) -> str:
+    lines = [f"group = {json.dumps(share.group, ensure_ascii=False)}", f"quota = {share.quota!r}"]
+    lines.append(f"surplus = {str(share.surplus).lower()}")
+    if share.priority_factor is not None:
+        lines.append(f"priority_factor = {share.priority_factor!r}")
+    return "\n".join(["[[accounting.shares]]", *lines, ""])
 
 
 def configuration(shares: Iterable[Share]) -> dict[str, str]:

@@ -23,6 +23,12 @@ CENTRAL = ("had", "replication", "collector")
 SERVICES = ("etcd", "prominence-imc", "prominence-scaler")
 PLAY_S = 600
 
+SHARES = """
+[[accounting.shares]]
+group = "/vo/bio-med"
+quota = 0.25
+"""
+
 JOB = {
     "name": "patient",
     "tasks": [{"image": "tiny.tar", "cmd": "sh -c 'while [ ! -e go ]; do sleep 1; done; echo done'"}],
@@ -35,7 +41,7 @@ def hosts(engine: docker.DockerClient, tmp_path: Path) -> Iterator[Hosts]:
     three = Hosts(engine, tmp_path, PLACES)
     try:
         three.start()
-        three.inventory()
+        three.inventory(prominence_restapi_settings=SHARES)
         yield three
     finally:
         three.close()
@@ -65,6 +71,8 @@ def test_jobs_are_queued_and_run_without_what_there_are_two_of(
     _first_ones_stop(hosts)
     meanwhile = ada.submit(job_file)
     assert ada.worker_of(meanwhile) == NODE
+    # The other negotiator, which runs now, knows of groups' shares, too.
+    until(lambda: "/vo/bio-med 0.25" in ada.run("doctor", check=False).stdout, 120)
     assert f"{NODE}: takes jobs, 2 running" in hosts.inside(FIRST, "prominence-imc", "static")
     until(lambda: ada.run("doctor", check=False).returncode == 0, 120, lambda: ada.run("doctor", check=False).stdout)
     for job in (before, meanwhile):

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tomli_w
 from builders_restapi import an_api
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from prominence.core.errors import Rejected
+from prominence.core.settings import load
 from prominence.core.validation import parse
 from prominence.restapi.accounting_settings import AccountingSettings
 from prominence.restapi.adapters.memory_health import MemoryDaemons
 from prominence.restapi.health import checks
+from prominence.restapi.settings import RestApiSettings
 from prominence.restapi.shares import main
-from prominence.restapi.shares.rules import Quota, Share, configuration, differences, environment, problems
+from prominence.restapi.shares.rules import Quota, Share, as_settings, configuration, differences, environment, problems
 
 PHYSICS, BIO = Share("physics", 0.75), Share("/vo/bio-med", 0.25, surplus=False, priority_factor=10)
 
@@ -98,8 +101,6 @@ def test_the_command_starts_with_the_shares(tmp_path: Path, capfd: pytest.Captur
     file.write_text(
         tomli_w.dumps({"token_key_file": "/none", "sandboxes_dir": "/none", "accounting": {"shares": [share]}})
     )
-    assert main.main(["--config", str(file)]) == 0
-    assert '_CONDOR_GROUP_NAMES="%2Fvo%2Fbio-med"' in capfd.readouterr().out.splitlines()
     child = os.fork()
     if child == 0:  # it becomes the command
         main.main(["--config", str(file), "env"])  # no shell, which would leave out such names
@@ -113,3 +114,24 @@ def test_settings_that_cannot_be_start_nothing(tmp_path: Path, capsys: pytest.Ca
     assert main.main(["--config", str(file), "false"]) == 2
     said = capsys.readouterr().err
     assert "shares[0].quota" in said and "shares[1].group" in said
+
+
+@given(st.lists(st.tuples(st.text(), st.floats(0.001, 0.1), st.booleans(), st.none() | st.floats(1, 1e6)), max_size=5))
+def test_another_central_manager_is_told_the_same(told: list[tuple[str, float, bool, float | None]]) -> None:
+    names = ("group", "quota", "surplus", "priority_factor")
+    tables = [{name: value for name, value in zip(names, one, strict=True) if value is not None} for one in told]
+    try:
+        known = parse(AccountingSettings, {"shares": tables})
+    except Rejected:
+        assume(False)
+    shares = [one.share() for one in known.shares]
+    again = parse(RestApiSettings, tomllib.loads(as_settings(shares)))
+    assert [one.share() for one in again.accounting.shares] == shares
+
+
+def test_what_is_printed_is_read_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, again = tmp_path / "restapi.toml", tmp_path / "shares.toml"
+    file.write_text(tomli_w.dumps({"accounting": {"shares": [{"group": "/vo/bio-med", "quota": 0.25}]}}))
+    assert main.main(["--config", str(file)]) == 0
+    again.write_text(capsys.readouterr().out)
+    assert load(RestApiSettings, "restapi", again).accounting.shares[0].share() == Share("/vo/bio-med", 0.25)
