@@ -17,11 +17,13 @@ from prominence.core.keyvalue.election import Election
 from prominence.core.keyvalue.memory import MemoryKeyValue
 from prominence.core.machines import WorkerRequest
 from prominence.core.published import SNAPSHOT_KEY, read_plan, unpacked
+from prominence.core.reasons import Reason
 from prominence.core.scaling import LEADER_KEY, Act, ScalingPlan
 from prominence.core.snapshot import PoolSnapshot
 from prominence.scaler.adapters.memory import PretendPool, ToldMeter
 from prominence.scaler.board import Board
 from prominence.scaler.history import PlanHistory
+from prominence.scaler.policy import Policy
 from prominence.scaler.round import Rounds, World
 
 TTL_S = 15
@@ -37,11 +39,13 @@ class Shop:
         self.meter = ToldMeter()
         self.stopping = False
 
-    def scaler(self, me: str, file: Path | None = None, pool: PretendPool | None = None) -> Rounds:
+    def scaler(
+        self, me: str, file: Path | None = None, pool: PretendPool | None = None, policy: Policy = POLICY
+    ) -> Rounds:
         pool = pool or self.pool
         return Rounds(
             World(pool, pool, clock=lambda: self.pool.now, meter=self.meter),
-            POLICY,
+            policy,
             Election(self.store, LEADER_KEY, me, TTL_S),
             Board(self.store),
             PlanHistory(file) if file else None,
@@ -99,6 +103,21 @@ def test_names_of_workers_are_never_used_twice(shop: Shop) -> None:
     seen = {action.worker for action in shop.plan().actions}
     scaler.run()
     assert not seen & set(shop.pool.records)
+
+
+def test_a_job_waits_no_longer_to_save_money_when_another_scaler_leads(shop: Shop) -> None:
+    policy = POLICY.model_copy(update={"patience_s": 60})
+    shop.pool.submit(a_size(), "alice")
+    first = shop.scaler("one", policy=policy)
+    first.run()
+    assert [one.reason for one in shop.plan().explanations] == [Reason.PATIENCE]
+    shop.pool.advance(timedelta(seconds=40))
+    first.run()
+    assert shop.pool.records == {}
+    shop.seconds += TTL_S + 1
+    shop.pool.advance(timedelta(seconds=30))
+    shop.scaler("two", policy=policy).run()
+    assert len(shop.pool.records) == 1
 
 
 def test_the_plan_is_published_before_anything_is_done(shop: Shop) -> None:
