@@ -109,6 +109,11 @@ def test_bare_hosts_become_a_pool_that_outlives_its_workers(
     assert ada.run("doctor").returncode == 0
     _services_run(hosts)
 
+    hosts.played(hosts.play("remove.yml", "--limit", drained), PLAY_S * PATIENCE)
+    until(lambda: drained not in _statics(hosts), 60, lambda: _statics(hosts))
+    assert not hosts.tried(drained, "test", "-e", "/etc/prominence")
+    assert "prominence" not in hosts.inside(drained, "nft", "list tables")
+
 
 def _lost_and_restored(hosts: Hosts, ada: Visitor, job_file: Path, ended: list[int]) -> None:
     """All that the control plane keeps is lost, and is back: who has what used, what has ended, and what has not."""
