@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TypeVar
 
 from prominence.core.errors import ProminenceError
 from prominence.core.machines import Flavour, Size, Worker
-from prominence.core.snapshot import PARTS, ExecutePoint, PoolSnapshot, SeenFlavour
+from prominence.core.snapshot import PARTS, Demand, ExecutePoint, PoolSnapshot, SeenFlavour
 from prominence.scaler import idling, starts, waits
 from prominence.scaler.matching import Matcher
 from prominence.scaler.ports import PoolSource, Provisioner
@@ -41,40 +41,26 @@ def observe(
     The collector is asked before the queue: a job that started in between is then seen nowhere for one round. The
     other way round it would be seen twice, idle and with its slot taken, and a machine would be ordered for it.
     """
-    unknown: dict[str, str] = {}
-
-    def known(part: str, read: Callable[[], T]) -> T | None:
-        try:
-            return read()
-        except ProminenceError as error:
-            unknown[part] = str(error)
-            return None
-
-    started = known("collector_started_at", source.collector_started_at)
-    points = known("execute_points", source.execute_points)
+    look = _Look()
+    started = look.known("collector_started_at", source.collector_started_at)
+    points = look.known("execute_points", source.execute_points)
     if points is not None:
         points = _remembered(points, previous, now, failures)
         is_new = started is not None and now - started < grace
         if is_new and previous and now - previous.taken_at < grace:
             points += _not_heard_yet(points, previous)
-    queue = known("demand", lambda: (source.demand(), source.group_cpus()))
-    workers = known("workers", provisioner.workers)
+    queue = look.known("demand", lambda: (source.demand(), source.group_cpus()))
+    workers = look.known("workers", provisioner.workers)
     if points is not None:
         # Their ads may linger, and so may our memory of them while the collector is new.
         over = {worker.name for worker in workers or () if worker.phase.is_over}
         points = tuple(point for point in points if point.name not in over)
-    clouds = known("clouds", provisioner.clouds)
+    clouds = look.known("clouds", provisioner.clouds)
     demand = None if queue is None else tuple(queue[0])
     flavour_kinds: dict[str, int] = {}
     if matcher and demand and points is not None:
-        names = matcher.attributes(demand)
-        ads = known("execute_points", lambda: source.ads(names) if points else {})
-        if ads is None:
-            points = None
-        else:
-            flavours = [flavour for cloud in clouds or () for flavour in cloud.flavours]
-            demand, points, flavour_kinds = matcher.match(demand, points, ads, flavours, workers or (), now)
-    read_now = {part: now for part in PARTS if part not in unknown}
+        flavours = [flavour for cloud in clouds or () for flavour in cloud.flavours]
+        demand, points, flavour_kinds = _matched(look, source, matcher, demand, points, flavours, workers or (), now)
     return PoolSnapshot(
         taken_at=now,
         demand=demand,
@@ -88,9 +74,42 @@ def observe(
         seen_starts=starts.seen(workers or (), previous),
         seen_idle=idling.seen(points or (), workers or (), previous, now),
         seen_waits=waits.seen(demand, previous, now, patience),
-        read_at={**(previous.read_at if previous else {}), **read_now},
-        unknown=unknown,
+        read_at={**(previous.read_at if previous else {}), **{part: now for part in PARTS if part not in look.unknown}},
+        unknown=look.unknown,
     )
+
+
+class _Look:
+    """unknown: what could not be read, with the reason."""
+
+    def __init__(self) -> None:
+        self.unknown: dict[str, str] = {}
+
+    def known(self, part: str, read: Callable[[], T]) -> T | None:
+        """What is read, or None."""
+        try:
+            return read()
+        except ProminenceError as error:
+            self.unknown[part] = str(error)
+            return None
+
+
+def _matched(
+    look: _Look,
+    source: PoolSource,
+    matcher: Matcher,
+    demand: tuple[Demand, ...],
+    points: tuple[ExecutePoint, ...],
+    flavours: Sequence[Flavour],
+    workers: Sequence[Worker],
+    now: datetime,
+) -> tuple[tuple[Demand, ...], tuple[ExecutePoint, ...] | None, dict[str, int]]:
+    """Demand, execute points and flavours with their kinds: which jobs want what, by HTCondor's own rules."""
+    names = matcher.attributes(demand)
+    ads = look.known("execute_points", lambda: source.ads(names) if points else {})
+    if ads is None:
+        return demand, None, {}
+    return matcher.match(demand, points, ads, flavours, workers, now)
 
 
 def _remembered(
