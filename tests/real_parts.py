@@ -160,7 +160,9 @@ class RealPool:
 
     def describe(self, job: int | str) -> dict[str, Any]:
         """The job as the API describes it."""
-        found: list[dict[str, Any]] = self.request("GET", f"/jobs/{job}").json()
+        answer = self.request("GET", f"/jobs/{job}")
+        assert answer.status_code == 200, answer.text
+        found: list[dict[str, Any]] = answer.json()
         return found[0]
 
     def wait_for(self, job: int | str, *statuses: str, timeout_s: float = 120) -> dict[str, Any]:
@@ -237,7 +239,11 @@ class RealPool:
             return Records(store).all().by_name
 
     def _has_status(self, job: int | str, statuses: tuple[str, ...]) -> dict[str, Any] | None:
-        described = self.describe(job)
+        answer = self.request("GET", f"/jobs/{job}")
+        if answer.status_code == 503:  # it says itself that one is to try again
+            return None
+        assert answer.status_code == 200, answer.text
+        described: dict[str, Any] = answer.json()[0]
         return described if described["status"] in statuses else None
 
 

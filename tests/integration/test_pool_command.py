@@ -12,7 +12,7 @@ from typing import Any
 
 import docker
 import pytest
-from real_parts import RealPool, new_pool
+from real_parts import RealPool, new_pool, until
 
 
 def _things(engine: docker.DockerClient) -> dict[str, set[str]]:
@@ -174,10 +174,14 @@ def _left_waiting(pool: RealPool, image: str) -> int:
 
 
 def _used(pool: RealPool) -> dict[str, Any]:
-    """By the job that has ended first."""
+    """By the job that has ended first, once it is booked."""
     days = {name: f"{datetime.now(UTC) + timedelta(days=days):%Y-%m-%d}" for name, days in (("start", -1), ("end", 1))}
-    answer = pool.request("GET", "/usage", params={"by": "label:part", "of": "me", **days})
-    [row] = [row for row in answer.json()["rows"] if row["of"] == ["ended"]]
+
+    def rows() -> list[dict[str, Any]]:
+        answer = pool.request("GET", "/usage", params={"by": "label:part", "of": "me", **days})
+        return [row for row in answer.json()["rows"] if row["of"] == ["ended"]]
+
+    [row] = until(rows, 60)
     return dict(row)
 
 
