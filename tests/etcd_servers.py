@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from certificates import Files
@@ -73,3 +74,17 @@ def _tls(files: Files) -> dict[str, object]:
         "peer-key-file": files.key,
         "peer-client-cert-auth": "true",
     }
+
+
+@contextmanager
+def in_one_cluster(members: list[EtcdMember]) -> Iterator[list[EtcdMember]]:
+    """All of them, ready; none is left."""
+    try:
+        for member in members:
+            member.start(members)
+        for member in members:
+            member.wait_until_ready()
+        yield members
+    finally:
+        for member in members:
+            member.kill()

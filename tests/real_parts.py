@@ -160,10 +160,7 @@ class RealPool:
 
     def describe(self, job: int | str) -> dict[str, Any]:
         """The job as the API describes it."""
-        answer = self.request("GET", f"/jobs/{job}")
-        assert answer.status_code == 200, answer.text
-        found: list[dict[str, Any]] = answer.json()
-        return found[0]
+        return _only_one(self.request("GET", f"/jobs/{job}"))
 
     def wait_for(self, job: int | str, *statuses: str, timeout_s: float = 120) -> dict[str, Any]:
         """The job once it has one of these statuses."""
@@ -242,9 +239,15 @@ class RealPool:
         answer = self.request("GET", f"/jobs/{job}")
         if answer.status_code == 503:  # it says itself that one is to try again
             return None
-        assert answer.status_code == 200, answer.text
-        described: dict[str, Any] = answer.json()[0]
+        described = _only_one(answer)
         return described if described["status"] in statuses else None
+
+
+def _only_one(answer: requests.Response) -> dict[str, Any]:
+    """The job in an answer."""
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()
+    return found[0]
 
 
 def gateway(engine: docker.DockerClient, network: str = "bridge") -> str:

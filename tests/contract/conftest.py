@@ -10,7 +10,7 @@ from typing import TypeVar
 import docker
 import pytest
 from cloud_servers import OnAzure, OnEC2, OnGoogle, OnOpenStack, OnServer, served
-from etcd_servers import EtcdMember
+from etcd_servers import EtcdMember, in_one_cluster
 from search_server import Disguise, SearchServer, disguised
 from slurm_cluster import Cluster
 
@@ -46,16 +46,8 @@ def search(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disguise]:
 @pytest.fixture
 def etcd_cluster(tmp_path: Path) -> Iterator[list[EtcdMember]]:
     """Three members of one cluster."""
-    members = [EtcdMember(tmp_path, name) for name in ("one", "two", "three")]
-    try:
-        for member in members:
-            member.start(members)
-        for member in members:
-            member.wait_until_ready()
+    with in_one_cluster([EtcdMember(tmp_path, name) for name in ("one", "two", "three")]) as members:
         yield members
-    finally:
-        for member in members:
-            member.kill()
 
 
 @pytest.fixture(scope="session")

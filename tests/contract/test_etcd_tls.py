@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from certificates import Authority, Files
-from etcd_servers import EtcdMember
+from etcd_servers import EtcdMember, in_one_cluster
 from real_parts import until
 
 from prominence.core.errors import Rejected, Unavailable
@@ -29,16 +29,9 @@ def authority(directory: Path) -> Authority:
 
 @pytest.fixture(scope="module")
 def cluster(directory: Path, authority: Authority) -> Iterator[list[EtcdMember]]:
-    members = [EtcdMember(directory, name, authority.signed(f"member-{name}")) for name in ("one", "two", "three")]
-    try:
-        for member in members:
-            member.start(members)
-        for member in members:
-            member.wait_until_ready()
+    names = ("one", "two", "three")
+    with in_one_cluster([EtcdMember(directory, name, authority.signed(f"member-{name}")) for name in names]) as members:
         yield members
-    finally:
-        for member in members:
-            member.kill()
 
 
 def shown(files: Files, ca: Path | None = None) -> EtcdTls:
