@@ -10,7 +10,7 @@ import hashlib
 import json
 import posixpath
 from dataclasses import astuple, dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field
 
@@ -23,6 +23,8 @@ LAYOUT = 1
 NAME = "manifest.json"
 LARGEST = 4 * 1024 * 1024
 """Of a manifest, in bytes."""
+
+OWN_SUM = "sha256"
 
 FILE, DIRECTORY, LINK = "file", "directory", "link"
 
@@ -59,7 +61,10 @@ class PartSum(Document):
 
 
 class Manifest(Document):
-    """sandboxes: jobs in the queue know their directories by this path. left_out: what a backup does not hold."""
+    """sandboxes: jobs in the queue know their directories by this path. left_out: what a backup does not hold.
+
+    In the archive it has one key more, its own `sha256`.
+    """
 
     layout: int = LAYOUT
     version: str
@@ -93,7 +98,8 @@ class Sum:
 
 def written(manifest: Manifest) -> bytes:
     """As it stands in the archive."""
-    return manifest.model_dump_json(indent=1).encode() + b"\n"
+    document = manifest.model_dump(mode="json")
+    return json.dumps({**document, OWN_SUM: _own_sum(document)}, indent=1).encode() + b"\n"
 
 
 def read(content: bytes) -> Manifest:
@@ -110,10 +116,18 @@ def read(content: bytes) -> Manifest:
             NAME,
         )
     manifest = parse(Manifest, document)
+    if document.get(OWN_SUM) != _own_sum(document):
+        raise Rejected.because("is damaged: it is not what its own sum says", NAME)
     names = [part.name for part in manifest.parts]
     if len(set(names)) != len(names):
         raise Rejected.because("a part is there twice", NAME)
     return manifest
+
+
+def _own_sum(document: dict[str, Any]) -> str:
+    """Of all its keys, those that we do not know among them."""
+    rest = {name: value for name, value in document.items() if name != OWN_SUM}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 class Order:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
+
+import tomli_w
 
 from prominence.core import classads
 
@@ -58,15 +59,8 @@ def problems(shares: Iterable[Share]) -> Iterator[str]:
 
 def as_settings(shares: Iterable[Share]) -> str:
     """The same shares as a file of the API's settings, which has nothing else."""
-    return "".join(_table(one) for one in shares)
-
-
-def _table(share: Share) -> str:
-    lines = [f"group = {json.dumps(share.group, ensure_ascii=False)}", f"quota = {share.quota!r}"]
-    lines.append(f"surplus = {str(share.surplus).lower()}")
-    if share.priority_factor is not None:
-        lines.append(f"priority_factor = {share.priority_factor!r}")
-    return "\n".join(["[[accounting.shares]]", *lines, ""])
+    tables = [{name: value for name, value in asdict(one).items() if value is not None} for one in shares]
+    return tomli_w.dumps({"accounting": {"shares": tables}})
 
 
 def configuration(shares: Iterable[Share]) -> dict[str, str]:

@@ -430,6 +430,15 @@ class TestManifest:
         with pytest.raises(Rejected):
             manifest.read(content)
 
+    def test_a_flipped_bit_is_found_wherever_it_is(self) -> None:
+        whole = manifest.written(a_manifest(PartSum(name="keys", members=1, bytes=0, sha256="0" * 64)))
+        for place in range(len(whole) - 1):  # behind the last is the end of the line
+            for bit in range(8):
+                damaged = bytearray(whole)
+                damaged[place] ^= 1 << bit
+                with pytest.raises(Rejected):
+                    manifest.read(bytes(damaged))
+
     def test_a_later_layout_is_refused_by_its_version(self) -> None:
         text = json.dumps({"layout": 2, "version": "9.1", "something": "new"}).encode()
         with pytest.raises(Rejected, match=r"layout 2 .* '9\.1'"):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import tomli_w
 from builders_restapi import an_api
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from prominence.core.errors import Rejected
@@ -116,6 +116,7 @@ def test_settings_that_cannot_be_start_nothing(tmp_path: Path, capsys: pytest.Ca
     assert "shares[0].quota" in said and "shares[1].group" in said
 
 
+@example([("\x7f", 0.1, True, None)])
 @given(st.lists(st.tuples(st.text(), st.floats(0.001, 0.1), st.booleans(), st.none() | st.floats(1, 1e6)), max_size=5))
 def test_another_central_manager_is_told_the_same(told: list[tuple[str, float, bool, float | None]]) -> None:
     names = ("group", "quota", "surplus", "priority_factor")
