@@ -1,12 +1,16 @@
 """The error tree. Adapters translate at their edge with `raise ... from`; nothing above sees a foreign exception.
+What an API answers for each is `told_as`, which those below it inherit.
 
 ProminenceError
 ├── Rejected               the caller is at fault; carries all mistakes with their paths
 ├── Unauthenticated        we do not know who is calling
 ├── Forbidden              known, and not allowed
+│   └── BudgetExceeded     not before the budget of the caller's group has room for it
 ├── NotFound               no such thing, or none that the caller may see
 ├── Conflict               lost a compare-and-set, or the wrong state for this act
-├── TooMany                the caller asks too often, or has too much under way; says when to ask again, if known
+├── TooLarge               more bytes than are taken at once
+├── TooMany                the caller asks too often; says when to ask again, if known
+│   └── QueueFull          the caller has too much in the queue; not before some of it has ended
 ├── QuotaReached           the caller's share of the space is used up; not before they delete something
 ├── Unavailable            try again; says after how long, if known
 │   └── NoRoom             not before somebody has made room on a disk of the service
@@ -21,10 +25,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
+
+from prominence.core.error_reasons import ErrorReason
 
 
 class ProminenceError(Exception):
     """Something that can be told to a person; `str(error)` is the sentence."""
+
+    told_as: ClassVar[ErrorReason] = ErrorReason.INTERNAL_ERROR
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,8 @@ class Mistake:
 class Rejected(ProminenceError):
     """The input is wrong. All mistakes are reported at once."""
 
+    told_as = ErrorReason.INVALID_REQUEST
+
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
         self.mistakes = tuple(mistakes)
         super().__init__("; ".join(str(mistake) for mistake in self.mistakes))
@@ -54,33 +65,65 @@ class Rejected(ProminenceError):
 class Unauthenticated(ProminenceError):
     """No identity could be made of what the caller showed."""
 
+    told_as = ErrorReason.UNAUTHENTICATED
+
 
 class Forbidden(ProminenceError):
     """The caller is known and may not do this."""
+
+    told_as = ErrorReason.FORBIDDEN
+
+
+class BudgetExceeded(Forbidden):
+    """The budget of the caller's group has no room for it."""
+
+    told_as = ErrorReason.BUDGET_EXCEEDED
 
 
 class NotFound(ProminenceError):
     """There is no such thing, or none that the caller may see."""
 
+    told_as = ErrorReason.NOT_FOUND
+
 
 class Conflict(ProminenceError):
     """Somebody else was first, or the thing is in the wrong state for this act."""
 
+    told_as = ErrorReason.CONFLICT
+
+
+class TooLarge(ProminenceError):
+    """More bytes than are taken at once."""
+
+    told_as = ErrorReason.TOO_LARGE
+
 
 class TooMany(ProminenceError):
     """More at once than one caller may have. Later is right."""
+
+    told_as = ErrorReason.TOO_MANY_REQUESTS
 
     def __init__(self, message: str, retry_after_s: int | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
 
 
+class QueueFull(TooMany):
+    """The caller has as much in the queue as one may have. Later is right, when some of it has ended."""
+
+    told_as = ErrorReason.QUEUE_LIMIT
+
+
 class QuotaReached(ProminenceError):
     """The share of the space that a user or a group has is used up. Deleting something helps."""
+
+    told_as = ErrorReason.QUOTA_REACHED
 
 
 class Unavailable(ProminenceError):
     """A part of the service does not answer. Trying again is right."""
+
+    told_as = ErrorReason.UNAVAILABLE
 
     def __init__(self, message: str, retry_after_s: int | None = None) -> None:
         super().__init__(message)
@@ -90,9 +133,13 @@ class Unavailable(ProminenceError):
 class NoRoom(Unavailable):
     """A disk of the service has too little room for more. Trying again is right, though not soon."""
 
+    told_as = ErrorReason.NO_ROOM
+
 
 class CloudError(ProminenceError):
     """A cloud did not do what it was asked."""
+
+    told_as = ErrorReason.UNAVAILABLE
 
 
 class OutOfCapacity(CloudError):

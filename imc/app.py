@@ -8,7 +8,8 @@ from flask import Flask, Response, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from prominence.core import logs, tracing
+from prominence.core import error_reasons, logs, tracing
+from prominence.core.error_reasons import ErrorReason
 from prominence.core.errors import (
     CloudError,
     Conflict,
@@ -78,7 +79,7 @@ def _forget(_: BaseException | None) -> None:
 
 def _ours(error: ProminenceError) -> ResponseReturnValue:
     status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
-    body: dict[str, object] = {"error": str(error)}
+    body: dict[str, object] = {**error_reasons.body(str(error), error.told_as)}
     headers = {}
     if isinstance(error, Rejected):
         body["mistakes"] = [{"path": mistake.path, "message": mistake.message} for mistake in error.mistakes]
@@ -91,9 +92,10 @@ def _ours(error: ProminenceError) -> ResponseReturnValue:
 
 def _of_http(error: HTTPException) -> ResponseReturnValue:
     """Flask's own: no such path, wrong method, body too large."""
-    return {"error": error.description or error.name}, error.code or 500
+    status = error.code or 500
+    return error_reasons.body(error.description or error.name, error_reasons.of_status(status)), status
 
 
 def _mistake(error: Exception) -> ResponseReturnValue:
     log.exception("a request failed by a mistake of ours", error=repr(error))
-    return {"error": "imc made a mistake; its log says more."}, 500
+    return error_reasons.body("imc made a mistake; its log says more.", ErrorReason.INTERNAL_ERROR), 500

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field, TypeAdapter
 
+from prominence.core.error_reasons import ErrorReason
 from prominence.core.machines import NAME_PATTERN, CloudStatus, Worker, WorkerRequest
 from prominence.core.validation import Document
 from prominence.imc.offers import PlacementAnswer, PlacementQuestion
@@ -28,9 +29,11 @@ class MistakeTold(Document):
 
 
 class ErrorTold(Document):
-    """Body of every refusal. error: a sentence for people. mistakes: of a request, all of them."""
+    """Body of every refusal. error: a sentence for people. reasonCode: why, for programs. mistakes: of a request, all
+    of them."""
 
     error: str
+    reasonCode: ErrorReason
     mistakes: list[MistakeTold] = Field(default=[])
 
 

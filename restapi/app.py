@@ -9,7 +9,8 @@ from flask import Flask, Response, g, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 
-from prominence.core import errors, logs, tracing
+from prominence.core import error_reasons, errors, logs, tracing
+from prominence.core.error_reasons import ErrorReason
 from prominence.restapi import audit, legacy
 from prominence.restapi.meter import Meter
 from prominence.restapi.operations import BASE_PATH, label
@@ -120,20 +121,23 @@ def _ours(error: errors.ProminenceError) -> ResponseReturnValue:
     status = status_of(type(error), label(request.method, request.url_rule.rule) if request.url_rule else "")
     if status == 500:
         log.error("a request failed by a mistake of ours", path=request.path, error=str(error))
-    return {"error": str(error)}, status, headers
+    return error_reasons.body(str(error), error.told_as), status, headers
 
 
 def _of_http(error: HTTPException) -> ResponseReturnValue:
     """Flask's own errors: no such address, a method that it does not know, a body that is too large."""
     if isinstance(error, NotFound):
-        return {"error": f"There is nothing at {request.path}."}, legacy.NOT_FOUND
+        sentence = f"There is nothing at {request.path}."
+        return error_reasons.body(sentence, ErrorReason.NO_SUCH_OPERATION), legacy.NOT_FOUND
     headers = [header for header in error.get_headers() if header[0] not in ("Content-Type", "Content-Length")]
     sentence = error.description or error.name
     if isinstance(error, RequestEntityTooLarge):
         sentence = f"The request is too large: at most {request.max_content_length} bytes are taken."
-    return {"error": sentence}, error.code or 500, headers
+    status = error.code or 500
+    return error_reasons.body(sentence, error_reasons.of_status(status)), status, headers
 
 
 def _mistake(error: Exception) -> ResponseReturnValue:
     log.exception("a request failed by a mistake of ours", path=request.path, error=repr(error))
-    return {"error": "The service made a mistake; its operator finds more in its log."}, 500
+    sentence = "The service made a mistake; its operator finds more in its log."
+    return error_reasons.body(sentence, ErrorReason.INTERNAL_ERROR), 500

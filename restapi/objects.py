@@ -10,17 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from prominence.core.errors import ProminenceError
-
 SERVED_AT = "/objects/"
 """Where the API serves those of its own store, beneath its base path."""
 
 
 BROKEN_OFF = "The file did not arrive as a whole."
-
-
-class TooLarge(ProminenceError):
-    """More bytes than are taken at once."""
 
 
 class Reach(enum.Enum):

@@ -19,7 +19,6 @@ from prominence.restapi.answers.tokens import TokenMade
 from prominence.restapi.answers.webhooks import WebhookMade
 from prominence.restapi.answers.workflows import WorkflowMade
 from prominence.restapi.identity import Scope
-from prominence.restapi.objects import TooLarge
 from prominence.restapi.operations import BASE_PATH, JSON, VERSION, Access, Answer, Content, Operation
 from prominence.restapi.parameters.gaps import GAPS
 from prominence.restapi.parameters.model import REPEATED, Parameters
@@ -212,7 +211,7 @@ def _refuses(operation: Operation) -> Iterator[type[errors.ProminenceError]]:
     if operation.gaps or operation.parameters or operation.headers or operation.body:
         yield errors.Rejected
     if operation.body is not None:
-        yield TooLarge
+        yield errors.TooLarge
 
 
 def _answer(answer: Answer, schemas: Schemas) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from gunicorn.http.errors import NoMoreData, ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
-from prominence.core import logs
+from prominence.core import error_reasons, logs
 from prominence.core.errors import Rejected
 
 log = logs.get(__name__)
@@ -93,6 +93,6 @@ def answer(error: Exception) -> bytes:
         status, sentence = _REFUSALS.get(type(error).__name__, otherwise)
     else:
         status, sentence = HTTPStatus.INTERNAL_SERVER_ERROR, "The service made a mistake."
-    body = json.dumps({"error": sentence}) + "\n"
+    body = json.dumps(error_reasons.body(sentence, error_reasons.of_status(status))) + "\n"
     head = f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\nContent-Type: application/json\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()

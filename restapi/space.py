@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from prominence.core.errors import QuotaReached
+from prominence.core.errors import QuotaReached, TooLarge
 from prominence.restapi import ledger
 from prominence.restapi.areas import Area, Kind, own
 from prominence.restapi.identity import Identity
-from prominence.restapi.objects import TooLarge
 from prominence.restapi.services import Services
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from prominence.core import errors
 from prominence.restapi import legacy
-from prominence.restapi.objects import TooLarge
 
 STATUS: dict[type[errors.ProminenceError], int] = {
     errors.Rejected: 400,
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,
     errors.Conflict: 409,
-    TooLarge: 413,
+    errors.TooLarge: 413,
     errors.TooMany: 429,
     errors.QuotaReached: 507,
     errors.Unavailable: 503,

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 
-from prominence.core.errors import TooMany
+from prominence.core.errors import QueueFull, TooMany
 from prominence.restapi.bucket import Bucket
 from prominence.restapi.tally import Tally
 
@@ -55,14 +55,14 @@ class Queued:
         self._known: Tally[int] = Tally(COUNT_IS_GOOD_FOR_S, _MOST_USERS, now)
 
     def take(self, user: str, jobs: int = 1) -> None:
-        """So many jobs more of this user. Raises TooMany, Unavailable."""
+        """So many jobs more of this user. Raises QueueFull, Unavailable."""
         if not self._most:
             return
         full = self._known.full(user)
         if full is None:
             full = self._known.take(user, partial(self._with, jobs), partial(self._count, user, self._most))
         if full is not None:
-            raise TooMany(
+            raise QueueFull(
                 f"You have {full} jobs in the queue, and may have {self._most}; wait until some have ended, or delete "
                 "some."
             )

@@ -11,7 +11,7 @@ from itertools import chain, islice
 from typing import Any
 
 from prominence.core import classads, instances, logs, passing, plan, tracing, workflow_problems
-from prominence.core.errors import ProminenceError, Rejected, TooMany, Unavailable
+from prominence.core.errors import ProminenceError, QueueFull, Rejected, Unavailable
 from prominence.core.job import JobSpec
 from prominence.core.states import Status
 from prominence.core.validation import MOST_MISTAKES, parse
@@ -50,7 +50,7 @@ def read(body: Any, services: Services) -> WorkflowSpec:
 
 
 def submit(spec: WorkflowSpec, caller: Identity, services: Services, claim: Claim | None = None) -> int:
-    """Submit it, all of it or nothing; its id. Raises Rejected; TooMany; Forbidden."""
+    """Submit it, all of it or nothing; its id. Raises Rejected; QueueFull; Forbidden."""
     account = charged(caller, spec.group, services.site.default_group)
     dag.check(spec, services.site)
     nodes = sum(spec.counts())
@@ -86,7 +86,7 @@ def submit_again(
     spec: WorkflowSpec, uid: str, before: int, left: int, account: Account, caller: Identity, services: Services
 ) -> int:
     """Submit what of this workflow is not done, `left` jobs: DAGMan goes by the file that it has left. The id of the
-    new run. before: the one before. Raises Rejected; TooMany; Forbidden.
+    new run. before: the one before. Raises Rejected; QueueFull; Forbidden.
     """
     if account.group:
         charged(caller, account.group, services.site.default_group)
@@ -137,10 +137,10 @@ def _note(spec: WorkflowSpec, uid: str, told: Told, before: int, services: Servi
 
 
 def _take(user: str, nodes: int, services: Services) -> None:
-    """A workflow more of this user, of so many jobs. Raises TooMany."""
+    """A workflow more of this user, of so many jobs. Raises QueueFull."""
     most = services.site.max_workflows
     if services.queue.count(Selection(user=user, kinds=(Kind.WORKFLOW,), statuses=NOT_DONE), most) >= most:
-        raise TooMany(
+        raise QueueFull(
             f"You have {most} workflows in the queue, and may have no more; wait for one to end, or delete one."
         )
     services.queued.take(user, max(1, min(nodes, services.site.max_idle)))

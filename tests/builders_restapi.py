@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from builders import NOON, a_task
@@ -15,6 +16,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from prominence.core import classads, document, report
+from prominence.core.error_reasons import ErrorReason
 from prominence.core.jobid import JobId
 from prominence.core.keyvalue.memory import MemoryKeyValue
 from prominence.core.machines import Size
@@ -55,6 +57,13 @@ TOKENS = {"token-of-alice": ALICE, "token-of-bob": BOB}
 
 SITE = Site(executor="/opt/prominence/executor.pyz")
 
+_API_PAGE = Path(__file__).parents[1] / "docs/api.md"
+WORDS_AT = {
+    int(status): frozenset(map(ErrorReason, re.findall(r"`(\w+)`", words)))
+    for status, words in re.findall(r"^\| (\d{3}) \| [^|]* \| ([^|]*) \|$", _API_PAGE.read_text("utf-8"), re.MULTILINE)
+}
+"""By what the API's page says of errors: which words may come at each status."""
+
 SUBMITTED = int(NOON.timestamp())
 
 
@@ -87,9 +96,14 @@ class Api:
         return replace(self, user=name)
 
     def call(self, method: str, path: str, **options: Any) -> TestResponse:
-        """A request with the user's token."""
+        """A request with the user's token. Whatever is refused, by whichever test, has a word and a sentence."""
         headers = {"Authorization": f"Bearer token-of-{self.user}", **options.pop("headers", {})}
-        return self.client.open(BASE_PATH + path, method=method, headers=headers, **options)
+        answer = self.client.open(BASE_PATH + path, method=method, headers=headers, **options)
+        if answer.status_code >= 400 and answer.data:
+            assert answer.json is not None
+            assert ErrorReason(answer.json["reasonCode"]) in WORDS_AT[answer.status_code], answer.text
+            assert answer.json.get("error") or path == "/health"
+        return answer
 
     def get(self, path: str) -> Any:
         """What a GET that succeeds answers."""

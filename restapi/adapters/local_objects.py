@@ -21,8 +21,8 @@ from typing import IO, BinaryIO
 from urllib.parse import quote, urlencode
 
 from prominence.core import logs
-from prominence.core.errors import NoRoom, Rejected, Unavailable
-from prominence.restapi.objects import BROKEN_OFF, SERVED_AT, Form, Put, Reach, Stored, Terms, TooLarge
+from prominence.core.errors import NoRoom, Rejected, TooLarge, Unavailable
+from prominence.restapi.objects import BROKEN_OFF, SERVED_AT, Form, Put, Reach, Stored, Terms
 from prominence.restapi.signing import Act, Permission, permission, query
 
 log = logs.get(__name__)

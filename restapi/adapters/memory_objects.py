@@ -10,8 +10,8 @@ from collections.abc import Callable
 from datetime import datetime
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
-from prominence.core.errors import NotFound, Rejected, Unavailable
-from prominence.restapi.objects import Form, Put, Reach, Stored, Terms, TooLarge
+from prominence.core.errors import NotFound, Rejected, TooLarge, Unavailable
+from prominence.restapi.objects import Form, Put, Reach, Stored, Terms
 from prominence.restapi.signing import Act, Permission, permission, query
 
 _SECRET = b"known to nobody"

@@ -7,6 +7,7 @@ from typing import Annotated, Any, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from prominence.core.error_reasons import ErrorReason
 from prominence.core.health import Condition
 
 
@@ -14,6 +15,7 @@ class Silent(TypedDict):
     """What does not answer."""
 
     errors: Annotated[str, Field(description="The parts, with commas between them.")]
+    reasonCode: Annotated[ErrorReason, Field(description="As of any error: Unavailable.")]
 
 
 class PartShown(TypedDict):

@@ -111,7 +111,7 @@ def taken(group: str, needed_ms: int, uid: str, services: Services, unless: type
 
 
 def take(group: str, needed_ms: int, uid: str, services: Services) -> None:
-    """Keep what the new job with this uid may use. Raises Forbidden when its budget has no room for it; Unavailable."""
+    """Keep what the new job with this uid may use. Raises BudgetExceeded when there is no room for it; Unavailable."""
     now = services.clock()
     budget = services.budgets.of(group, now.timestamp()) if group else None
     if budget is not None and budget.action is not Action.WARN:

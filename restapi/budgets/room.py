@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import quote
 
-from prominence.core.errors import Conflict, Forbidden, Unavailable
+from prominence.core.errors import BudgetExceeded, Conflict, Unavailable
 from prominence.core.keyvalue.port import ABSENT, KeyValue
 from prominence.core.validation import Document
 from prominence.restapi.budgets.rules import Budget, Standing, shown
@@ -79,7 +79,7 @@ class Room:
         self._full: Recent[Standing] = Recent(FULL_IS_GOOD_FOR_S, _MOST_GROUPS, self.now)
 
     def take(self, budget: Budget, needed_ms: int, uid: str, look: Look, store: KeyValue, at: datetime) -> None:
-        """Keep so much of the budget for the job with this uid. Raises Forbidden; Unavailable; what `look` raises."""
+        """Keep so much of it for the job with this uid. Raises BudgetExceeded; Unavailable; what `look` raises."""
         key = f"{budget.period.since} {budget.group}"
         full = self._full.get(key)
         if full is not None and not full.takes(needed_ms):
@@ -153,11 +153,11 @@ def _looked(budget: Budget, before: Record | None, look: Look, now: float) -> Re
     )
 
 
-def _refusal(standing: Standing, needed_ms: int) -> Forbidden:
+def _refusal(standing: Standing, needed_ms: int) -> BudgetExceeded:
     group = standing.budget.group
     if standing.is_over:
-        return Forbidden(f"The time of the budget of group {group} is over; ask the operator for another.")
-    return Forbidden(
+        return BudgetExceeded(f"The time of the budget of group {group} is over; ask the operator for another.")
+    return BudgetExceeded(
         f"It could use {shown(needed_ms)} service units, and the budget of group {group} has "
         f"{shown(max(0, standing.left_ms))} left: of {shown(standing.limit_ms)}, {shown(standing.used_ms)} are used "
         f"and {shown(standing.reserved_ms)} kept for jobs in the queue. Ask for a shorter resources.walltime or for "

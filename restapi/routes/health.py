@@ -33,7 +33,9 @@ def blueprint(services: Services) -> Noun:
     )
     def health() -> ResponseReturnValue:
         silent = [*services.queue.silent(), *_silent_store(services)]
-        return ({"errors": ",".join(silent)}, 409) if silent else ("", 204)
+        if not silent:
+            return "", 204
+        return {"errors": ",".join(silent), "reasonCode": Unavailable.told_as.value}, 409
 
     @routes.serves(
         "GET /health/parts",

@@ -26,8 +26,9 @@ In the examples `PROMINENCE_URL` is the address with the base path, as in `https
 ERRORS = """
 ## Errors
 
-An error is `{"error": "a sentence"}` at every status. Why a *job* waits or has failed is no error of the API: that is
-told in the job, in a sentence and in one of the words of the [reasons](../reasons.md)."""
+An error is `{"error": "a sentence", "reasonCode": "Word"}` at every status, with a word for
+[requests](../reasons.md#why-a-request-is-refused). Why a *job* waits or has failed is no error of the API: the job
+tells it in a sentence, and in a word for [jobs](../reasons.md#why-a-job-waits-or-has-failed)."""
 
 NOUN = """# Operations: {noun}
 

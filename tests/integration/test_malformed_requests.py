@@ -107,7 +107,7 @@ def test_any_bytes_as_a_body_are_refused(pool: RealPool) -> None:
     for _ in range(100):
         answer = pool.request("POST", "/jobs", data=chance.randbytes(chance.randrange(300)))
         assert answer.status_code == 400, seed
-        assert set(answer.json()) == {"error"}, seed
+        assert set(answer.json()) == {"error", "reasonCode"}, seed
 
 
 def test_it_answers_as_ever_after_all_of_this(pool: RealPool) -> None:
@@ -120,6 +120,6 @@ def is_refused(answer: tuple[int, http.client.HTTPMessage, bytes], status: int) 
     assert got == status, body
     assert headers["Content-Type"] == "application/json"
     said = json.loads(body)
-    assert set(said) == {"error"}
+    assert set(said) == {"error", "reasonCode"}
     assert said["error"].endswith(".")
     assert "required" not in said["error"], "half of it was taken for the whole"

@@ -18,6 +18,7 @@ import pytest
 from prominence.cli.main import command_line
 from prominence.cli.pool.containers import mounted_directories
 from prominence.cli.pool.layout import Pool
+from prominence.core.error_reasons import ErrorReason
 from prominence.core.reasons import Reason
 from prominence.core.states import Status
 
@@ -122,7 +123,7 @@ def test_a_page_that_is_not_current_is_noticed_and_made_anew(tmp_path: Path) -> 
 
 def test_every_reason_is_on_the_page_of_reasons() -> None:
     words = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/reasons.md").read_text(), re.MULTILINE)
-    assert words == [reason.value for reason in Reason]
+    assert words == [reason.value for reason in (*Reason, *ErrorReason)]
 
 
 def test_every_command_with_its_options_is_on_the_page_of_commands() -> None:

@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator
 from pydantic import SecretStr
 
 from prominence.core import tracing
-from prominence.core.errors import ProminenceError, QuotaReached, TooMany
+from prominence.core.errors import ProminenceError, QuotaReached, TooLarge, TooMany
 from prominence.core.keyvalue.memory import MemoryKeyValue
 from prominence.core.machines import CloudStatus, Wish, Worker, WorkerPhase
 from prominence.core.validation import parse
@@ -110,7 +110,10 @@ def test_a_delete_is_the_wish_absent(api: Api) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 def test_an_unknown_worker_is_not_found(api: Api, method: str) -> None:
-    assert api.call(method, "/v1/workers/worker-1") == (404, {"error": "There is no worker worker-1."})
+    assert api.call(method, "/v1/workers/worker-1") == (
+        404,
+        {"error": "There is no worker worker-1.", "reasonCode": "NotFound"},
+    )
 
 
 def test_ended_workers_are_listed_too(api: Api) -> None:
@@ -192,25 +195,29 @@ def test_health_needs_no_token(api: Api) -> None:
 def test_a_reconciler_that_hangs_is_ill_health(api: Api) -> None:
     api.silence_s = 100
     status, answer = api.call("GET", "/health", headers={})
-    assert (status, answer) == (503, {"error": "The reconciler has done nothing for 100 s."})
+    assert (status, answer) == (
+        503,
+        {"error": "The reconciler has done nothing for 100 s.", "reasonCode": "Unavailable"},
+    )
 
 
 def test_a_silent_store_is_a_503_everywhere(api: Api) -> None:
     api.store.unavailable = "etcd is down"
     for method, path in (("GET", "/health"), ("GET", "/v1/workers"), ("PUT", "/v1/workers/worker-1")):
-        assert api.call(method, path, json=BODY) == (503, {"error": "etcd is down"})
+        assert api.call(method, path, json=BODY) == (503, {"error": "etcd is down", "reasonCode": "Unavailable"})
 
 
 def test_a_mistake_of_ours_is_told_without_its_insides(api: Api) -> None:
     api.records._store = None  # type: ignore[assignment]  # a mistake of ours
     status, answer = api.call("GET", "/v1/workers")
-    assert (status, answer) == (500, {"error": "imc made a mistake; its log says more."})
+    assert (status, answer) == (500, {"error": "imc made a mistake; its log says more.", "reasonCode": "InternalError"})
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/v1/nothing"), ("POST", "/v1/workers")])
 def test_flasks_own_errors_are_json_too(api: Api, method: str, path: str) -> None:
     status, answer = api.call(method, path)
     assert status in (404, 405) and answer["error"]
+    assert answer["reasonCode"] == "NoSuchOperation"
 
 
 def test_every_error_of_the_tree_has_a_status() -> None:
@@ -218,7 +225,7 @@ def test_every_error_of_the_tree_has_a_status() -> None:
         return [kind, *(below for child in kind.__subclasses__() for below in tree(child))]
 
     shared = {kind for kind in tree(ProminenceError) if kind.__module__ == "prominence.core.errors"}
-    elsewhere = {QuotaReached, TooMany}  # of users
+    elsewhere = {QuotaReached, TooLarge, TooMany}  # of users
     assert all(issubclass(kind, tuple(STATUS)) for kind in shared - elsewhere - {ProminenceError})
 
 
@@ -249,7 +256,10 @@ def test_the_token_of_the_scaler_and_that_of_the_rest_api_open_nothing_of_each_o
     assert api.call("GET", "/v1/workers", OF_THE_API)[0] == 401
     assert api.call("PUT", "/v1/workers/worker-1", OF_THE_API, json=BODY)[0] == 401
     status, said = Api(owners_token=None).call(method, OWNERS, OF_THE_API)
-    assert (status, said) == (403, {"error": "This pool gives no tokens to workers of users."})
+    assert (status, said) == (
+        403,
+        {"error": "This pool gives no tokens to workers of users.", "reasonCode": "Forbidden"},
+    )
 
 
 @given(st.text(min_size=1, max_size=80))

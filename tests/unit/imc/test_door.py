@@ -79,7 +79,7 @@ def test_without_a_key_nobody_is_asked(subject: Subject, shown: str) -> None:
 @pytest.mark.parametrize("name", ["W", "w.x", "w%0a", "a b", "-w", "x" * 64, "w-1%00"])
 def test_what_is_no_name_is_nobodys(subject: Subject, name: str) -> None:
     answer = subject.ask(name)
-    assert (answer.status_code, answer.json) == (403, {"error": STRANGER})
+    assert (answer.status_code, answer.json) == (403, {"error": STRANGER, "reasonCode": "Forbidden"})
     assert subject.keeper.asked == []
 
 

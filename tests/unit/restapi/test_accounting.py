@@ -93,7 +93,10 @@ class TestWhoIsTold:
         answer = api.as_user(who).call("GET", f"/accounting{DAY}&show_all_users=true")
         assert (answer.status_code, answer.json) == (
             403,
-            {"error": "Only operators and managers of a group may see what others have used."},
+            {
+                "error": "Only operators and managers of a group may see what others have used.",
+                "reasonCode": "Forbidden",
+            },
         )
 
     @given(

@@ -31,7 +31,7 @@ def is_refused(answer: TestResponse, status: int = 400) -> str:
     assert answer.status_code == status, answer.text
     assert answer.content_type == "application/json"
     assert answer.json is not None
-    assert set(answer.json) == {"error"}
+    assert set(answer.json) == {"error", "reasonCode"}
     return str(answer.json["error"])
 
 

@@ -39,7 +39,7 @@ def test_without_a_valid_token_nothing_is_told_or_done(method: str, path: str, h
     answer = api.client.open(BASE_PATH + path, method=method, headers=headers, json=job_json())
     assert answer.status_code == 401
     assert answer.json is not None
-    assert set(answer.json) == {"error"}
+    assert set(answer.json) == {"error", "reasonCode"}
     assert answer.headers["WWW-Authenticate"] == "Bearer"
     assert len(api.get("/jobs")) == 1
 
@@ -77,7 +77,7 @@ def test_a_body_that_is_too_large_is_refused() -> None:
     api = an_api(max_body=1000)
     answer = api.call("POST", "/jobs", data=b"x" * 1001)
     assert answer.status_code == 413
-    assert answer.json == {"error": "The request is too large: at most 1000 bytes are taken."}
+    assert answer.json == {"error": "The request is too large: at most 1000 bytes are taken.", "reasonCode": "TooLarge"}
 
 
 def every_error(kind: type[errors.ProminenceError] = errors.ProminenceError) -> set[type[errors.ProminenceError]]:
@@ -88,10 +88,13 @@ STATUS = [
     (errors.Rejected, 400),
     (errors.Unauthenticated, 401),
     (errors.Forbidden, 403),
+    (errors.BudgetExceeded, 403),
     (errors.NotFound, 400),
     (errors.Conflict, 409),
     (errors.QuotaReached, 507),
     (errors.TooMany, 429),
+    (errors.QueueFull, 429),
+    (errors.TooLarge, 413),
     (errors.Unavailable, 503),
     (errors.NoRoom, 507),
     (errors.CloudError, 502),
@@ -139,7 +142,7 @@ def test_whatever_goes_wrong_the_answer_is_json(error: Exception, status: int, h
     answer = an_api(identities=Failing(error)).call("GET", "/jobs")
     assert answer.status_code == status
     assert answer.json is not None
-    assert set(answer.json) == {"error"}
+    assert set(answer.json) == {"error", "reasonCode"}
     assert "secret" not in answer.text
     assert headers.items() <= dict(answer.headers).items()
 
@@ -148,7 +151,10 @@ def test_a_queue_that_is_away_is_503_everywhere(api: Api) -> None:
     api.queue.unavailable = "The schedd is away."
     for method, path, body in OF_JOBS:
         answer = api.call(method, path, json=body)
-        assert (answer.status_code, answer.json) == (503, {"error": "The schedd is away."}), path
+        assert (answer.status_code, answer.json) == (
+            503,
+            {"error": "The schedd is away.", "reasonCode": "Unavailable"},
+        ), path
 
 
 class TestHealth:
@@ -163,9 +169,9 @@ class TestHealth:
         store = MemoryKeyValue()
         store.unavailable = "gone"
         api = an_api(store=store)
-        assert self.ask(api) == (409, {"errors": "ETCD_STATUS"})
+        assert self.ask(api) == (409, {"errors": "ETCD_STATUS", "reasonCode": "Unavailable"})
         api.queue.unavailable = "gone"
-        assert self.ask(api) == (409, {"errors": "HTCONDOR_SCHEDD,ETCD_STATUS"})
+        assert self.ask(api) == (409, {"errors": "HTCONDOR_SCHEDD,ETCD_STATUS", "reasonCode": "Unavailable"})
 
 
 def test_a_request_has_an_id_by_which_its_job_its_plan_and_its_answer_are_found(api: Api) -> None:

@@ -179,7 +179,8 @@ class TestSubmission:
         assert answer.json == {
             "error": "It could use 2 service units, and the budget of group physics has 1 left: of 10, 0 are used and "
             "9 kept for jobs in the queue. Ask for a shorter resources.walltime or for less, wait until others have "
-            "ended, or ask the operator for more."
+            "ended, or ask the operator for more.",
+            "reasonCode": "BudgetExceeded",
         }
         assert not api.as_user("bob").get("/jobs"), "nothing was queued for it"
         assert submit(api, minutes=60).status_code == 201
@@ -197,7 +198,10 @@ class TestSubmission:
         answer = submit(api, group="old")
         assert (answer.status_code, answer.json) == (
             403,
-            {"error": "The time of the budget of group old is over; ask the operator for another."},
+            {
+                "error": "The time of the budget of group old is over; ask the operator for another.",
+                "reasonCode": "BudgetExceeded",
+            },
         )
 
     def test_all_members_of_an_array_count(self, api: Api) -> None:
@@ -294,7 +298,10 @@ class TestAdjusting:
     )
     def test_there_must_be_a_budget(self, api: Api, group: str, status: int, told: str) -> None:
         answer = adjust(api.as_user("olga"), 1, group)
-        assert (answer.status_code, answer.json) == (status, {"error": told})
+        assert (answer.status_code, answer.json) == (
+            status,
+            {"error": told, "reasonCode": "NotFound" if status == 404 else "Conflict"},
+        )
 
     @pytest.mark.parametrize(
         ("changes", "told"),
@@ -355,7 +362,10 @@ class TestHeldJobs:
         answer = api.as_user(who).call("PUT", f"/jobs/{job}/release")
         assert (answer.status_code, answer.json) == (
             409,
-            {"error": f"Job {job} goes on by itself, as soon as its group's budget leaves room for it."},
+            {
+                "error": f"Job {job} goes on by itself, as soon as its group's budget leaves room for it.",
+                "reasonCode": "Conflict",
+            },
         )
 
     def test_it_can_be_deleted(self, api: Api, job: int) -> None:

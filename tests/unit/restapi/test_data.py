@@ -76,7 +76,7 @@ def test_what_cannot_be_is_refused(api: Api, wanted: Any) -> None:
     answer = api.call("POST", "/data/upload", json=wanted)
     assert answer.status_code == 400, answer.text
     assert answer.json is not None
-    assert set(answer.json) == {"error"}
+    assert set(answer.json) == {"error", "reasonCode"}
 
 
 def test_a_checksum_is_held_to_also_when_it_is_written_large(api: Api) -> None:

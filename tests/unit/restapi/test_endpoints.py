@@ -201,7 +201,10 @@ def test_what_is_somebody_elses_looks_like_what_is_not_there() -> None:
         theirs = world.ask("eve", endpoint)
         if endpoint.rule.endswith(OF_A_JOB_TOLD_TO_BE_ANOTHERS):
             of = f"Workflow {world.workflow}" if "<workflow>" in endpoint.rule else f"Job {world.job}"
-            assert (theirs.status_code, theirs.json) == (403, {"error": f"{of} is not yours."}), endpoint
+            assert (theirs.status_code, theirs.json) == (
+                403,
+                {"error": f"{of} is not yours.", "reasonCode": "Forbidden"},
+            ), endpoint
             continue
         world.job, world.array, world.workflow, world.key, world.token, world.webhook = others
         nobodys = world.ask("eve", endpoint)

@@ -80,7 +80,8 @@ def test_all_is_well() -> None:
 def test_operators_alone_may_ask_with_a_token_that_is_good_for_it() -> None:
     api = an_api_that()
     assert api.as_user("alice").call("GET", "/health/parts").json == {
-        "error": "Only operators may ask how the parts of the service are."
+        "error": "Only operators may ask how the parts of the service are.",
+        "reasonCode": "Forbidden",
     }
     assert api.as_user("otto").call("GET", "/health/parts").status_code == 403
     assert an_api_that(for_all=True).as_user("alice").get("/health/parts")["condition"] == "ok"

@@ -50,7 +50,7 @@ class TestCreate:
         answer = api.call("POST", "/jobs", json={"tasks": [{"image": "A B"}], "resources": {"cpus": "x"}, "colour": 1})
         assert answer.status_code == 400
         assert answer.json is not None
-        assert set(answer.json) == {"error"}
+        assert set(answer.json) == {"error", "reasonCode"}
         for path in ("tasks[0].image", "resources.cpus", "colour"):
             assert path in answer.json["error"]
         assert api.sandboxes.files == {}
@@ -149,7 +149,7 @@ def test_any_json_makes_a_job_or_is_refused(body: Any) -> None:
     answer = api.call("POST", "/jobs", data=json.dumps(body))
     assert answer.status_code in (201, 400), answer.text
     assert answer.json is not None
-    assert set(answer.json) == ({"id"} if answer.status_code == 201 else {"error"})
+    assert set(answer.json) == ({"id"} if answer.status_code == 201 else {"error", "reasonCode"})
 
 
 @settings(max_examples=30, deadline=None)

@@ -31,7 +31,7 @@ def put(api: Api, key: str, value: str | bytes, query: str = "") -> tuple[int, A
 def error_of(api: Api, method: str, path: str, **options: Any) -> tuple[int, str]:
     answer = api.call(method, path, **options)
     assert answer.json is not None
-    assert set(answer.json) == {"error"}
+    assert set(answer.json) == {"error", "reasonCode"}
     return answer.status_code, answer.json["error"]
 
 
@@ -113,7 +113,7 @@ def test_compare_and_swap_writes_only_over_the_value_that_is_expected(api: Api) 
     ],
 )
 def test_a_value_that_cannot_be_is_refused(value: bytes, sentence: str, api: Api) -> None:
-    assert put(api, "a", value) == (400, {"error": sentence})
+    assert put(api, "a", value) == (400, {"error": sentence, "reasonCode": "InvalidRequest"})
     assert put(api, "a", b"x" * 100)[0] == 201
 
 
@@ -132,7 +132,10 @@ def test_what_is_no_key_is_refused(method: str, key: str, api: Api) -> None:
 def test_a_user_has_so_many_keys_and_bytes_and_no_more(api: Api) -> None:
     for number in range(5):
         assert put(api, str(number), "1")[0] == 201
-    assert put(api, "one more", "1") == (507, {"error": "A user may have 5 keys; delete some first."})
+    assert put(api, "one more", "1") == (
+        507,
+        {"error": "A user may have 5 keys; delete some first.", "reasonCode": "QuotaReached"},
+    )
     assert put(api, "4", "x" * 100)[0] == put(api, "3", "x" * 100)[0] == 201
     status, said = put(api, "2", "x" * 100)
     assert (status, said["error"]) == (507, "A user's keys and values may have 300 bytes; delete some first.")

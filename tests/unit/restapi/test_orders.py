@@ -163,7 +163,10 @@ class TestSnapshots:
 
     def test_there_is_none_before(self, api: Api) -> None:
         answer = api.call("GET", "/jobs/1/snapshot")
-        assert (answer.status_code, answer.json) == (400, {"error": "There is no snapshot of job 1."})
+        assert (answer.status_code, answer.json) == (
+            400,
+            {"error": "There is no snapshot of job 1.", "reasonCode": "NotFound"},
+        )
 
     def test_a_file_that_is_not_there_is_said(self, api: Api) -> None:
         executor = Executor(api, Answer(refusal=Refusal.NO_SUCH_FILE, detail="No such file or directory"))

@@ -113,7 +113,7 @@ def test_anothers_output_is_forbidden(api: Api, running: int) -> None:
     api.write(running, "stdout", b"secret")
     answer = api.as_user("bob").call("GET", f"/jobs/{running}/stdout")
     assert answer.status_code == 403
-    assert answer.json == {"error": f"Job {running} is not yours."}
+    assert answer.json == {"error": f"Job {running} is not yours.", "reasonCode": "Forbidden"}
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,8 @@ def test_what_was_refused_makes_nothing(api: Api) -> None:
     answer = api.call("POST", "/workflows", json=body)
     assert answer.json == {
         "error": "jobs[1].artifacts[0].from: job a has neither outputFiles nor outputDirs to pass; "
-        "jobs[1].artifacts[1].from: there is no job c"
+        "jobs[1].artifacts[1].from: there is no job c",
+        "reasonCode": "InvalidRequest",
     }
     assert not api.sandboxes.files
 

@@ -51,7 +51,7 @@ def test_without_workers_there_are_none(api: Api) -> None:
 def test_a_pool_that_does_not_answer_is_told_as_such_with_a_time_to_ask_again(api: Api) -> None:
     api.machines.slots = lambda: (_ for _ in ()).throw(Unavailable("The pool is away.", 5))  # type: ignore[method-assign]
     answer = api.call("GET", "/resources")
-    assert (answer.status_code, answer.json) == (503, {"error": "The pool is away."})
+    assert (answer.status_code, answer.json) == (503, {"error": "The pool is away.", "reasonCode": "Unavailable"})
     assert answer.headers["Retry-After"] == "5"
 
 

@@ -12,6 +12,7 @@ from gunicorn.http import errors as http
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prominence.core.error_reasons import ErrorReason, of_status
 from prominence.core.errors import Rejected
 from prominence.restapi.server import Body, Worker, answer
 
@@ -62,7 +63,8 @@ def test_what_cannot_be_read_has_its_status_and_a_sentence(error: Exception, sta
     assert got == status
     assert headers["Content-Type"] == "application/json"
     assert headers["Connection"] == "close"
-    assert set(body) == {"error"}
+    assert set(body) == {"error", "reasonCode"}
+    assert ErrorReason(body["reasonCode"]) is of_status(status)
     assert body["error"].endswith(".")
 
 

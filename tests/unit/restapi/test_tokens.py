@@ -356,7 +356,7 @@ class TestWorkersOfOnesOwn:
         world.worker_tokens.silent = True
         assert world.error(world.alice, method, "/token")[0] == 503
         api = an_api(worker_tokens=None)
-        said = {"error": "This service takes no workers of users: its pool makes its own."}
+        said = {"error": "This service takes no workers of users: its pool makes its own.", "reasonCode": "Forbidden"}
         assert (api.call(method, "/token").status_code, api.call(method, "/token").json) == (403, said)
 
     @pytest.mark.parametrize("method", ["POST", "DELETE"])

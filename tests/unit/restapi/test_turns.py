@@ -59,7 +59,10 @@ class TestRequests:
             assert api.call("GET", "/whoami").status_code == 200
         answer = api.call("GET", "/whoami")
         assert (answer.status_code, answer.headers["Retry-After"]) == (429, "2")
-        assert answer.json == {"error": "More than 0.5 requests a second; try again in 2 s."}
+        assert answer.json == {
+            "error": "More than 0.5 requests a second; try again in 2 s.",
+            "reasonCode": "TooManyRequests",
+        }
         assert api.as_user("bob").call("GET", "/whoami").status_code == 200
         assert api.client.get("/prominence/v1/health").status_code == 204
         clock.now += 2
@@ -87,7 +90,8 @@ class TestQueued:
         assert answer.status_code == 429
         assert "Retry-After" not in answer.headers
         assert answer.json == {
-            "error": "You have 2 jobs in the queue, and may have 2; wait until some have ended, or delete some."
+            "error": "You have 2 jobs in the queue, and may have 2; wait until some have ended, or delete some.",
+            "reasonCode": "QueueLimitReached",
         }
         api.as_user("bob").submit()
         api.call("DELETE", f"/jobs/{ids[0]}")

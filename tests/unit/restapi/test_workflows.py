@@ -315,7 +315,7 @@ class TestLooks:
             ("x", "Workflow 1 has no job x."),
             ("a/3", "Job a of workflow 1 has 3 instances, counted from 0."),
         ):
-            assert (read(path).status_code, read(path).json) == (400, {"error": sentence})
+            assert (read(path).status_code, read(path).json) == (400, {"error": sentence, "reasonCode": "NotFound"})
         assert api.as_user("bob").call("GET", f"/workflows/{workflow}/a/stdout").status_code == 403
 
 
@@ -327,7 +327,10 @@ class TestActs:
         assert api.get(f"/workflows/{workflow}")[0]["statusReasonCode"] == "DeletedByUser"
         assert (api.describe(job)["status"], api.describe(others)["status"]) == ("deleted", "idle")
         assert api.call("DELETE", f"/workflows?id={workflow},{other}").status_code == 200
-        assert api.call("DELETE", f"/workflows/{workflow}").json == {"error": "There is no workflow 1 in the queue."}
+        assert api.call("DELETE", f"/workflows/{workflow}").json == {
+            "error": "There is no workflow 1 in the queue.",
+            "reasonCode": "NotFound",
+        }
 
     def test_only_what_has_ended_is_removed_or_run_again(self, api: Api) -> None:
         workflow = api.submit_workflow(jobs=[api.a_step("a")])
@@ -350,7 +353,8 @@ class TestActs:
         assert api.sandboxes.files[place][plan.TOKEN_FILE] != before
         assert ledger.find(place, api.store) is not None
         assert api.call("PUT", f"/workflows/{workflow}").json == {
-            "error": "Workflow 1 has been run again already, as workflow 2."
+            "error": "Workflow 1 has been run again already, as workflow 2.",
+            "reasonCode": "Conflict",
         }
 
     def test_a_rerun_needs_no_objects_that_only_what_is_done_has_read(self, api: Api) -> None:
@@ -396,7 +400,7 @@ class TestActs:
         api.queue.change(removed, JobStatus.REMOVED)
         api.queue.change(done, JobStatus.COMPLETED)
         rerun = lambda: api.call("PUT", f"/workflows/{workflow}")  # noqa: E731
-        ending = {"error": f"Workflow {workflow} is still ending; try again in a minute."}
+        ending = {"error": f"Workflow {workflow} is still ending; try again in a minute.", "reasonCode": "Conflict"}
         api.queue.change(workflow, JobStatus.REMOVED)
         assert (rerun().status_code, rerun().json) == (409, ending)
         api.queue.leave(workflow, JobStatus.REMOVED)
@@ -490,7 +494,7 @@ class TestActs:
         copies = [json.loads(files["inputs.json"]) for files in api.sandboxes.files.values() if "inputs.json" in files]
         assert copies == [["aGVsbG8="]] * 2
         answer = api.call("GET", f"/workflows/{workflow}/clean/stdout")
-        assert answer.json == {"error": "Job clean of workflow 1 has not been submitted yet."}
+        assert answer.json == {"error": "Job clean of workflow 1 has not been submitted yet.", "reasonCode": "NotFound"}
 
     def test_mistakes_in_what_runs_at_the_end_are_told_with_its_field(self, api: Api) -> None:
         wrong = api.a_step("clean", labels={"a": "1", "A": "1"})
@@ -518,7 +522,10 @@ class TestActs:
         assert api.get(f"/workflows/{workflow}")[0]["jobs"] == []
         for path in ("", "/clone"):
             answer = api.call("PUT", f"/workflows/{workflow}{path}")
-            assert answer.json == {"error": f"The description of workflow {workflow} is no longer kept."}
+            assert answer.json == {
+                "error": f"The description of workflow {workflow} is no longer kept.",
+                "reasonCode": "NotFound",
+            }
 
 
 def test_its_files_are_kept_while_it_is_queued_and_go_with_all_its_jobs(api: Api) -> None:
