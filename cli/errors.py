@@ -3,7 +3,8 @@
 ProminenceError
 └── ClientError            125
     ├── NotConfigured      126  no service is named, or the file that names it is unusable
-    ├── ApiError           125  the API answered, and said no; carries the HTTP status
+    ├── ApiError           125  the API answered, and said no; carries the HTTP status and the API's word;
+    │   │                       127 where that says that trying again later is right
     │   └── TokenRefused   126  it does not accept our token
     ├── NoSuchJob          125
     ├── JobFailed          125  of the Python client: a job has ended, and not as it should
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 from prominence.cli import exit_codes
 from prominence.cli.view import JobId
+from prominence.core.error_reasons import PASSING
 from prominence.core.errors import ProminenceError
 
 
@@ -21,6 +23,12 @@ class ClientError(ProminenceError):
     """Something that the command line tells in one sentence before it ends."""
 
     exit_code = exit_codes.FAILED
+    reason_code = ""
+    """A word of docs/reasons.md that does not change, where one is known."""
+
+    def told(self) -> str:
+        """For a terminal: the sentence, and the word by which scripts and the documentation know it."""
+        return f"{self} ({self.reason_code})" if self.reason_code else str(self)
 
 
 class NotConfigured(ClientError):
@@ -30,11 +38,14 @@ class NotConfigured(ClientError):
 
 
 class ApiError(ClientError):
-    """The API refused. `status` is the HTTP status, `str(error)` its sentence."""
+    """The API refused. `status` is the HTTP status, `str(error)` its sentence, `reason_code` its word, if it has said
+    one."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, reason_code: str = "") -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.reason_code = status, reason_code
+        if reason_code in PASSING:
+            self.exit_code = exit_codes.UNREACHABLE
 
 
 class TokenRefused(ApiError):
@@ -59,6 +70,10 @@ class JobFailed(ClientError):
 
 
 class Unreachable(ClientError):
-    """The API does not answer, or cannot work at the moment."""
+    """The API does not answer, or cannot work at the moment; then `reason_code` is its word."""
 
     exit_code = exit_codes.UNREACHABLE
+
+    def __init__(self, message: str, reason_code: str = "") -> None:
+        super().__init__(message)
+        self.reason_code = reason_code

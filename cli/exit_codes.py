@@ -12,7 +12,7 @@ FAILED = 125
 NOT_CONFIGURED = 126
 """No service or token is known, or the token is not accepted."""
 UNREACHABLE = 127
-"""The API does not answer or cannot work at the moment."""
+"""The API does not answer, cannot work at the moment, or is asked too much at once."""
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 

@@ -50,7 +50,7 @@ Exit codes:
   with --wait and --follow, the job's own; and
   {exit_codes.FAILED}  wrong usage, refused by the API, or the job has no exit code
   {exit_codes.NOT_CONFIGURED}  no service is known here, or the token is not accepted
-  {exit_codes.UNREACHABLE}  the API does not answer
+  {exit_codes.UNREACHABLE}  the API does not answer, or not now: trying again later is right
   {exit_codes.INTERRUPTED}  interrupted; a job that was created goes on
 """
 
@@ -68,8 +68,10 @@ class CommandLine(LazyGroup):
         except click.ClickException as error:
             error.show()
             code = exit_codes.FAILED
+        except ClientError as error:
+            code = _end(error.told(), error.exit_code)
         except ProminenceError as error:
-            code = _end(str(error), error.exit_code if isinstance(error, ClientError) else exit_codes.FAILED)
+            code = _end(str(error), exit_codes.FAILED)
         except OSError as error:
             code = _end(f"{error.filename or 'The operating system'}: {error.strerror or error}.", exit_codes.FAILED)
         except Exception as error:  # noqa: BLE001 - Python's own end would use 1, which is a job's exit code

@@ -16,6 +16,7 @@ from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
 from prominence.cli.errors import ApiError, ClientError, Unreachable
+from prominence.cli.refusals import refusal_of
 
 Progress = Callable[[int], object]
 """Told of the bytes that have gone since it was told the last time."""
@@ -52,7 +53,7 @@ def upload(session: requests.Session, address: Address, file: Path, progress: Pr
             answer = _send(session, "PUT", address.url, body, {"Content-Type": "application/octet-stream"})
     with answer:
         if answer.status_code not in (200, 201, 204):
-            raise ApiError(answer.status_code, f"{file} was not taken: {_said(answer)}.")
+            raise _refused(answer, f"{file} was not taken")
 
 
 def download(
@@ -91,7 +92,7 @@ def _fetch(session: requests.Session, url: str, part: Path, progress: Progress) 
             part.unlink()  # of another content than the one that is there now
             raise Unreachable(f"{part.name} could not be gone on with.")
         if answer.status_code not in (200, 206):
-            raise ApiError(answer.status_code, f"It cannot be had: {_said(answer)}.")
+            raise _refused(answer, "It cannot be had")
         etag = answer.headers.get("ETag", "")
         _tag_of(part).write_text(etag if etag.startswith('"') else "", "utf-8")
         if goes_on:
@@ -135,14 +136,10 @@ def _send(session: requests.Session, method: str, url: str, body: Any, headers: 
         raise Unreachable("The object store does not answer, or broke off.") from error
 
 
-def _said(answer: requests.Response) -> str:
-    try:
-        match answer.json():
-            case {"error": str(said)}:
-                return said.rstrip(".")
-    except (ValueError, RecursionError, requests.RequestException):
-        pass
-    return f"the store says {answer.status_code} {answer.reason}"
+def _refused(answer: requests.Response, what: str) -> ApiError:
+    said, reason_code = refusal_of(answer)
+    why = said or f"the store says {answer.status_code} {answer.reason}"
+    return ApiError(answer.status_code, f"{what}: {why}.", reason_code)
 
 
 class _Counted:

@@ -17,6 +17,7 @@ from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 from urllib3.util.retry import Retry
 
 from prominence.cli.errors import ApiError, ClientError, TokenRefused, Unreachable
+from prominence.cli.refusals import refusal_of
 
 if TYPE_CHECKING:
     from urllib3.connectionpool import ConnectionPool
@@ -116,17 +117,18 @@ class Transport:
         return response
 
     def _refusal(self, response: requests.Response) -> ClientError:
-        status, said = response.status_code, _error_of(response)
+        status, (said, word) = response.status_code, refusal_of(response)
         if status in _NOT_NOW:
-            return Unreachable(f"The API at {self._url} cannot work at the moment: {said or f'HTTP {status}'}.")
+            return Unreachable(f"The API at {self._url} cannot work at the moment: {said or f'HTTP {status}'}.", word)
         if status == 401:
-            return TokenRefused(status, f"The API at {self._url} does not accept the token: {said or 'HTTP 401'}.")
+            sentence = f"The API at {self._url} does not accept the token: {said or 'HTTP 401'}."
+            return TokenRefused(status, sentence, word)
         if response.is_redirect:
             target = response.headers["Location"]
             return ApiError(status, f"{self._url} has moved to {target}; set PROMINENCE_URL to the new address.")
         if not said:
             return ApiError(status, f"{self._url} answers with HTTP {status}; is it the address of a PROMINENCE API?")
-        return ApiError(status, said)
+        return ApiError(status, said, word)
 
     def strange(self) -> ApiError:
         """For an answer that is none of the API's."""
@@ -239,17 +241,6 @@ def is_here(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:  # a name
         return host == "localhost"
-
-
-def _error_of(response: requests.Response) -> str:
-    """The API's own sentence, without its full stop; "" when the body is not one of ours."""
-    try:
-        match response.json():
-            case {"error": str(said)}:
-                return said.strip().rstrip(".")
-    except (ValueError, RecursionError, requests.RequestException):
-        pass
-    return ""
 
 
 def _was_sent(error: BaseException) -> bool:

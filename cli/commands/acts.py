@@ -136,6 +136,6 @@ def _each(surroundings: Surroundings, job_ids: list[JobId], act: Callable[[Clien
                 act(client, job_id)
                 click.echo(f"Job {job_id} {done}")
             except ApiError as error:
-                click.echo(f"prominence: Job {job_id}: {clean(str(error))}", err=True)
+                click.echo(f"prominence: Job {job_id}: {clean(error.told())}", err=True)
                 code = error.exit_code
     raise click.exceptions.Exit(code)

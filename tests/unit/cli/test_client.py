@@ -21,6 +21,7 @@ from prominence.cli.errors import ApiError, ClientError, NoSuchJob, TokenRefused
 from prominence.cli.listing import Wanted
 from prominence.cli.news import News
 from prominence.cli.transport import KNOWN_AGAIN, patience
+from prominence.core.error_reasons import ErrorReason, body
 
 
 def a_client(api: FakeApi) -> Client:
@@ -129,6 +130,27 @@ def test_the_apis_own_sentence_is_passed_on_with_the_status() -> None:
         400,
         125,
     )
+
+
+@pytest.mark.parametrize("word", ErrorReason)
+def test_a_refusal_has_a_word_and_what_passes_has_the_exit_code_for_it(word: ErrorReason) -> None:
+    with pytest.raises(ApiError) as refusal:
+        answering(507, body("It cannot be done.", word)).jobs()
+    passes = word in (ErrorReason.TOO_MANY_REQUESTS, ErrorReason.UNAVAILABLE, ErrorReason.NO_ROOM)
+    assert (refusal.value.reason_code, refusal.value.exit_code) == (word.value, 127 if passes else 125)
+    assert refusal.value.told() == f"It cannot be done ({word.value})"
+    with pytest.raises(Unreachable) as away:
+        answering(503, body("Not now.", word)).jobs()
+    assert (away.value.reason_code, away.value.exit_code) == (word.value, 127)
+
+
+@given(st.recursive(st.none() | st.text() | st.integers(), lambda inner: st.lists(inner, max_size=3), max_leaves=5))
+def test_a_word_that_is_none_is_left_out(word: Any) -> None:
+    """Whoever answers may be another server; what it says comes to a terminal."""
+    with pytest.raises(ApiError, match="^No$") as refusal:
+        answering(400, {"error": "No.", "reasonCode": word}).jobs()
+    told = refusal.value.reason_code
+    assert told == "" or (told == word and told.isascii() and told.isalpha() and len(told) <= 40)
 
 
 def test_a_refused_token_has_its_own_exit_code() -> None:

@@ -13,7 +13,7 @@ from builders_cli import FakeApi, run_command
 from click.testing import CliRunner
 
 from prominence.cli import main
-from prominence.cli.errors import NotConfigured
+from prominence.cli.errors import ApiError, NotConfigured
 from prominence.cli.lazy import Lazy
 from prominence.core.errors import Unavailable
 
@@ -36,6 +36,11 @@ def ends_with(error: BaseException) -> tuple[int, str]:
 def test_our_errors_end_with_their_own_code() -> None:
     assert ends_with(NotConfigured("Nothing.")) == (126, "prominence: Nothing.\n")
     assert ends_with(Unavailable("Not now.")) == (125, "prominence: Not now.\n")
+
+
+def test_a_refusal_ends_with_its_word() -> None:
+    error = ApiError(507, "A user may have 5 keys; delete some first", "QuotaReached")
+    assert ends_with(error) == (125, "prominence: A user may have 5 keys; delete some first (QuotaReached)\n")
 
 
 def test_errors_of_the_system_end_with_its_words() -> None:
