@@ -21,7 +21,19 @@ from typing import Dict, Mapping, Optional, Sequence
 
 import prominence.core.document
 
-CORE = ("__init__", "document", "orders", "plan", "pulled", "reasons", "report", "substitution", "tracing", "units")
+CORE = (
+    "__init__",
+    "document",
+    "error_reasons",
+    "orders",
+    "plan",
+    "pulled",
+    "reasons",
+    "report",
+    "substitution",
+    "tracing",
+    "units",
+)
 """The modules of core that are carried: standard library only and Python 3.9."""
 
 _SHARED_WITH_THE_BROKER = ("broker/__init__.py", "broker/protocol.py")

@@ -113,8 +113,11 @@ class LocalServer:
 
 
 @contextmanager
-def served_objects(directory: Path, files: Files | None = None) -> Iterator[LocalServer]:
-    """A local store in this directory, up until the end of the block. files: of its certificate, for TLS."""
+def served_objects(directory: Path, files: Files | None = None, keep_free: int = 0) -> Iterator[LocalServer]:
+    """A local store in this directory, up until the end of the block. files: of its certificate, for TLS.
+
+    keep_free: bytes of the disk that it leaves to others.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -125,6 +128,7 @@ def served_objects(directory: Path, files: Files | None = None) -> Iterator[Loca
     environment = {
         **os.environ,
         "SERVED_OBJECTS": str(root),
+        "KEEP_FREE": str(keep_free),
         "PYTHONPATH": f"{Path(server.__file__).parent}:{os.environ.get('PYTHONPATH', '')}",
         **({"GUNICORN_CMD_ARGS": f"--certfile {files.certificate} --keyfile {files.key}"} if files else {}),
     }

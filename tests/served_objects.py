@@ -26,5 +26,5 @@ def store(root: Path, port: int, keep_free: int = 0, scheme: str = "http") -> Lo
 
 def create() -> Flask:
     """What gunicorn serves."""
-    served = store(Path(os.environ["SERVED_OBJECTS"]), 0)
+    served = store(Path(os.environ["SERVED_OBJECTS"]), 0, int(os.environ["KEEP_FREE"]))
     return an_api(MAX_BODY, objects=served, served=served).app

@@ -20,6 +20,7 @@ from typing import IO, Any, Dict, Iterator, List, Optional, Tuple
 from urllib.parse import urlsplit
 
 from prominence.core import tracing
+from prominence.core.error_reasons import ErrorReason
 from prominence.executor import fulldisk
 from prominence.executor.adapters.addresses import Forbidden, opener
 from prominence.executor.adapters.hashed import Pieces, Sending, Sha256, Uncounted, reckoning
@@ -275,8 +276,9 @@ def _writing(file: Path, mode: str) -> Iterator[IO[bytes]]:
 def _refusal(error: urllib.error.HTTPError) -> TransferFailed:
     if error.code == 304:
         return _Unchanged("it is what it was")
-    said = _sentence(error) or f"the server says {error.code} {error.reason}"
-    if error.code == _OUT_OF_SPACE:
+    sentence, word = _told(error)
+    said = sentence or f"the server says {error.code} {error.reason}"
+    if error.code == _OUT_OF_SPACE and word != ErrorReason.NO_ROOM:
         return QuotaReached(said)
     if error.code == 413:
         return QuotaReached(said)
@@ -289,14 +291,15 @@ def _refusal(error: urllib.error.HTTPError) -> TransferFailed:
     return TransferFailed(said)
 
 
-def _sentence(error: urllib.error.HTTPError) -> str:
-    """What the API says; nothing of what another server says, which may be a page."""
+def _told(error: urllib.error.HTTPError) -> Tuple[str, object]:
+    """What the API says, and its word; nothing of what another server says, which may be a page."""
     try:
         told = json.loads(error.read(64 * 1024))
     except (ValueError, OSError, http.client.HTTPException):
-        return ""
-    said = told.get("error") if isinstance(told, dict) else None
-    return said.rstrip(".")[:_LONGEST_SENTENCE] if isinstance(said, str) else ""
+        return "", ""
+    if not isinstance(told, dict) or not isinstance(told.get("error"), str):
+        return "", ""
+    return told["error"].rstrip(".")[:_LONGEST_SENTENCE], told.get("reasonCode")
 
 
 def _why(error: object) -> str:

@@ -93,6 +93,14 @@ def test_what_the_store_refuses_is_told_in_its_words(server: LocalServer, tmp_pa
         get(server.store.url_to_get("scratch/1/nothing", 60, Reach.WORKERS), tmp_path / "in")
 
 
+def test_a_full_disk_of_the_service_is_no_used_up_quota(tmp_path: Path) -> None:
+    """Both have one status; only one of them is the user's, who can do nothing about the other."""
+    (tmp_path / "out").write_bytes(CONTENT)
+    with served_objects(tmp_path, keep_free=2**60) as full, pytest.raises(TransferFailed, match="no room") as told:
+        WEB.put(to_put(full), tmp_path / "out", Stop())
+    assert not isinstance(told.value, Refused)
+
+
 def test_nobody_there_is_worth_another_try(tmp_path: Path) -> None:
     with pytest.raises(TransferFailed, match="Connection refused") as told:
         get("http://127.0.0.1:1/data", tmp_path / "in")
