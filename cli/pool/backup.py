@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 import tarfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
@@ -16,6 +17,7 @@ from prominence.cli.pool.bring_up import alone, read_settings
 from prominence.cli.pool.containers import ACCESS_POINT, IMC, WORKER, containers, refuse_anothers
 from prominence.cli.pool.errors import PoolError
 from prominence.cli.pool.layout import Pool
+from prominence.core.newfile import new_file
 
 _ADMIN = "/opt/prominence/bin/prominence-admin"
 _RESTORE = "/opt/prominence/bin/restore-access-point"
@@ -75,23 +77,21 @@ def _inside(container: Container, *command: str) -> str:
 
 def _fetch(container: Container, file: Path) -> None:
     """Whole or not at all."""
-    stream, _ = container.get_archive(_MADE)
-    new = file.with_name(f".{file.name}.new")
-    new.unlink(missing_ok=True)
+    pieces, _ = container.get_archive(_MADE)
     try:
-        with (
-            tarfile.open(fileobj=cast(IO[bytes], _Pieces(stream)), mode="r|", bufsize=_Pieces.SIZE) as tar,
-            open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target,
-        ):
-            for member in tar:
-                if content := tar.extractfile(member):
-                    while piece := content.read(_Pieces.SIZE):
-                        target.write(piece)
-        os.link(new, file)  # which replaces nothing
+        with _in_archive(pieces) as content, new_file(file) as target:
+            shutil.copyfileobj(content, target, _Pieces.SIZE)
     except FileExistsError as error:
         raise PoolError(f"{file} is there already.") from error
-    finally:
-        new.unlink(missing_ok=True)
+    except tarfile.TarError as error:
+        raise PoolError(f"The backup did not come as a whole: {error}") from error
+
+
+@contextmanager
+def _in_archive(pieces: Iterable[bytes]) -> Iterator[IO[bytes]]:
+    """The one file of an archive that comes in pieces."""
+    with tarfile.open(fileobj=cast(IO[bytes], _Pieces(pieces)), mode="r|", bufsize=_Pieces.SIZE) as tar:
+        yield next(content for content in map(tar.extractfile, tar) if content)
 
 
 class _Pieces:

@@ -50,21 +50,11 @@ class Source:
 def back_up(source: Source, stream: IO[bytes]) -> manifest.Manifest:
     """Write it. Raises OSError, Unavailable."""
     begun_at = source.clock()
-    with packed(stream) as packer, tempfile.TemporaryDirectory(prefix=".backup-", dir=source.room) as room:
-        for part in source.parts:
-            if part.kind is Kind.DATABASE and part.place.exists():
-                copy = Path(room) / part.name
-                source.copy_database(part.place, copy)
-                _add_file(packer, part.name, copy, part.place.lstat())
-                copy.unlink()
+    with packed(stream) as packer:
+        _add_databases(packer, source)
         _add_logs(packer, source)
         for part in source.parts:
-            if part.kind is Kind.STORE:
-                packer.add_text(part.name, stored.written(source.everything(), source.clock()))
-            elif part.kind is Kind.TREE and part.place.is_dir():
-                _add_tree(packer, source, part, passed_over=frozenset())
-            elif part.kind is Kind.FILE and part.place.exists():
-                _add_path(packer, source, part.name, part.place)
+            _add_part(packer, source, part)
         told = manifest.Manifest(
             version=version.installed(),
             host=socket.gethostname(),
@@ -79,6 +69,16 @@ def back_up(source: Source, stream: IO[bytes]) -> manifest.Manifest:
 
 
 def _add_logs(packer: Packer, source: Source) -> None:
+def _add_databases(packer: Packer, source: Source) -> None:
+    with tempfile.TemporaryDirectory(prefix=".backup-", dir=source.room) as room:
+        for part in source.parts:
+            if part.kind is Kind.DATABASE and part.place.exists():
+                copy = Path(room) / part.name
+                source.copy_database(part.place, copy)
+                _add_file(packer, part.name, copy, part.place.lstat())
+                copy.unlink()
+
+
     """The queue, and what tells of its jobs, of one moment; then what else is in those directories."""
     logs = {part.name: part for part in source.parts if part.kind is Kind.LOGS}
     others = [logs[name].place for name in (EVENTS, EPOCHS)]
@@ -93,6 +93,16 @@ def _add_logs(packer: Packer, source: Source) -> None:
 
 
 def _add_frozen(packer: Packer, part: Part, found: Frozen) -> None:
+def _add_part(packer: Packer, source: Source, part: Part) -> None:
+    """One that is neither a database nor among the logs."""
+    if part.kind is Kind.STORE:
+        packer.add_text(part.name, stored.written(source.everything(), source.clock()))
+    elif part.kind is Kind.TREE and part.place.is_dir():
+        _add_tree(packer, source, part, passed_over=frozenset())
+    elif part.kind is Kind.FILE and part.place.exists():
+        _add_path(packer, source, part.name, part.place)
+
+
     member = _info(f"{part.name}/{found.path.name}", found.status)
     member.size = found.size
     packer.add(member, found.stream)

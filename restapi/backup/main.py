@@ -16,6 +16,7 @@ from typing import IO
 
 from prominence.core.errors import Conflict, ProminenceError
 from prominence.core.keyvalue.etcd import EtcdKeyValue
+from prominence.core.newfile import new_file
 from prominence.core.settings import load
 from prominence.restapi.adapters import sqlite
 from prominence.restapi.backup import stored
@@ -95,24 +96,13 @@ def _restore(file: Path, settings: RestApiSettings, state: Path, found: Sequence
 
 @contextmanager
 def _written_to(file: str) -> Iterator[IO[bytes]]:
-    """For its owner alone, and under its name only when it is whole."""
+    """A new file, or the standard output."""
     if file == _STDOUT:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    path = Path(file)
-    if path.exists():
-        raise Conflict(f"{path} is there already.")
-    new = path.with_name(f".{path.name}.new")
-    new.unlink(missing_ok=True)
-    try:
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        new.rename(path)
-    finally:
-        new.unlink(missing_ok=True)
+    with new_file(Path(file)) as stream:
+        yield stream
 
 
 def _tell(made: Manifest, how: str, stream: IO[str]) -> None:

@@ -1,0 +1,33 @@
+"""A new file that is there as a whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[IO[bytes]]:
+    """To be written to, for its owner alone. It gets its name when all of it is on the disk, and takes nobody's: raises
+    FileExistsError, before anything is written."""
+    _refuse(path)
+    new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with open(os.open(new, flags, 0o600), "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        _refuse(path)  # a link would replace nothing without asking, but not every file system has any
+        new.rename(path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _refuse(path: Path) -> None:
+    if os.path.lexists(path):
+        raise FileExistsError(f"{path} is there already.")
