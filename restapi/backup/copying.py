@@ -63,12 +63,12 @@ def back_up(source: Source, stream: IO[bytes]) -> manifest.Manifest:
             sandboxes=str(source.sandboxes),
             parts=packer.sums(),
             left_out=tuple(source.left_out[:MOST_TOLD]),
+            cut=packer.cut(),
         )
         packer.finish(told)
     return told
 
 
-def _add_logs(packer: Packer, source: Source) -> None:
 def _add_databases(packer: Packer, source: Source) -> None:
     with tempfile.TemporaryDirectory(prefix=".backup-", dir=source.room) as room:
         for part in source.parts:
@@ -79,6 +79,7 @@ def _add_databases(packer: Packer, source: Source) -> None:
                 copy.unlink()
 
 
+def _add_logs(packer: Packer, source: Source) -> None:
     """The queue, and what tells of its jobs, of one moment; then what else is in those directories."""
     logs = {part.name: part for part in source.parts if part.kind is Kind.LOGS}
     others = [logs[name].place for name in (EVENTS, EPOCHS)]
@@ -92,7 +93,6 @@ def _add_databases(packer: Packer, source: Source) -> None:
                 _add_tree(packer, source, part, frozenset(found.path for found in own), itself=False)
 
 
-def _add_frozen(packer: Packer, part: Part, found: Frozen) -> None:
 def _add_part(packer: Packer, source: Source, part: Part) -> None:
     """One that is neither a database nor among the logs."""
     if part.kind is Kind.STORE:
@@ -103,6 +103,7 @@ def _add_part(packer: Packer, source: Source, part: Part) -> None:
         _add_path(packer, source, part.name, part.place)
 
 
+def _add_frozen(packer: Packer, part: Part, found: Frozen) -> None:
     member = _info(f"{part.name}/{found.path.name}", found.status)
     member.size = found.size
     packer.add(member, found.stream)

@@ -51,6 +51,23 @@ class Member:
         return self.name.partition("/")[2]
 
 
+class Cut(Document):
+    """A file that became shorter while it was copied. size: as long as it was then; what is behind that are zeros."""
+
+    name: str
+    size: int = Field(ge=0)
+
+    @property
+    def part(self) -> str:
+        """The name of the part that it belongs to."""
+        return self.name.partition("/")[0]
+
+    @property
+    def path(self) -> str:
+        """Within the part."""
+        return self.name.partition("/")[2]
+
+
 class PartSum(Document):
     """A part as it was put into the archive. sha256: of its members in their order, with all that is in them."""
 
@@ -74,6 +91,7 @@ class Manifest(Document):
     sandboxes: str
     parts: tuple[PartSum, ...]
     left_out: tuple[str, ...] = ()
+    cut: tuple[Cut, ...] = ()
 
 
 class Sum:
@@ -153,6 +171,10 @@ class Order:
             raise Rejected.because("has a mode or a size that there is not", ascii(member.name))
         self._kinds[member.name] = member.kind
 
+    def is_file(self, name: str) -> bool:
+        """Whether there was a file of this name."""
+        return self._kinds.get(name) == FILE
+
 
 def leads_out(link: Member) -> bool:
     """Whether it leads to something that is not beneath its own part."""
@@ -167,8 +189,8 @@ def leads_out(link: Member) -> bool:
     return False
 
 
-def compare(promised: Manifest, found: dict[str, PartSum]) -> None:
-    """Raises Rejected when what is in the archive is not what its manifest says."""
+def compare(promised: Manifest, found: dict[str, PartSum], order: Order) -> None:
+    """Raises Rejected when what is in the archive is not what its manifest says. order: has seen all of it."""
     for part in promised.parts:
         if part.name not in found:
             raise Rejected.because("is missing, though the manifest names it", part.name)
@@ -176,3 +198,6 @@ def compare(promised: Manifest, found: dict[str, PartSum]) -> None:
             raise Rejected.because("is damaged: it is not what the manifest says", part.name)
     for name in found.keys() - {part.name for part in promised.parts}:
         raise Rejected.because("is in the backup, and the manifest does not name it", ascii(name))
+    for cut in promised.cut:
+        if not order.is_file(cut.name) or not cut.path:
+            raise Rejected.because("is to be cut, and is no file of the backup", ascii(cut.name))

@@ -14,7 +14,7 @@ from typing import IO, cast
 
 from prominence.core.errors import Rejected
 from prominence.restapi.backup import manifest
-from prominence.restapi.backup.manifest import DIRECTORY, FILE, LINK, Member, PartSum, Sum
+from prominence.restapi.backup.manifest import DIRECTORY, FILE, LINK, Cut, Member, PartSum, Sum
 
 _PIECE = 1024 * 1024
 _TYPES = {FILE: tarfile.REGTYPE, DIRECTORY: tarfile.DIRTYPE, LINK: tarfile.SYMTYPE}
@@ -28,13 +28,16 @@ class Packer:
     def __init__(self, tar: tarfile.TarFile) -> None:
         self._tar = tar
         self._sums: dict[str, Sum] = {}
+        self._cut: list[Cut] = []
 
     def add(self, info: tarfile.TarInfo, content: IO[bytes] | None = None) -> None:
-        """The next member. What is missing at the end of its content, because it has become shorter, is zeros."""
+        """The next member. Where it becomes shorter meanwhile, zeros stand for the rest, and the manifest says so."""
         member = member_of(info)
         known = _Known(content or io.BytesIO(), info.size)
         self._tar.addfile(info, cast(IO[bytes], known) if info.size else None)
         self._sums.setdefault(member.part, Sum(member.part)).add(member, known.digest.hexdigest())
+        if known.size < info.size:
+            self._cut.append(Cut(name=member.name, size=known.size))
 
     def add_text(self, name: str, text: bytes) -> None:
         """A file that is made here."""
@@ -44,6 +47,10 @@ class Packer:
         """Of all parts so far."""
         return tuple(one.result() for one in self._sums.values())
 
+    def cut(self) -> tuple[Cut, ...]:
+        """What has become shorter while it was copied."""
+        return tuple(self._cut)
+
     def finish(self, last: manifest.Manifest) -> None:
         """Nothing comes after it."""
         content = manifest.written(last)
@@ -51,15 +58,19 @@ class Packer:
 
 
 class _Known:
-    """A file whose sum is known when it has been read."""
+    """A file of a promised length, whose sum and real size are known when it has been read."""
 
-    def __init__(self, content: IO[bytes], size: int) -> None:
-        self._content, self._left = content, size
+    def __init__(self, content: IO[bytes], promised: int) -> None:
+        self._content, self._left, self._has_ended = content, promised, False
         self.digest = hashlib.sha256()
+        self.size = 0
 
     def read(self, size: int) -> bytes:
         wanted = min(size, self._left)
-        piece = self._content.read(wanted).ljust(wanted, b"\0")
+        piece = b"" if self._has_ended else self._content.read(wanted)
+        self._has_ended = len(piece) < wanted  # what is written there later does not belong to this
+        self.size += len(piece)
+        piece = piece.ljust(wanted, b"\0")
         self._left -= wanted
         self.digest.update(piece)
         return piece

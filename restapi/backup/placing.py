@@ -69,6 +69,13 @@ class Stage:
         if member.kind not in (LINK, DIRECTORY):
             os.utime(path, ns=(int(told.mtime * 1e9), int(told.mtime * 1e9)))
 
+    def cut(self, path: str, size: int) -> None:
+        """Make a file of it as short as it was. Raises OSError."""
+        file = self.folder / path
+        status = file.lstat()
+        os.truncate(file, min(size, status.st_size))
+        os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+
     def is_there(self) -> bool:
         """Whether anything of it was made."""
         return os.path.lexists(self.folder)

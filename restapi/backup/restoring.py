@@ -74,6 +74,8 @@ def restore(file: Path, target: Target) -> Restored:
     copy = stored.read(bytes(kept), target.clock())
     os.sync()
     mark.begin(stamp)
+    for cut in promised.cut:
+        stages[cut.part].cut(cut.path, cut.size)
     stored.put_back(target.store, copy)
     aside = [path for stage in held if stage.is_there() for path in stage.into_place(stamp)]
     mark.end()
@@ -118,7 +120,7 @@ def _read(file: Path, take: Take) -> Manifest:
             sums.setdefault(member.part, Sum(member.part)).add(member, known.rest() if known else _OF_NOTHING)
     if promised is None:
         raise Rejected.because("the backup has no manifest: it was cut off, or is none")
-    manifest.compare(promised, {name: one.result() for name, one in sums.items()})
+    manifest.compare(promised, {name: one.result() for name, one in sums.items()}, order)
     return promised
 
 

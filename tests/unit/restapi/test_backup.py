@@ -25,7 +25,7 @@ from prominence.core.keyvalue.port import REVISIONS_BEFORE
 from prominence.restapi.adapters import sqlite
 from prominence.restapi.backup import manifest, stored
 from prominence.restapi.backup.copying import Source, back_up
-from prominence.restapi.backup.manifest import DIRECTORY, FILE, LINK, Manifest, Member, Order, PartSum
+from prominence.restapi.backup.manifest import DIRECTORY, FILE, LINK, Cut, Manifest, Member, Order, PartSum
 from prominence.restapi.backup.moment import moment
 from prominence.restapi.backup.packing import info, member_of, packed
 from prominence.restapi.backup.parts import Kind, Part
@@ -36,6 +36,8 @@ from prominence.restapi.backup.users import users_of
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 AD = "ClusterId = 1\n*** Offset = 0 ClusterId = 1\n"
 TEXT = st.text(max_size=20)
+BIG = 16 * 1024 * 1024 + 1
+"""More than is read in one piece."""
 
 
 @dataclass
@@ -222,6 +224,30 @@ class TestThereAndBack:
         monkeypatch.setattr(Path, "lstat", lstat)
         assert [one.partition(":")[0] for one in old.back_up(tmp_path / "backup").left_out] == [str(stdout)]
 
+    @pytest.mark.parametrize("left", [0, 1, BIG - 1])
+    def test_what_becomes_shorter_while_it_is_copied_is_as_long_as_it_was_then(
+        self, old: Machine, new: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: int
+    ) -> None:
+        stdout, real = old.state / "jobs" / "uid" / "stdout", os.fstat
+        stdout.write_bytes(b"x" * BIG)
+        os.utime(stdout, (5, 5))
+
+        def fstat(descriptor: int) -> os.stat_result:
+            status = real(descriptor)
+            if status.st_size == BIG:
+                os.truncate(stdout, left)
+            return status
+
+        with monkeypatch.context() as changing:
+            changing.setattr(os, "fstat", fstat)
+            told = old.back_up(tmp_path / "backup")
+        assert [(one.name, one.size) for one in told.cut] == [("jobs/uid/stdout", left)]
+        assert verify(tmp_path / "backup") == told
+        new.restore(tmp_path / "backup")
+        came = new.state / "jobs" / "uid" / "stdout"
+        assert came.read_bytes() == b"x" * left
+        assert came.stat().st_mtime == 5
+
     def test_a_part_that_was_left_out_is_left_alone(self, old: Machine, new: Machine, tmp_path: Path) -> None:
         old.without = ("jobs",)
         old.back_up(tmp_path / "backup")
@@ -318,6 +344,22 @@ def test_damage_is_found_wherever_it_is(tmp_path_factory: pytest.TempPathFactory
 
 class TestHostileArchive:
     """Its manifest is its maker's, too, and its sums are right."""
+
+    @pytest.mark.parametrize("name", ["store", "keys", "keys/none", "keys/link", "../etc/passwd", ""])
+    def test_what_is_to_be_cut_is_a_file_of_its(self, new: Machine, tmp_path: Path, name: str) -> None:
+        members = [info("keys", DIRECTORY, 0o755), info("keys/POOL", FILE, 0o400, 300), info("keys/link", LINK, 0o777)]
+        members[2].linkname = "POOL"
+        cut = (Cut(name=name, size=1),)
+        backup = a_backup(tmp_path / "b", *members, changed=lambda told: told.model_copy(update={"cut": cut}))
+        with pytest.raises(Rejected, match="to be cut"):
+            new.restore(backup)
+        assert list(new.state.iterdir()) == []
+
+    def test_cutting_makes_nothing_longer(self, new: Machine, tmp_path: Path) -> None:
+        members = [info("keys", DIRECTORY, 0o755), info("keys/POOL", FILE, 0o400, 300)]
+        cut = (Cut(name="keys/POOL", size=2**70),)
+        new.restore(a_backup(tmp_path / "b", *members, changed=lambda told: told.model_copy(update={"cut": cut})))
+        assert (new.state / "keys" / "POOL").read_bytes() == b"x" * 300
 
     @pytest.mark.parametrize(
         "name",
