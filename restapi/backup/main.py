@@ -90,6 +90,8 @@ def _restore(file: Path, settings: RestApiSettings, state: Path, found: Sequence
     )
     done = restore(file, target)
     _tell(done.manifest, "is in its place", sys.stdout)
+    if done.next_job is not None:
+        print(f"The next job will be number {done.next_job}.")
     for path in done.aside:
         print(f"what was there before: {path}")
 

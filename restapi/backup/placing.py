@@ -80,6 +80,10 @@ class Stage:
         """Whether anything of it was made."""
         return os.path.lexists(self.folder)
 
+    def there(self, stamp: str) -> list[Path]:
+        """What this machine has of it: in its place, and put aside by a restore of this stamp that did not end."""
+        return [self.part.place, _aside(self.part.place, "", stamp)]
+
     def into_place(self, stamp: str) -> list[Path]:
         """Put what is there aside, and this in its place; what was put aside. Raises OSError."""
         place = self.part.place
@@ -90,7 +94,7 @@ class Stage:
 
 
 def _put_aside(place: Path, suffix: str, stamp: str) -> Path | None:
-    path, aside = place.with_name(place.name + suffix), place.with_name(f"{place.name}.before-{stamp}{suffix}")
+    path, aside = place.with_name(place.name + suffix), _aside(place, suffix, stamp)
     if not os.path.lexists(path):
         return aside if os.path.lexists(aside) else None
     if os.path.lexists(aside):  # it was put aside before; this was put back by a restore that did not end
@@ -98,6 +102,10 @@ def _put_aside(place: Path, suffix: str, stamp: str) -> Path | None:
     else:
         os.rename(path, aside)
     return aside
+
+
+def _aside(place: Path, suffix: str, stamp: str) -> Path:
+    return place.with_name(f"{place.name}.before-{stamp}{suffix}")
 
 
 def _remove(path: Path) -> None:

@@ -14,10 +14,11 @@ from typing import IO
 
 from prominence.core.errors import Conflict, Rejected
 from prominence.core.keyvalue.port import KeyValue
-from prominence.restapi.backup import manifest, stored
+from prominence.restapi.backup import manifest, numbers, stored
 from prominence.restapi.backup.manifest import FILE, Manifest, Member, Order, Sum
+from prominence.restapi.backup.moment import QUEUE as QUEUE_LOG
 from prominence.restapi.backup.packing import member_of, pieces, unpacked
-from prominence.restapi.backup.parts import STORE, Kind, Part
+from prominence.restapi.backup.parts import QUEUE, STORE, Kind, Part
 from prominence.restapi.backup.placing import Mark, Stage
 
 LARGEST_STORE = 2 * 1024 * 1024 * 1024
@@ -40,10 +41,11 @@ class Target:
 
 @dataclass(frozen=True)
 class Restored:
-    """What was done. aside: where what was there is now."""
+    """What was done. aside: where what was there is now. next_job: the number of the next job, where that is known."""
 
     manifest: Manifest
     aside: tuple[Path, ...]
+    next_job: int | None
 
 
 def verify(file: Path) -> Manifest:
@@ -72,14 +74,16 @@ def restore(file: Path, target: Target) -> Restored:
     if _read(file, take) != promised:
         raise Conflict("The backup was changed while it was read.")
     copy = stored.read(bytes(kept), target.clock())
-    os.sync()
-    mark.begin(stamp)
     for cut in promised.cut:
         stages[cut.part].cut(cut.path, cut.size)
+    queue = stages[QUEUE]
+    next_job = numbers.go_on(queue.folder / QUEUE_LOG, [one / QUEUE_LOG for one in queue.there(stamp)])
+    os.sync()
+    mark.begin(stamp)
     stored.put_back(target.store, copy)
     aside = [path for stage in held if stage.is_there() for path in stage.into_place(stamp)]
     mark.end()
-    return Restored(promised, tuple(aside))
+    return Restored(promised, tuple(aside), next_job)
 
 
 def _check(promised: Manifest, target: Target) -> None:

@@ -14,6 +14,8 @@ import docker
 import pytest
 from real_parts import RealPool, new_pool, until
 
+from prominence.restapi.backup.numbers import STEP
+
 
 def _things(engine: docker.DockerClient) -> dict[str, set[str]]:
     """Everything of the engine's that `down` promises to leave as it was."""
@@ -154,7 +156,8 @@ def test_a_second_pool_lives_beside_the_first_and_survives_down(
     other.down("--purge")
     other.up()
     other.down()
-    assert "queue: " in other.run("pool", "restore", "--name", other.name, str(backup)).stdout
+    told = other.run("pool", "restore", "--name", other.name, str(backup)).stdout
+    assert "queue: " in told and f"The next job will be number {STEP}." in told
     other.up()
     other.token = token
     assert other.describe(job)["status"] == "completed"
@@ -164,6 +167,7 @@ def test_a_second_pool_lives_beside_the_first_and_survives_down(
     assert _used(other) == used
     listed = {one["id"]: one["status"] for one in other.request("GET", "/jobs", params={"completed": "true"}).json()}
     assert listed == {job: "completed", waiting: "completed"}
+    assert other.submit({"image": tiny_image, "cmd": "true"}) == STEP, "what the lost pool gave later is nobody's again"
 
 
 def _left_waiting(pool: RealPool, image: str) -> int:
