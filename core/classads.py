@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import classad2
 
-from prominence.core import report
+from prominence.core import lifetimes, report
 from prominence.core.errors import Rejected
 
 # HTCondor's, of jobs
@@ -119,7 +119,7 @@ IDENTITY = "ProminenceIdentity"
 GROUP = "ProminenceGroup"
 PREEMPTIBLE = "ProminencePreemptible"  # false: not on a machine that its cloud can take away
 REQUIRES = "ProminenceRequires"  # digest of what it requires of a machine besides room and place
-WALLTIME = "ProminenceWalltime"  # seconds that the tasks may run
+WALLTIME = lifetimes.WALLTIME  # seconds that the tasks may run
 LABEL_PREFIX = "ProminenceUserMetadata_"
 SUMMARY = "ProminenceSummary"  # what a list shows of the job's description
 SITES = "ProminenceSites"  # where the job must run ...
@@ -135,6 +135,7 @@ REGION = "ProminenceRegion"
 FLAVOUR = "ProminenceFlavour"
 TASK_NETWORK = "ProminenceTaskNetwork"  # none or outbound
 MARKET = "ProminenceMarket"  # on-demand or spot, see `core.machines.Market`
+ENDS_AT = lifetimes.ENDS_AT  # of those with a time: when it is over, in seconds since 1970
 LEAVING = "ProminenceLeaving"  # whether its cloud has said that it takes the machine away
 
 # Of machines, kept by HTCondor in the ad of the job that ran there last (job_machine_attrs)

@@ -60,7 +60,8 @@ class Market(enum.StrEnum):
 class Flavour(Document):
     """A kind of machine that a cloud offers. price: per hour, in the site's currency.
 
-    The same machine on two markets is two flavours, of two names.
+    The same machine on two markets is two flavours, of two names. lifetime_s: how long such a machine is there, of one
+    that is taken away then; None: as long as it is needed.
     """
 
     cloud: str
@@ -69,6 +70,7 @@ class Flavour(Document):
     size: Size
     price: float = 0.0
     market: Market = Market.ON_DEMAND
+    lifetime_s: int | None = Field(default=None, gt=0)
 
     @property
     def place(self) -> Place:

@@ -42,6 +42,7 @@ class Reason(str, enum.Enum):
     BACK_OFF = "BackOff"
     NO_CAPACITY = "NoCapacity"
     NO_FLAVOUR_FITS = "NoFlavourFits"
+    NO_FLAVOUR_LASTS = "NoFlavourLasts"
     NO_SUCH_PLACE = "NoSuchPlace"
     POOL_UNKNOWN = "PoolUnknown"
     SCALER_SILENT = "ScalerSilent"
@@ -119,6 +120,11 @@ MEANINGS = {
         "No worker of this pool can ever run it: {detail}.",
         Blame.USER,
         "Ask for less, or ask the operator for a flavour that has it.",
+    ),
+    Reason.NO_FLAVOUR_LASTS: Meaning(
+        "No worker of this pool is there for as long as the job may run: {detail}.",
+        Blame.USER,
+        "Ask for a shorter resources.walltime, or ask the operator for a flavour that lasts longer.",
     ),
     Reason.NO_SUCH_PLACE: Meaning(
         "No cloud of this pool is where the job must run: {detail}.",

@@ -6,6 +6,7 @@ import enum
 
 from pydantic import AwareDatetime, Field
 
+from prominence.core.lifetimes import ANY, Walltimes
 from prominence.core.machines import Size
 from prominence.core.placement import Area, Placement
 from prominence.core.reasons import Reason, explain
@@ -73,7 +74,8 @@ class Explanation(Document):
 
     jobs: as the demand counts them, each node for itself. details: what fills the gaps of the reason's sentence, and
     for programs `until`, when it will be tried again, as ISO 8601. workers: the first of those that they have room on.
-    since: from when on there have been jobs of this demand with this reason. requirements: as the demand has them.
+    since: from when on there have been jobs of this demand with this reason. requirements, walltimes: as the demand
+    has them.
     """
 
     size: Size
@@ -86,6 +88,7 @@ class Explanation(Document):
     details: dict[str, str] = Field(default_factory=dict)
     workers: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()
+    walltimes: Walltimes = ANY
     since: AwareDatetime | None = None
     start: Start | None = None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pydantic import AwareDatetime, Field
 
+from prominence.core.lifetimes import ANY, Walltimes
 from prominence.core.machines import CloudStatus, Flavour, Size, Worker
 from prominence.core.placement import Place, Placement
 from prominence.core.validation import Document
@@ -23,6 +24,8 @@ class Demand(Document):
     ad: as the queue tells it, Requirements and what it refers to. A snapshot has `placement.kinds` in its place; and
     where jobs that are else alike meet other machines `requirements`, the digests of theirs.
     unmet: of what they require the parts that no flavour has, where none has all of it.
+    walltime_s: as the queue tells it, where some machines are there for a time only. A snapshot has in its place
+    `walltimes`, of all jobs that meet the same machines; brief: kinds of flavours that lack nothing but time for them.
     """
 
     size: Size
@@ -34,12 +37,15 @@ class Demand(Document):
     ad: Ad = ()
     requirements: tuple[str, ...] = ()
     unmet: tuple[str, ...] = ()
+    walltime_s: int | None = None
+    walltimes: Walltimes = ANY
+    brief: tuple[int, ...] = ()
 
 
 class ExecutePoint(Document):
     """A machine whose startd is in the collector. Its name is the worker's. cloud, region: "" where it tells none.
 
-    kind: see `placement`.
+    kind: see `placement`. ends_at: when its time is over; None: it has no end.
     """
 
     name: str
@@ -53,6 +59,7 @@ class ExecutePoint(Document):
     last_heard_at: AwareDatetime
     failed_jobs: int = Field(default=0, ge=0, description="Different jobs in a row that it has failed, by its fault.")
     kind: int = 0
+    ends_at: AwareDatetime | None = None
 
     @property
     def place(self) -> Place:

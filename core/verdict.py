@@ -54,6 +54,7 @@ _OF_WAITING = {
     Reason.BACK_OFF: Status.WAITING,
     Reason.NO_CAPACITY: Status.WAITING,
     Reason.NO_FLAVOUR_FITS: Status.WAITING,
+    Reason.NO_FLAVOUR_LASTS: Status.WAITING,
     Reason.NO_SUCH_PLACE: Status.WAITING,
 }
 """An idle job by the scaler's reason; by any other it is idle."""

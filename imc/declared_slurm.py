@@ -29,8 +29,7 @@ class PartitionSettings(Settings):
     walltime: int = Field(
         default=1440,
         ge=10,
-        description="Minutes that the worker is there. Let it be longer than the longest job: one that would not end "
-        "before does not start there.",
+        description="Minutes that the worker is there. It gets no job that would not end before, with some to spare.",
     )
     price: float = Field(default=0.0, ge=0, description="Per hour, in the site's currency.")
     region: str = Field(default="", pattern=NAME_OR_NONE, description="For jobs that ask for one.")
@@ -44,7 +43,15 @@ class PartitionSettings(Settings):
         """As a document of the cloud of this name."""
         size = Size(cpus=self.cpus, memory_mib=self.memory_mib, disk_mib=self.disk_mib, gpus=self.gpus)
         market = Market.SPOT if self.preemptible else Market.ON_DEMAND
-        return Flavour(cloud=cloud, region=self.region, name=self.name, size=size, price=self.price, market=market)
+        return Flavour(
+            cloud=cloud,
+            region=self.region,
+            name=self.name,
+            size=size,
+            price=self.price,
+            market=market,
+            lifetime_s=self.walltime * 60,
+        )
 
 
 class SlurmSettings(TermsSettings):

@@ -27,7 +27,7 @@ _OF_HOLDS = {
     Reason.HELD_BY_OPERATOR: "not before the job is released",
     Reason.HELD_FOR_BUDGET: "not before its group's budget leaves room for it",
 }
-_NEVER = frozenset({Reason.NO_FLAVOUR_FITS, Reason.NO_SUCH_PLACE})
+_NEVER = frozenset({Reason.NO_FLAVOUR_FITS, Reason.NO_FLAVOUR_LASTS, Reason.NO_SUCH_PLACE})
 
 _MATCHED_WITHIN = timedelta(minutes=2)
 """A job for which there has been room for longer waits for something that the scaler does not know of."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from prominence.core import classads, units
 from prominence.core.jobid import JobId
+from prominence.core.lifetimes import ANY, Walltimes
 from prominence.core.machines import Size
 from prominence.core.placement import Placement, of_texts
 from prominence.core.scaling import Explanation, ScalingPlan
@@ -21,6 +22,7 @@ from prominence.core.verdict import number
 from prominence.core.view import JobAd
 
 Demand = tuple[Size, Placement, str, str, int]
+Kind = tuple[Demand, str, Walltimes]
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,17 @@ class Standing:
 def standings(idle: Iterable[JobAd], plan: ScalingPlan) -> dict[int, Standing]:
     """By job id, for all idle jobs of a user. A job that the plan does not know yet is the last of its kind."""
     explanations = _by_demand(plan)
-    alike: dict[tuple[Demand, str], list[JobAd]] = defaultdict(list)
+    alike: dict[Kind, list[JobAd]] = defaultdict(list)
     for ad in idle:
         alike[_kind_of(ad, explanations)].append(ad)
     found: dict[int, Standing] = {}
-    for (demand, requires), ads in alike.items():
+    for (demand, requires, walltimes), ads in alike.items():
         *_, nodes = demand
-        told = [one for one in explanations.get(demand, ()) if not requires or requires in one.requirements]
+        told = [
+            one
+            for one in explanations.get(demand, ())
+            if (not requires or requires in one.requirements) and one.walltimes in (ANY, walltimes)
+        ]
         for place, ad in enumerate(sorted(ads, key=_turn)):
             # The scaler counts nodes.
             explanation = _of_place(told, place * nodes) if told else None
@@ -105,12 +111,15 @@ def _demand(ad: JobAd) -> Demand:
     return size, of_texts(ad.get(name) for name in classads.PLACEMENT), user, group, nodes
 
 
-def _kind_of(ad: JobAd, explanations: Mapping[Demand, Sequence[Explanation]]) -> tuple[Demand, str]:
-    """What jobs that are alike have in common; with the digest of what they require, where that makes a difference."""
+def _kind_of(ad: JobAd, explanations: Mapping[Demand, Sequence[Explanation]]) -> Kind:
+    """What jobs that are alike have in common; with the digest of what they require, where that makes a difference,
+    and so with how long they may run."""
     demand = _demand(ad)
-    told = {digest for one in explanations.get(demand, ()) for digest in one.requirements}
-    requires = str(ad.get(classads.REQUIRES, ""))
-    return demand, requires if requires in told else ""
+    of_demand = explanations.get(demand, ())
+    told = {digest for one in of_demand for digest in one.requirements}
+    requires, walltime_s = str(ad.get(classads.REQUIRES, "")), number(ad, classads.WALLTIME) or 0
+    walltimes = next((one.walltimes for one in of_demand if one.walltimes.hold(walltime_s)), ANY)
+    return demand, requires if requires in told else "", walltimes
 
 
 def _turn(ad: JobAd) -> tuple[int, int, int]:

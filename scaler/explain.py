@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from prominence.core import units
+from prominence.core.machines import Flavour
 from prominence.core.reasons import Reason
 from prominence.core.scaling import Explanation
 from prominence.core.snapshot import Demand, ExecutePoint
@@ -33,6 +34,7 @@ _NEAREST_FIRST = (
     Reason.BACK_OFF,
     Reason.NO_CAPACITY,
     Reason.NO_FLAVOUR_FITS,
+    Reason.NO_FLAVOUR_LASTS,
     Reason.NO_SUCH_PLACE,
 )
 """From the reason of jobs that will start soonest to that of jobs that never will."""
@@ -180,6 +182,8 @@ def _fits_no_flavour(demand: Demand, limits: Limits) -> tuple[Reason, Details]:
     held = [flavour for flavour in catalogue.flavours if area.holds(flavour.place)]
     allowed = [flavour for flavour in held if flavour.cloud not in demand.placement.closed]
     meeting = [flavour for flavour in allowed if demand.placement.takes(flavour.place)]
+    if brief := [flavour for flavour in allowed if _is_brief(flavour, demand)]:
+        return Reason.NO_FLAVOUR_LASTS, _detail(demand, wording.brief(brief))
     if allowed and not meeting:
         return Reason.NO_FLAVOUR_FITS, _detail(demand, wording.unmet(demand.unmet))
     if meeting:
@@ -192,6 +196,11 @@ def _fits_no_flavour(demand: Demand, limits: Limits) -> tuple[Reason, Details]:
     if area.is_everywhere:
         return Reason.NO_FLAVOUR_FITS, {"detail": "no cloud offers any machine"}
     return Reason.NO_SUCH_PLACE, {"detail": wording.missing(area, catalogue.places())}
+
+
+def _is_brief(flavour: Flavour, demand: Demand) -> bool:
+    """Whether such a job could run there if it were shorter."""
+    return flavour.place.kind in demand.brief and holds(flavour.size, demand.size)
 
 
 def _is_for(demand: Demand, point: ExecutePoint) -> bool:
@@ -214,6 +223,7 @@ def _explanation(
         group=demand.group,
         placement=demand.placement.as_said(),
         requirements=demand.requirements,
+        walltimes=demand.walltimes,
         jobs=jobs,
         nodes=demand.nodes,
         reason=reason,
@@ -225,5 +235,5 @@ def _explanation(
 def _place(one: Explanation) -> tuple[int | str | tuple[str, ...], ...]:
     size = one.size
     amounts = (size.cpus, size.memory_mib, size.disk_mib, size.gpus)
-    said = (one.placement.texts(), one.requirements)
+    said = (one.placement.texts(), one.requirements, str(one.walltimes.over_s))
     return (one.group, one.user, *amounts, *said, one.nodes, _NEAREST_FIRST.index(one.reason))

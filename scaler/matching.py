@@ -19,6 +19,7 @@ from prominence.core import classads
 from prominence.core.machines import Flavour, Worker
 from prominence.core.placement import Area
 from prominence.core.snapshot import Ad, Demand, ExecutePoint
+from prominence.scaler import lifetimes
 from prominence.scaler.clauses import told
 from prominence.scaler.kinds import Candidate, Condition, Evaluate, Table, conditions, start_of
 
@@ -30,6 +31,7 @@ _MOST_TOLD = 3
 _TOLD_LATE = frozenset({classads.RUNTIMES.lower(), classads.STORAGE.lower()})
 """What a worker finds out about itself when it has joined already."""
 _OF_FLAVOURS = re.compile(r"has_|cpu|microarch|detected|total|.*gpu", re.IGNORECASE)
+_START = classads.START.lower()
 _IDENTITY = classads.AUTHENTICATED_IDENTITY.lower()
 _OF_THE_POOL = re.compile(rf'"[^"@\\]+@{classads.WORKER_DOMAIN}"')
 _ANYBODY = f'"worker@{classads.WORKER_DOMAIN}"'
@@ -100,10 +102,20 @@ class Matcher:
         offered_now = {name_of(flavour) for flavour in flavours}
         self._offers = {name: offer for name, offer in self._offers.items() if name in offered_now}
         # No machine has such a name: a cloud's name is in front.
-        machines |= {name_of(flavour): self._offered(flavour) for flavour in flavours}
+        named = {name_of(flavour): flavour for flavour in flavours}
+        machines |= {name: self._offered(flavour) for name, flavour in named.items()}
+        good = lifetimes.good_for(demand, points, named, now)
+        if good:
+            machines = lifetimes.with_ends(machines, good)
+            demand = _of_steps(demand, lifetimes.steps(good))
         alike = {id(machine): machine for machine in machines.values()}
         starts = frozenset(start for machine in alike.values() if (start := start_of(machine)))
-        table = Table(self._meets, [conditions(one.ad, starts) for one in demand], machines)
+
+        def required(one: Demand) -> Sequence[Condition]:
+            of_ad = conditions(one.ad, starts)
+            return (*of_ad, *lifetimes.conditions(one.walltimes, good)) if good else of_ad
+
+        table = Table(self._meets, [required(one) for one in demand], machines)
         flavour_kinds = {name_of(flavour): table.kind(name_of(flavour)) for flavour in flavours}
 
         @cache
@@ -111,7 +123,7 @@ class Matcher:
             return frozenset(flavour_kinds[name_of(flavour)] for flavour in flavours if area.holds(flavour.place))
 
         return Matched(
-            demand=_merged(_met(one, conditions(one.ad, starts), table, offered) for one in demand),
+            demand=_merged(_met(one, required(one), table, offered) for one in demand),
             points=tuple(_of_kind(point, table.kind(point.name)) for point in points),
             flavour_kinds={name: kind for name, kind in flavour_kinds.items() if kind},
         )
@@ -189,6 +201,8 @@ def _as_declared(flavour: Flavour, shown: Candidate) -> Candidate:
 def _candidate(advertised: Ad, asked: frozenset[str], is_ours: bool) -> Candidate:
     """A machine that was asked for so much. One of ours may not have told all of it yet."""
     ad = {attribute.lower(): text for attribute, text in advertised}
+    if _START in ad:
+        ad[_START] = lifetimes.without_end(ad[_START])
     if _IDENTITY in ad and _OF_THE_POOL.fullmatch(ad[_IDENTITY]):
         ad[_IDENTITY] = _ANYBODY
     return Candidate(tuple(sorted(ad.items())), asked - (_TOLD_LATE - ad.keys()) if is_ours else asked)
@@ -219,10 +233,26 @@ def _met(one: Demand, required: Sequence[Condition], table: Table, offered: Call
     placement = one.placement.model_copy(update={"kinds": kinds})
     there = offered(one.placement.requirements)
     unmet: dict[str, None] = {}
+    brief: tuple[int, ...] = ()
     if there.isdisjoint(kinds):
         job = {name.lower(): text for name, text in one.ad}
-        unmet = {told(c.clause, job): None for kind in sorted(there) for c in table.unmet(required, kind)}
-    return one.model_copy(update={"placement": placement, "unmet": tuple(unmet)[:_MOST_TOLD]})
+        of_kinds = {kind: table.unmet(required, kind) for kind in sorted(there)}
+        unmet = {_told(c, job): None for of_kind in of_kinds.values() for c in of_kind}
+        brief = lifetimes.brief(of_kinds)
+    return one.model_copy(update={"placement": placement, "unmet": tuple(unmet)[:_MOST_TOLD], "brief": brief})
+
+
+def _of_steps(demand: Iterable[Demand], steps: Sequence[int]) -> list[Demand]:
+    """The same, by the walltimes for which machines are good."""
+    jobs: Counter[Demand] = Counter()
+    for one in demand:
+        of_step = {"walltimes": lifetimes.walltimes_of(one, steps), "walltime_s": None, "jobs": 1}
+        jobs[one.model_copy(update=of_step)] += one.jobs
+    return [one.model_copy(update={"jobs": count}) for one, count in jobs.items()]
+
+
+def _told(condition: Condition, job: Mapping[str, str]) -> str:
+    return "to be there for so long" if lifetimes.is_of_time(condition) else told(condition.clause, job)
 
 
 def _merged(demand: Iterable[Demand]) -> tuple[Demand, ...]:
@@ -230,7 +260,7 @@ def _merged(demand: Iterable[Demand]) -> tuple[Demand, ...]:
     jobs: Counter[Demand] = Counter()
     digests: dict[Demand, set[str]] = defaultdict(set)
     for one in demand:
-        alike = one.model_copy(update={"ad": (), "jobs": 1})
+        alike = one.model_copy(update={"ad": (), "jobs": 1, "walltime_s": None})
         jobs[alike] += one.jobs
         digests[alike].add(dict(one.ad).get(classads.REQUIRES, "").strip('"'))
     others = Counter(_as_said(alike) for alike in jobs)
@@ -246,7 +276,7 @@ def _merged(demand: Iterable[Demand]) -> tuple[Demand, ...]:
 
 
 def _as_said(one: Demand) -> Hashable:
-    return one.size, one.user, one.group, one.placement.as_said(), one.nodes
+    return one.size, one.user, one.group, one.placement.as_said(), one.nodes, one.walltimes
 
 
 def _of_kind(point: ExecutePoint, kind: int) -> ExecutePoint:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from prominence.core.errors import ProminenceError
 from prominence.core.machines import Flavour, Size, Worker
 from prominence.core.snapshot import PARTS, Demand, ExecutePoint, PoolSnapshot, SeenFlavour
-from prominence.scaler import idling, starts, waits
+from prominence.scaler import idling, lifetimes, starts, waits
 from prominence.scaler.matching import Matcher
 from prominence.scaler.ports import PoolSource, Provisioner
 
@@ -49,17 +49,18 @@ def observe(
         is_new = started is not None and now - started < grace
         if is_new and previous and now - previous.taken_at < grace:
             points += _not_heard_yet(points, previous)
-    queue = look.known("demand", lambda: (source.demand(), source.group_cpus()))
+    clouds = look.known("clouds", provisioner.clouds)
+    flavours = [flavour for cloud in clouds or () for flavour in cloud.flavours]
+    walltimes = matcher is not None and lifetimes.matter(points or (), flavours)
+    queue = look.known("demand", lambda: (source.demand(walltimes), source.group_cpus()))
     workers = look.known("workers", provisioner.workers)
     if points is not None:
         # Their ads may linger, and so may our memory of them while the collector is new.
         over = {worker.name for worker in workers or () if worker.phase.is_over}
         points = tuple(point for point in points if point.name not in over)
-    clouds = look.known("clouds", provisioner.clouds)
     demand = None if queue is None else tuple(queue[0])
     flavour_kinds: dict[str, int] = {}
     if matcher and demand and points is not None:
-        flavours = [flavour for cloud in clouds or () for flavour in cloud.flavours]
         demand, points, flavour_kinds = _matched(look, source, matcher, demand, points, flavours, workers or (), now)
     return PoolSnapshot(
         taken_at=now,

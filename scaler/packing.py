@@ -79,7 +79,17 @@ def queue(demand: Iterable[Demand], scale: Size) -> Waiting:
     def rank(one: Demand) -> tuple[float | int | str | tuple[str, ...], ...]:
         size, anywhere = one.size, one.placement.is_anywhere
         amounts = (-_share(size, scale), -size.cpus, -size.memory_mib, -size.disk_mib, -size.gpus)
-        return (*amounts, anywhere, one.group, one.user, one.placement.texts(), one.requirements, one.nodes, one.jobs)
+        return (
+            *amounts,
+            anywhere,
+            one.group,
+            one.user,
+            one.placement.texts(),
+            one.requirements,
+            one.walltimes.over_s,
+            one.nodes,
+            one.jobs,
+        )
 
     return tuple((Wanted(one, one.placement), one.jobs) for one in sorted(demand, key=rank))
 

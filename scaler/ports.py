@@ -17,8 +17,9 @@ from prominence.core.snapshot import Ad, Demand, ExecutePoint, PoolSnapshot
 class PoolSource(Protocol):
     """Queue and collector, as they are now. Every verb raises Unavailable when it cannot be known."""
 
-    def demand(self) -> Sequence[Demand]:
-        """Idle jobs, grouped: one row for any number of jobs of one size, user and group with the same requirements.
+    def demand(self, walltimes: bool = False) -> Sequence[Demand]:
+        """Idle jobs, grouped: one row for any number of jobs of one size, user and group with the same requirements,
+        and with `walltimes` of one walltime.
 
         Their ads have Requirements, unless these are empty, and all attributes of the job that they refer to.
         """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from prominence.core import units
+from prominence.core.lifetimes import longest_ever
 from prominence.core.machines import Flavour, Size
 from prominence.core.placement import Area, Place
 from prominence.scaler.packing import Wanted
@@ -37,6 +38,13 @@ def nearest(wanted: Size, flavours: Iterable[Flavour]) -> str:
         if asked > there
     ]
     return f"the nearest is {flavour.name} with {size(flavour.size)}; the job asks for {' and '.join(lacking)}"
+
+
+def brief(flavours: Iterable[Flavour]) -> str:
+    """How long a job may run on the one of these that is there for longest."""
+    flavour = max(flavours, key=lambda f: (f.lifetime_s or 0, f.cloud, f.region, f.name))
+    longest = units.plainly(longest_ever(flavour.lifetime_s or 0) // 60 * 60)
+    return f"on {flavour.name}, which is there for longest, a job's walltime can be {longest} at most"
 
 
 def unmet(parts: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from prominence.cli.errors import ClientError
+from prominence.core.lifetimes import MARGIN_S, VACATE_S
 
 ISOLATING = ("apptainer", "docker", "podman")
 """Runtimes that every worker offers where they work."""
@@ -17,10 +18,6 @@ BARE = ("udocker", "process")
 FOR_DAEMONS_MIB = 256
 """Of the memory of a batch job, which must not take more than it has: for HTCondor's own processes."""
 LEAST_MIB = 128
-VACATE_S = 60
-"""How long jobs have to leave before a worker's time is over."""
-MARGIN_S = 180
-"""What a job may need beyond its walltime, for its image as for its outputs. One that would not have it waits."""
 
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 _NUMBER = re.compile(r"\d{1,12}", re.ASCII)
@@ -43,13 +40,6 @@ class Offer:
     lost_s: int = 0
     runtimes: tuple[str, ...] = ()
     task_network: str = "none"
-
-    @property
-    def start(self) -> str:
-        """The expression of HTCondor's by which a job may start; "" when each may."""
-        if self.ends_at is None:
-            return ""
-        return f"time() + TARGET.ProminenceWalltime + {VACATE_S + MARGIN_S} <= {self.ends_at}"
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from pathlib import Path
 from prominence.cli.errors import ClientError
 from prominence.cli.worker import processes, text
 from prominence.cli.worker.home import Broken, Home
-from prominence.cli.worker.offer import VACATE_S, Offer
+from prominence.cli.worker.offer import Offer
 from prominence.cli.worker.programs import loaded
+from prominence.core.lifetimes import VACATE_S
 
 Say = Callable[[str], object]
 

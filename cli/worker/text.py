@@ -12,6 +12,7 @@ from prominence.cli.errors import ClientError
 from prominence.cli.worker.daemons import Daemons
 from prominence.cli.worker.home import Home
 from prominence.cli.worker.offer import BARE, Offer
+from prominence.core import lifetimes
 from prominence.core.condor_config import config
 
 BEGIN, POOL, WORKER, OWN, MINE, LEAVING = (
@@ -88,7 +89,15 @@ def mine(home: Home, execute: Path, offer: Offer, ids: str) -> str:
             "MAIL": "",
         }
     )
-    return text + (f"START = ($(START)) && ({offer.start})\n" if offer.start else "")
+    return text + until(offer.ends_at)
+
+
+def until(ends_at: int | None) -> str:
+    """That only jobs start that end before, and for the scaler when that is."""
+    if ends_at is None:
+        return ""
+    told = f"{lifetimes.ENDS_AT} = {ends_at}\nSTARTD_ATTRS = $(STARTD_ATTRS), {lifetimes.ENDS_AT}\n"
+    return f"{told}START = ($(START)) && ({lifetimes.START})\n"
 
 
 def _of_runtimes(offer: Offer) -> list[str]:

@@ -69,6 +69,7 @@ _OF_SLOTS = [
     classads.LAST_HEARD_FROM,
     classads.CLOUD,
     classads.REGION,
+    classads.ENDS_AT,
 ]
 _OF_WHOLE_SLOTS = [
     classads.MACHINE,
@@ -82,7 +83,7 @@ _OF_WHOLE_SLOTS = [
 _AVAILABLE_GPUS = "availablegpus"
 _GPU = re.compile(r"GPUs_\w+$")
 """Each of them is an ad of its own."""
-_OF_ROWS = frozenset({"Id", "JobIds", classads.JOB_COUNT, *_GROUPED_BY}) - {
+_OF_ROWS = frozenset({"Id", "JobIds", classads.JOB_COUNT, classads.WALLTIME, *_GROUPED_BY}) - {
     classads.REQUEST_CPUS,
     classads.REQUEST_MEMORY,
     classads.REQUEST_DISK,
@@ -96,6 +97,8 @@ _TOTALS = (classads.TOTAL_CPUS, classads.TOTAL_MEMORY, classads.TOTAL_DISK, clas
 _OFFERS = (classads.CPUS, classads.MEMORY, classads.DISK, classads.GPUS)
 _OF_COLLECTOR = f'MyType == "Collector" || {classads.COLLECTOR_START_TIME} =!= undefined'
 _START_TIMES = [classads.STATS_LIFETIME, classads.STATS_UPDATED_AT, classads.COLLECTOR_START_TIME]
+_NO_MOMENT = 1 << 36
+"""Some thousand years: what is later is no moment to Python."""
 _UNCLAIMED = ("Owner", "Unclaimed", "Drained", "Backfill")
 
 # Older bindings raise what Python has, newer ones their own.
@@ -109,10 +112,10 @@ class HTCondorPool:
         self._collector_name = collector
         self._schedd_name = schedd
 
-    def demand(self) -> list[Demand]:
+    def demand(self, walltimes: bool = False) -> list[Demand]:
         """By a grouped query, which knows jobs before any negotiator or machine has seen them."""
         jobs: Counter[Demand] = Counter()
-        for row in self._grouped(_IDLE_JOBS, _GROUPED_BY):
+        for row in self._grouped(_IDLE_JOBS, [*_GROUPED_BY, classads.WALLTIME] if walltimes else _GROUPED_BY):
             jobs[_one_of(row)] += int(row[classads.JOB_COUNT])
         return [one.model_copy(update={"jobs": count}) for one, count in jobs.items()]
 
@@ -181,6 +184,7 @@ def _one_of(row: Any) -> Demand:
         jobs=1,
         nodes=max(1, _number(row, classads.NODE_COUNT)),
         ad=_ad_of(row),
+        walltime_s=_number(row, classads.WALLTIME) or None,
     )
 
 
@@ -230,6 +234,7 @@ def _execute_point(machine: str, slots: Iterable[Any]) -> ExecutePoint:
         claimed_slots=max(claimed, carved),
         draining=any(slot.get(classads.DRAINING) is True for slot in slots),
         last_heard_at=_moment(max(_number(slot, classads.LAST_HEARD_FROM) for slot in slots)),
+        ends_at=_end(slots),
     )
 
 
@@ -263,6 +268,12 @@ def _start(ad: Any) -> int:
     if classads.STATS_LIFETIME in ad:
         return _number(ad, classads.STATS_UPDATED_AT) - _number(ad, classads.STATS_LIFETIME)
     return _number(ad, classads.COLLECTOR_START_TIME)
+
+
+def _end(slots: Iterable[Any]) -> datetime | None:
+    """When the machine's time is over; None when it tells no such moment."""
+    ends = [end for slot in slots if 0 < (end := _number(slot, classads.ENDS_AT)) < _NO_MOMENT]
+    return _moment(min(ends)) if ends else None
 
 
 def _number(ad: Any, attribute: str) -> int:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from prominence.core.errors import Conflict, ProminenceError, Unavailable
+from prominence.core.lifetimes import longest_now
 from prominence.core.machines import CloudStatus, Flavour, Size, Wish, Worker, WorkerPhase, WorkerRequest
 from prominence.core.placement import Place, Placement
 from prominence.core.scaling import Action
@@ -21,6 +22,7 @@ from prominence.scaler.ports import RoundReport
 
 _NOTHING = Size(cpus=0, memory_mib=0, disk_mib=0)
 _ANYWHERE = Placement()
+_NEVER_ENDS = 1 << 62
 
 
 @dataclass
@@ -36,6 +38,7 @@ class Job:
     started_at: datetime | None = None
     ended: bool = False
     ad: Ad = ()
+    walltime_s: int | None = None
 
     @property
     def is_idle(self) -> bool:
@@ -80,9 +83,11 @@ class PretendPool:
         placement: Placement = _ANYWHERE,
         runs_for: timedelta = timedelta(minutes=10),
         ad: Ad = (),
+        walltime_s: int | None = None,
     ) -> None:
         """Put jobs into the queue."""
-        self.jobs.extend(Job(size, user, group, placement, runs_for, ad=ad) for _ in range(jobs))
+        job = Job(size, user, group, placement, runs_for, ad=ad, walltime_s=walltime_s)
+        self.jobs.extend(replace(job) for _ in range(jobs))
 
     def advance(self, by: timedelta) -> None:
         """Let time pass: jobs end, workers take one step each, idle jobs are matched."""
@@ -105,12 +110,16 @@ class PretendPool:
 
     # PoolSource
 
-    def demand(self) -> Sequence[Demand]:
+    def demand(self, walltimes: bool = False) -> Sequence[Demand]:
         self._check("demand")
-        idle = Counter((job.size, job.user, job.group, job.placement, job.ad) for job in self.jobs if job.is_idle)
+        idle = Counter(
+            (job.size, job.user, job.group, job.placement, job.ad, job.walltime_s if walltimes else None)
+            for job in self.jobs
+            if job.is_idle
+        )
         return [
-            Demand(size=size, user=user, group=group, placement=placement, ad=ad, jobs=n)
-            for (size, user, group, placement, ad), n in idle.items()
+            Demand(size=size, user=user, group=group, placement=placement, ad=ad, walltime_s=walltime_s, jobs=n)
+            for (size, user, group, placement, ad, walltime_s), n in idle.items()
         ]
 
     def group_cpus(self) -> Mapping[str, int]:
@@ -170,10 +179,10 @@ class PretendPool:
         return [job for job in self.jobs if job.is_running and job.worker == name]
 
     def _step(self, worker: Worker) -> None:
-        wish, phase = worker.request.wish, worker.phase
+        wish, phase, end = worker.request.wish, worker.phase, _end(worker)
         if phase.is_over:
             return
-        if wish is Wish.ABSENT:
+        if wish is Wish.ABSENT or (end and end <= self.now):
             self._remove(worker)
         elif phase is WorkerPhase.REQUESTED:
             launched = worker.model_copy(update={"flavour": self._flavour(worker.request), "attempts": 1})
@@ -214,7 +223,9 @@ class PretendPool:
     def _takes(self, worker: Worker, job: Job) -> bool:
         takes_jobs = worker.phase is WorkerPhase.REGISTERED and worker.request.wish is Wish.PRESENT
         fits = takes_jobs and job.placement.takes(_place(worker)) and job.size.fits(self._free(worker))
-        return fits and self.meets(job.ad, self._ad(worker))
+        end = _end(worker)
+        lasts = end is None or (job.walltime_s or _NEVER_ENDS) <= longest_now((end - self.now).total_seconds())
+        return fits and lasts and self.meets(job.ad, self._ad(worker))
 
     def _told(self, worker: Worker, wanted: Collection[str]) -> Ad:
         told = {*wanted, *(["start"] if worker.phase is WorkerPhase.REGISTERED else [])}
@@ -237,6 +248,7 @@ class PretendPool:
             claimed_slots=len(self.running_on(worker.name)),
             draining=worker.phase is not WorkerPhase.REGISTERED,
             last_heard_at=self.now,
+            ends_at=_end(worker),
         )
 
     def _total(self, worker: Worker) -> Size:
@@ -258,6 +270,12 @@ class PretendPool:
     def _check(self, part: str) -> None:
         if part in self.unavailable:
             raise Unavailable(self.unavailable[part])
+
+
+def _end(worker: Worker) -> datetime | None:
+    """When its time is over, which begins when it is asked for."""
+    lifetime_s = worker.flavour.lifetime_s if worker.flavour else None
+    return worker.requested_at + timedelta(seconds=lifetime_s) if lifetime_s else None
 
 
 def _place(worker: Worker) -> Place:

@@ -18,6 +18,7 @@ from builders import a_request, a_size
 from builders_scaler import LARGE, a_pretend_pool
 from real_condor import MACHINE, SLEEP_S, WITHIN_S, CondorDaemons, eventually, trusting
 
+from prominence.cli.worker import text as worker_text
 from prominence.core import classads
 from prominence.core.errors import Unavailable
 from prominence.core.machines import Size, Wish
@@ -33,6 +34,7 @@ from prominence.scaler.ports import PoolSource
 MACHINE_SIZE = LARGE.size
 PLACE = Place("docker", "north")
 ANYWHERE = Placement()
+HOUR_S = 3600
 MOUNTS = "webdav s3"
 
 
@@ -48,10 +50,17 @@ class World(Protocol):
     machine: str
 
     def submit(
-        self, size: Size, user: str, group: str = "", jobs: int = 1, placement: Placement = ANYWHERE, require: str = ""
+        self,
+        size: Size,
+        user: str,
+        group: str = "",
+        jobs: int = 1,
+        placement: Placement = ANYWHERE,
+        require: str = "",
+        walltime_s: int | None = None,
     ) -> None: ...
     def submit_what_is_no_demand(self) -> None: ...
-    def start_machine(self) -> None: ...
+    def start_machine(self, *, lifetime_s: int | None = None) -> None: ...
     def drain(self) -> None: ...
     def restart_collector(self) -> None: ...
     def age_collector(self) -> None: ...
@@ -72,15 +81,26 @@ class PretendWorld:
         self.source: PoolSource = self._pool
 
     def submit(
-        self, size: Size, user: str, group: str = "", jobs: int = 1, placement: Placement = ANYWHERE, require: str = ""
+        self,
+        size: Size,
+        user: str,
+        group: str = "",
+        jobs: int = 1,
+        placement: Placement = ANYWHERE,
+        require: str = "",
+        walltime_s: int | None = None,
     ) -> None:
         ad = (("Requirements", require),) if require else ()
-        self._pool.submit(size, user, jobs, group, placement, runs_for=timedelta(seconds=SLEEP_S), ad=ad)
+        runs_for = timedelta(seconds=SLEEP_S)
+        self._pool.submit(size, user, jobs, group, placement, runs_for=runs_for, ad=ad, walltime_s=walltime_s)
 
     def submit_what_is_no_demand(self) -> None:
         """The pretend pool has no such jobs."""
 
-    def start_machine(self) -> None:
+    def start_machine(self, *, lifetime_s: int | None = None) -> None:
+        [cloud] = self._pool.offered
+        flavours = tuple(one.model_copy(update={"lifetime_s": lifetime_s}) for one in cloud.flavours)
+        self._pool.offered = (cloud.model_copy(update={"flavours": flavours}),)
         self._pool.request(self.machine, a_request(cloud="docker", flavour="large"))
         self._pool.boot_time = timedelta(0)
 
@@ -120,20 +140,30 @@ class CondorWorld(CondorDaemons):
         eventually(lambda: answers(self.source.demand) and answers(self.source.collector_started_at))
 
     def submit(
-        self, size: Size, user: str, group: str = "", jobs: int = 1, placement: Placement = ANYWHERE, require: str = ""
+        self,
+        size: Size,
+        user: str,
+        group: str = "",
+        jobs: int = 1,
+        placement: Placement = ANYWHERE,
+        require: str = "",
+        walltime_s: int | None = None,
     ) -> None:
-        """As the API says where a job must run."""
+        """As the API says where a job must run, and for how long."""
         lines = [f"accounting_group_user = {user}", f"accounting_group = {group}" if group else ""]
         commands = {
             "requirements": " && ".join([*places.requirements(), *([require] if require else [])]),
             **places.attributes(placement),
+            **({f"My.{classads.WALLTIME}": walltime_s} if walltime_s else {}),
         }
         self.submit_sleep(size, *lines, *(f"{name} = {value}" for name, value in commands.items()), jobs=jobs)
 
-    def start_machine(self, *lines: str) -> None:
+    def start_machine(self, *lines: str, lifetime_s: int | None = None) -> None:
         told = {classads.CLOUD: PLACE.cloud, classads.REGION: PLACE.region, classads.STORAGE: MOUNTS}
         where = condor_text.attributes(told)
-        super().start_machine(*where.splitlines(), *lines)
+        end = lifetime_s and int(self.now().timestamp()) + lifetime_s
+        ends = worker_text.until(end).splitlines() if end else []
+        super().start_machine(*where.splitlines(), *ends, *lines)
 
     def submit_what_is_no_demand(self) -> None:
         self.submit_sleep(a_size(), "hold = true")
@@ -260,21 +290,25 @@ class TestPoolSource:
         assert the_claims(world.source) == 1
 
     def test_what_a_job_requires_and_a_machine_has_tells_whether_it_runs_there(self, world: World) -> None:
-        world.submit(a_size(1, 1000, 64), "alice", require=mounting("s3"))
-        world.submit(a_size(1, 1000, 64), "bob", require=mounting("onedata"))
+        world.submit(a_size(1, 1000, 64), "alice", require=mounting("s3"), walltime_s=60)
+        world.submit(a_size(1, 1000, 64), "bob", require=mounting("onedata"), walltime_s=60)
+        world.submit(a_size(1, 1000, 64), "carol", require=mounting("s3"), walltime_s=2 * HOUR_S)
         matcher = Matcher(evaluate)
-        demand = sorted(world.source.demand(), key=by_user)
-        world.start_machine()
+        demand = sorted(world.source.demand(walltimes=True), key=by_user)
+        assert [one.walltime_s for one in demand] == [60, 60, 2 * HOUR_S]
+        world.start_machine(lifetime_s=HOUR_S)
         see(world, lambda source: the_point(source) is not None)
         points = world.source.execute_points()
+        assert points[0].ends_at and timedelta(0) < points[0].ends_at - world.now() <= timedelta(seconds=HOUR_S)
         ads = world.source.ads(matcher.attributes(demand))
         matched = matcher.match(demand, points, ads, (), (), world.now())
         assert {one.user: one.placement.takes(matched.points[0].place) for one in matched.demand} == {
             "alice": True,
             "bob": False,
+            "carol": False,
         }
         see(world, runs_something)
-        see(world, lambda source: [one.user for one in source.demand()] == ["bob"])
+        see(world, lambda source: sorted(one.user for one in source.demand()) == ["bob", "carol"])
         assert the_claims(world.source) == 1
         assert world.source.ads(matcher.attributes(demand)) == ads, "as if nothing ran there"
         world.drain()

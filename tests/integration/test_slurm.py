@@ -34,6 +34,7 @@ from prominence.imc.settings import JoiningSettings, PoolSettings
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 NAME = "pilot-1"
+TOLD_OF = ("condor_status", "-constraint")
 LARGE = {"cpus": CPUS, "memory": 0.2, "disk": 0.1}
 """What no worker of the pool's own can have."""
 
@@ -100,7 +101,11 @@ def test_it_joins_runs_a_job_and_goes_when_it_is_deleted(world: World) -> None:
     assert pool.output(job).splitlines()[0] == USER
     ad = pool.history(job)
     assert ad["LastRemoteHost"].endswith(f"@{NAME}") and ad["MachineAttrProminenceCloud0"] == "cluster"
-    # It ends in less time than that job may take.
+    # It tells what Slurm does of its end, before which that job would not have ended.
+    ends_at = pool.inside("access-point", *TOLD_OF, f'Machine == "{NAME}"', "-af", "ProminenceEndsAt").split()
+    slurms = world.cluster.sh("date --date=$(squeue --noheader --states=running --format=%e) +%s")[1].split()
+    assert ends_at and {*ends_at} == {*slurms}, world.story()
+    assert cloud.flavours()[0].lifetime_s == 100 * 60
     assert pool.describe(long)["status"] in ("idle", "waiting")
     assert pool.request("DELETE", f"/jobs/{long}").status_code == 200
     [node] = cloud.nodes()

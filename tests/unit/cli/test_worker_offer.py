@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import classad2
 import pytest
 from builders_cli import NOON
 from hypothesis import given
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 
 from prominence.cli.errors import ClientError
 from prominence.cli.worker import offer
-from prominence.cli.worker.offer import FOR_DAEMONS_MIB, LABEL, MARGIN_S, VACATE_S, BatchJob, Machine, Offer, Wanted
+from prominence.cli.worker.offer import FOR_DAEMONS_MIB, LABEL, BatchJob, Machine, Offer, Wanted
 from prominence.cli.worker.resources import here
 
 LAPTOP = Machine(8, 12_000)
@@ -82,17 +81,6 @@ def test_a_worker_without_a_name_gets_one_that_the_pool_takes(host: str, job: Ba
 def test_machines_in_one_cluster_have_names_of_their_own() -> None:
     assert offer.label("Node7.hpc.example.org", BatchJob("123")) == "node7-123"
     assert offer.label("laptop", None) == "laptop"
-
-
-@pytest.mark.parametrize(("left_s", "fits"), [(-1, False), (0, True), (600, True)])
-def test_a_job_starts_if_it_can_end_in_time(left_s: int, fits: bool) -> None:
-    walltime_s = 1200
-    ends_at = NOON + walltime_s + VACATE_S + MARGIN_S + left_s
-    start = Offer(1, 1000, ends_at=ends_at).start.replace("time()", str(NOON))
-    scope = classad2.ClassAd()
-    scope["TARGET"] = classad2.ClassAd({"ProminenceWalltime": walltime_s})
-    assert classad2.ExprTree(start).eval(scope) is fits
-    assert Offer(1, 1000).start == ""
 
 
 def test_this_machine_is_not_empty() -> None:

@@ -20,6 +20,7 @@ from prominence.cli.worker import daemons, start, text
 from prominence.cli.worker.daemons import Daemons
 from prominence.cli.worker.home import Home
 from prominence.cli.worker.offer import Offer
+from prominence.core import lifetimes
 from prominence.core.errors import Rejected
 
 NAME = "laptop.alice-0a"
@@ -118,7 +119,8 @@ class TestConfiguration:
 
     def test_one_that_must_end_takes_no_job_that_would_not(self) -> None:
         told = knobs(text.mine(self.home, Path("/s"), Offer(1, 1000, ends_at=NOON), "1000.100"))
-        assert told["START"].startswith("($(START)) && (time() + ")
+        assert told["START"] == f"($(START)) && ({lifetimes.START})"
+        assert (told["ProminenceEndsAt"], told["STARTD_ATTRS"]) == (str(NOON), "$(STARTD_ATTRS), ProminenceEndsAt")
 
     @pytest.mark.parametrize(
         ("runtimes", "words"),

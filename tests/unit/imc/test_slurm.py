@@ -123,6 +123,10 @@ class TestSubmission:
         with pytest.raises(NoSuchFlavour):
             a_cloud(Told()).create("w-1", flavour, FILES)
 
+    def test_a_flavour_tells_for_how_long_its_machines_are_there(self) -> None:
+        [flavour] = a_cloud(Told(), flavours=[{**SMALL, "walltime": 60}]).flavours()
+        assert flavour.lifetime_s == 3600
+
     def test_what_may_be_taken_away_is_another_market(self) -> None:
         settings = declared(flavours=[{**SMALL, "preemptible": True, "price": 0.5}])
         assert settings.flavours[0].offered("hpc").market is Market.SPOT

@@ -6,6 +6,7 @@ from builders import NOON, a_size
 from builders_restapi import an_ad, an_explanation
 
 from prominence.core import classads
+from prominence.core.lifetimes import Walltimes
 from prominence.core.reasons import Reason
 from prominence.core.scaling import Explanation, ScalingPlan
 from prominence.core.view import JobAd
@@ -81,3 +82,16 @@ def test_jobs_that_differ_in_what_they_require_alone_are_told_apart_where_it_mat
     assert reasons(idle, soon, never) == {5: Reason.WORKER_BOOTING, 6: Reason.NO_FLAVOUR_FITS}
     assert reasons(idle, BOOTING) == {5: Reason.WORKER_BOOTING, 6: Reason.WORKER_BOOTING}
     assert reasons(jobs(7), soon, never) == {7: Reason.WORKER_BOOTING}, "of one that is not known the first is told"
+
+
+def test_jobs_that_differ_in_their_walltimes_alone_are_told_apart_where_it_matters() -> None:
+    never = an_explanation(Reason.NO_FLAVOUR_LASTS, jobs=2, walltimes=Walltimes(7200, None))
+    soon = an_explanation(Reason.WORKER_BOOTING, jobs=1, walltimes=Walltimes(0, 3600))
+    idle = [an_ad(ClusterId=number, ProminenceWalltime=s) for number, s in ((5, 7201), (6, 3600), (7, 90_000))]
+    assert reasons(idle, soon, never) == {
+        5: Reason.NO_FLAVOUR_LASTS,
+        6: Reason.WORKER_BOOTING,
+        7: Reason.NO_FLAVOUR_LASTS,
+    }
+    assert reasons(jobs(8, ProminenceWalltime=5000), soon, never) == {}, "the scaler has not looked at such a one"
+    assert reasons(idle, BOOTING)[7] is Reason.WORKER_BOOTING

@@ -90,6 +90,21 @@ def test_a_request_that_is_no_number_counts_as_the_least(ads: list[classad2.Clas
     assert HTCondorPool().demand()[0].size == a_size(1, 0, 0)
 
 
+def test_walltimes_are_told_where_they_are_asked_for(ads: list[classad2.ClassAd]) -> None:
+    ads.extend([a_row(ProminenceWalltime=60), a_row(ProminenceWalltime=600, JobCount=2), a_row(Requirements=True)])
+    demand = HTCondorPool().demand(walltimes=True)
+    assert [(one.walltime_s, one.jobs) for one in demand] == [(60, 1), (600, 2), (None, 1)]
+    assert all(not one.ad or "ProminenceWalltime" not in dict(one.ad) for one in demand)
+
+
+@pytest.mark.parametrize(
+    ("text", "end"), [("2000000", 2_000_000), ("undefined", None), ('"soon"', None), ("-5", None), ("1e300", None)]
+)
+def test_a_machine_tells_when_its_time_is_over(ads: list[classad2.ClassAd], text: str, end: int | None) -> None:
+    ads.append(a_slot(ProminenceEndsAt=classad2.ExprTree(text)))
+    assert the_point().ends_at == (datetime.fromtimestamp(end, UTC) if end else None)
+
+
 def test_rows_that_differ_in_less_than_we_count_are_one_demand(ads: list[classad2.ClassAd]) -> None:
     ads.extend([a_row(RequestDisk=1025), a_row(RequestDisk=2048, JobCount=2)])
     assert [demand.jobs for demand in HTCondorPool().demand()] == [3]
