@@ -11,18 +11,17 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from prominence.core.errors import CloudError, NotFound, ProminenceError
-from prominence.core.machines import Flavour, Price
+from prominence.core.machines import Flavour
 from prominence.imc import cloudinit
 from prominence.imc.adapters import infrastructure_manager_radl as radl
 from prominence.imc.adapters.cloud_errors import IM, of_answer
+from prominence.imc.adapters.declared import DeclaredCloud
 from prominence.imc.adapters.infrastructure_manager_api import Manager, asking
-from prominence.imc.adapters.listing import Listing
 from prominence.imc.declared import ManagedSettings
-from prominence.imc.ports import About, File, Layout, Node, NodeState, Terms
+from prominence.imc.ports import File, Layout, Node, NodeState
 
 _SETTLE_STEP_S = 2.0
 _ENDED = ("stopped", "off", "failed", "deleting")
@@ -37,7 +36,7 @@ class _Infrastructure:
     state: str
 
 
-class ManagedCloud:
+class ManagedCloud(DeclaredCloud[ManagedSettings, _Infrastructure]):
     """Promise: see ports.Cloud. The manager is asked for the first time when the first verb is called."""
 
     def __init__(
@@ -48,30 +47,10 @@ class ManagedCloud:
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._name = name
-        self._declared = declared
-        self._pool = pool
+        super().__init__(name, declared, pool, clock, declared.image)
         self._clock = clock
         self._pause = pause
         self._workers: dict[str, str] = {}  # by infrastructure, "" where it is not ours: it never changes
-        self._there: Listing[list[_Infrastructure]] = Listing(clock, declared.poll_s)
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def terms(self) -> Terms:
-        return self._declared.terms
-
-    def flavours(self) -> Sequence[Flavour]:
-        return [flavour.offered(self._name) for flavour in self._declared.flavours]
-
-    def about(self) -> About:
-        prices = (Price(flavour=one.name, per_hour=one.price, valid_from=date.min) for one in self._declared.flavours)
-        age_s = self._there.age_s
-        ages = {} if age_s is None else {"machines": age_s}
-        return About(image=self._declared.image, prices=tuple(prices), ages_s=ages)
 
     def layout(self, name: str) -> Layout:
         return cloudinit.layout(name)

@@ -12,16 +12,15 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import date
 
 from prominence.core.errors import CloudError, NoSuchFlavour, ProminenceError, Rejected, Unavailable
-from prominence.core.machines import Flavour, Price
+from prominence.core.machines import Flavour
 from prominence.imc.adapters import slurm_words as words
 from prominence.imc.adapters.cloud_errors import SLURM, of_answer
-from prominence.imc.adapters.listing import Listing
+from prominence.imc.adapters.declared import DeclaredCloud
 from prominence.imc.adapters.slurm_words import BatchJob
 from prominence.imc.declared_slurm import SlurmSettings
-from prominence.imc.ports import About, File, Layout, Node, Terms
+from prominence.imc.ports import File, Layout, Node
 
 Run = Callable[[Sequence[str], str, float], "subprocess.CompletedProcess[str]"]
 """Runs a command with this input, for so many seconds at the most."""
@@ -32,7 +31,7 @@ def run_here(command: Sequence[str], stdin: str, timeout_s: float) -> subprocess
     return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout_s, errors="replace")
 
 
-class SlurmCloud:
+class SlurmCloud(DeclaredCloud[SlurmSettings, BatchJob]):
     """Promise: see ports.Cloud. Slurm is asked for the first time when the first verb is called."""
 
     def __init__(
@@ -43,29 +42,10 @@ class SlurmCloud:
         run: Run = run_here,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._name = name
-        self._declared = declared
-        self._pool = pool
+        super().__init__(name, declared, pool, clock)
         self._run = run
-        self._there: Listing[list[BatchJob]] = Listing(clock, declared.poll_s)
         self._deleted: set[int] = set()
         self._lock = threading.Lock()
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def terms(self) -> Terms:
-        return self._declared.terms
-
-    def flavours(self) -> Sequence[Flavour]:
-        return [partition.offered(self._name) for partition in self._declared.flavours]
-
-    def about(self) -> About:
-        prices = (Price(flavour=one.name, per_hour=one.price, valid_from=date.min) for one in self._declared.flavours)
-        age_s = self._there.age_s
-        return About(prices=tuple(prices), ages_s={} if age_s is None else {"machines": age_s})
 
     def layout(self, name: str) -> Layout:
         """The batch job makes its own directories; these are said for people."""
