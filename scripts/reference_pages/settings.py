@@ -30,6 +30,8 @@ in force and where it comes from. The personal pool writes these files itself.""
 
 SETTINGS: dict[str, type[BaseModel]] = {"restapi": RestApiSettings, "scaler": ScalerSettings, "imc": ImcSettings}
 
+REQUIRED, IN_EACH, IN_THE_TABLE = "required", "required in each", "required in the table"
+
 KINDS = {date: "date", str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path"}
 
 
@@ -41,21 +43,25 @@ def settings() -> Iterator[str]:
         yield from table(("key", "kind", "default", "what"), _keys(model, ""))
 
 
-def _keys(model: type[BaseModel], above: str) -> Iterator[tuple[str, ...]]:
+def _keys(model: type[BaseModel], above: str, required: str = REQUIRED) -> Iterator[tuple[str, ...]]:
+    """required: what is said of those that have no default, which is another thing in a table that may be left out."""
     for name, field in model.model_fields.items():
         key, inner = above + name, _model_in(field.annotation)
         kinds = list(_kinds_of_table(field.annotation))
         if kinds:
             for kind, model_of_kind in kinds:
                 yield (code(f"{key}.NAME"), f'table with `type = "{kind}"`', "", _text(model_of_kind))
-                yield from _keys(model_of_kind, f"{key}.NAME.")
+                yield from _keys(model_of_kind, f"{key}.NAME.", IN_EACH)
         elif inner is None:
-            yield (code(key), _kind(field.annotation), _default(field), field.description or "")
+            yield (code(key), _kind(field.annotation), _default(field, required), field.description or "")
         elif get_origin(field.annotation) is tuple:
-            yield (code(key), "list of tables", _default(field), field.description or "")
-            yield from _keys(inner, f"{key}[].")
+            yield (code(key), "list of tables", _default(field, required), field.description or "")
+            yield from _keys(inner, f"{key}[].", IN_EACH)
+        elif type(None) in get_args(field.annotation):
+            yield (code(key), "table", _default(field, required), field.description or "")
+            yield from _keys(inner, f"{key}.", IN_THE_TABLE)
         else:
-            yield from _keys(inner, f"{key}.")
+            yield from _keys(inner, f"{key}.", required)
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
@@ -95,9 +101,9 @@ def _kind(annotation: Any) -> str:
     return KINDS[annotation]
 
 
-def _default(field: FieldInfo) -> str:
+def _default(field: FieldInfo, required: str) -> str:
     if field.is_required():
-        return "required"
+        return required
     value = field.get_default(call_default_factory=True)
     if value is None or value == "":
         return ""
