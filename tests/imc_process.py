@@ -1,13 +1,14 @@
-"""imc's process for tests, on a pool that the server of the pretended cloud tells of instead of HTCondor.
-
-`python imc_process.py CONFIG SERVER LEASE`: the last is how long the lease is, which may be shorter than in earnest.
-"""
+"""imc's process for tests, on a pool that the server of the pretended cloud tells of instead of HTCondor."""
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import sys
 from collections.abc import Mapping
 from datetime import datetime
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -18,6 +19,10 @@ from prominence.imc import main
 from prominence.imc.ports import Admission, ExecutePoint
 
 _TIMEOUT_S = 5
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+# What takes most of a program's start is done once: its modules are read.
+_CONTEXT.set_forkserver_preload(["__main__", "imc_process", "prominence.imc.adapters.libcloud"])
 
 
 class ServedPool:
@@ -60,18 +65,22 @@ class ServedPool:
         return answer
 
 
-def run() -> int:
-    """Until it is killed."""
-    config, server, lease = sys.argv[1:]
+def begun(config: Path, server: str, lease_s: int, output: Path) -> ForkServerProcess:
+    """It runs. lease_s: may be shorter than in earnest."""
+    process = _CONTEXT.Process(target=_run, args=(str(config), server, lease_s, str(output)), daemon=True)
+    process.start()
+    return process
+
+
+def _run(config: str, server: str, lease_s: int, output: str) -> None:
+    with open(output, "wb") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
     load: Any = main.load
 
     def loaded(*arguments: Any) -> Any:
-        return load(*arguments).model_copy(update={"lease_s": int(lease)})
+        return load(*arguments).model_copy(update={"lease_s": lease_s})
 
     main.load = loaded  # type: ignore[assignment]
     main.HTCondorPool = lambda _: ServedPool(server)  # type: ignore[assignment,misc]
-    return main.main(["--config", config])
-
-
-if __name__ == "__main__":
-    sys.exit(run())
+    sys.exit(main.main(["--config", config]))

@@ -58,7 +58,8 @@ class Mischief:
     def after(self) -> tuple[int, str] | None:
         """All was done: say that it was not, or say nothing until nobody listens any more."""
         self._strike(after=True)
-        match self._drawn("failed after acting", "hung after acting", "nothing", "nothing"):
+        # Whoever hears nothing waits until it asks again: one silence is as long as many answers.
+        match self._drawn(*["failed after acting"] * 3, "hung after acting", *["nothing"] * 4):
             case "failed after acting":
                 return 500, "The server has either erred or is incapable of performing the requested operation."
             case "hung after acting":
