@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+HERE = "127.0.0.1"
+
 
 def a_certificate(directory: Path, days: float = 1) -> Path:
     """Of 127.0.0.1, with its key, for so many days from now; below 0 it has expired."""
@@ -33,7 +35,7 @@ class Files:
 
 
 class Authority:
-    """One that signs certificates of 127.0.0.1. directory: where all of them are kept, and its own."""
+    """One that signs certificates. directory: where all of them are kept, and its own."""
 
     def __init__(self, directory: Path, name: str = "authority") -> None:
         self._directory, self._name = directory, name
@@ -42,18 +44,25 @@ class Authority:
         made = _unsigned(name, name, self._key, 1, ca=True).sign(self._key, SHA256())
         self._ca.write_bytes(made.public_bytes(Encoding.PEM))
 
-    def signed(self, name: str) -> Files:
-        """A certificate of this name, for servers and for clients."""
+    @property
+    def certificate(self) -> Path:
+        """Its own."""
+        return self._ca
+
+    def signed(self, name: str, address: str = HERE) -> Files:
+        """A certificate of this name and address, for servers and for clients. Called again: another one."""
         key = ec.generate_private_key(ec.SECP256R1())
-        made = _unsigned(name, self._name, key, 1, ca=False).sign(self._key, SHA256())
+        signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        made = _unsigned(name, self._name, key, 1, ca=False, address=address).add_extension(signer, critical=False)
+        made_by_it = made.sign(self._key, SHA256())
         files = Files(self._ca, self._directory / f"{name}.pem", self._directory / f"{name}.key")
-        files.certificate.write_bytes(made.public_bytes(Encoding.PEM))
+        files.certificate.write_bytes(made_by_it.public_bytes(Encoding.PEM))
         files.key.write_bytes(_private(key))
         return files
 
 
 def _unsigned(
-    name: str, issuer: str, key: ec.EllipticCurvePrivateKey, days: float, ca: bool
+    name: str, issuer: str, key: ec.EllipticCurvePrivateKey, days: float, ca: bool, address: str = HERE
 ) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
@@ -64,9 +73,18 @@ def _unsigned(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=100))
         .not_valid_after(now + timedelta(days=days))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(_usage(ca), critical=True)
     )
+
+
+def _usage(ca: bool) -> x509.KeyUsage:
+    """Strict readers, such as Python 3.13, take no authority that does not say what its key is for."""
+    others = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "crl_sign")
+    none = dict.fromkeys((*others, "encipher_only", "decipher_only"), False)
+    return x509.KeyUsage(digital_signature=True, key_cert_sign=ca, **none)
 
 
 def _private(key: ec.EllipticCurvePrivateKey) -> bytes:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import docker
 from docker.models.containers import Container
-from patience import PATIENCE
 from real_parts import run_inside, until
+from real_visitor import Visitor
 
 from prominence.cli.pool.base_image import ensure_base_image
 
@@ -69,6 +72,16 @@ CMD ["/lib/systemd/systemd"]
 """
 DEBIAN_12, DEBIAN_13 = "bookworm", "trixie"
 RECIPES = {DEBIAN_12: _BARE + _STARTED, DEBIAN_13: _BARE + _FETCHED + _STARTED}
+
+SHARES = """
+[[accounting.shares]]
+group = "/vo/bio-med"
+quota = 0.25
+"""
+"""Settings of the API: a group has a part of the pool."""
+TOLD = {"environment", "50-site.conf", "ca.crt"}
+"""Files that everybody may read on a machine of the control plane."""
+
 # systemd says that it will do without the old kind of control groups one day, and wants to be told to go on.
 OLD_CGROUPS = "systemd.unified_cgroup_hierarchy=0 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"
 
@@ -149,11 +162,19 @@ class Hosts:
         """The API's address."""
         return f"https://{self.address(self.places.access_point[0])}:8080/prominence/v1"
 
-    def visitor(self, user: str, home: Path) -> Visitor:
-        """One who has a token for a day, and trusts the site's authority."""
+    def visitor(self, user: str, home: Path, authority: Path | None = None) -> Visitor:
+        """One who has a token for a day, and trusts this authority alone; None: that of the pool."""
         access_point = self.places.access_point[0]
         token = self.inside(access_point, "prominence-token", user, "--days", "1").strip()
-        return Visitor(self.url(), token, home, self.inside(access_point, "cat", "/etc/prominence/tls/ca.crt"))
+        of_pool = ("cat", "/etc/prominence/tls/ca.crt")
+        trusted = authority.read_text() if authority else self.inside(access_point, *of_pool)
+        return Visitor(self.url(), token, home, trusted)
+
+    def trust(self, name: str, authority: Path) -> None:
+        """A machine trusts an authority of the site, as its administrator has seen to."""
+        place = "/usr/local/share/ca-certificates"
+        script = f'mkdir -p {place} && printf "%s" "$0" > {place}/ours.crt'
+        self.inside(name, "sh", "-c", script, authority.read_text())
 
     def inventory(self, monitored: bool = False, **of_all: Any) -> Path:
         """One file, as an administrator writes it. monitored: by Prometheus on the access point."""
@@ -187,6 +208,11 @@ class Hosts:
         file.write_text(json.dumps(document, indent=1))
         return file
 
+    def open_to_others(self, name: str) -> set[str]:
+        """Files of ours there that everybody may read."""
+        looked = "find /etc/prominence /etc/condor/tokens.d -type f -perm /004 -size +0"
+        return {Path(found).name for found in self.inside(name, *looked.split()).split()}
+
     def play(self, book: str, *options: str) -> subprocess.Popen[str]:
         """A playbook, begun."""
         program = Path(sys.executable).with_name("ansible-playbook")
@@ -194,12 +220,12 @@ class Hosts:
             **os.environ,
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_LOCAL_TEMP": str(self.folder / "ansible"),
-            "ANSIBLE_PIPELINING": "1",
             "ANSIBLE_DEPRECATION_WARNINGS": "0",
         }
         command = [program, "--inventory", self.folder / "inventory.json", *options, ANSIBLE / book]
         out = subprocess.PIPE
-        return subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.STDOUT, text=True)
+        where = ANSIBLE.parent  # where ansible.cfg is
+        return subprocess.Popen(command, env=environment, cwd=where, stdout=out, stderr=subprocess.STDOUT, text=True)
 
     def played(self, running: subprocess.Popen[str], timeout_s: float) -> str:
         """What a playbook has printed, when it has ended well."""
@@ -208,46 +234,23 @@ class Hosts:
         return output
 
 
-class Visitor:
-    """A user of the pool, by our command. authority: the certificate that the API's is signed by."""
+def changed(output: str) -> list[int]:
+    """How many tasks of a playbook have changed something on each host, by what it has printed."""
+    return [int(number) for number in re.findall(r"changed=(\d+)", output)]
 
-    def __init__(self, url: str, token: str, home: Path, authority: str) -> None:
-        trusted = home / "authority.pem"
-        trusted.write_text(authority)
-        program = str(Path(sys.executable).with_name("prominence"))
-        self._program = program
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("PROMINENCE_")}
-        known = {"PROMINENCE_URL": url, "PROMINENCE_TOKEN": token, "REQUESTS_CA_BUNDLE": str(trusted)}
-        self._environment = {**kept, "HOME": str(home), **known}
 
-    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """With what it printed."""
-        command = [self._program, *arguments]
-        done = subprocess.run(
-            command, env=self._environment, capture_output=True, text=True, check=False, timeout=120 * PATIENCE
-        )
-        assert not check or done.returncode == 0, (arguments, done.stdout, done.stderr)
-        return done
+def changing(output: str) -> set[str]:
+    """The tasks that have changed something, by what a playbook has printed."""
+    tasks = re.split(r"^TASK \[(.*?)\] \**$", output, flags=re.MULTILINE)
+    return {name for name, said in zip(tasks[1::2], tasks[2::2], strict=True) if re.search("^changed: ", said, re.M)}
 
-    def submit(self, file: Path) -> int:
-        """The id of the job."""
-        return int(self.run("run", str(file)).stdout.split()[-1])
 
-    def described(self, job: int) -> dict[str, Any]:
-        """All that is known of it."""
-        return dict(json.loads(self.run("describe", str(job), "--output", "json").stdout))
-
-    def worker_of(self, job: int) -> str:
-        """Where it runs, once it does."""
-
-        def place() -> str:
-            known = self.described(job)
-            return str(known["attempts"][-1]["worker"]) if known["status"] == "running" else ""
-
-        return str(until(place, 120, lambda: str(self.described(job))))
-
-    def finished(self, job: int) -> dict[str, Any]:
-        """What is known of it once it has ended."""
-        ended = ("completed", "failed", "deleted", "killed")
-        until(lambda: self.described(job)["status"] in ended, 120, lambda: str(self.described(job)))
-        return self.described(job)
+@contextmanager
+def started(hosts: Hosts, monitored: bool = False, **of_all: Any) -> Iterator[Hosts]:
+    """With their inventory, which says this of all; in the end none of them is left."""
+    try:
+        hosts.start()
+        hosts.inventory(monitored, **of_all)
+        yield hosts
+    finally:
+        hosts.close()

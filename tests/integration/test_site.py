@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 import socket
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,11 @@ from typing import Any
 import docker
 import jwt
 import pytest
+from certificates import Authority
 from patience import PATIENCE
 from real_parts import until
-from real_site import CONTROL, NODES, Hosts, Visitor
+from real_site import CONTROL, NODES, SHARES, TOLD, Hosts, changed, started
+from real_visitor import Visitor
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 
@@ -23,66 +25,53 @@ SERVICES = (
     "condor",
     *(f"prominence-{name}" for name in ["archive", "restapi", "retention", "metrics", "imc", "scaler"]),
 )
-SHARES = """
-[[accounting.shares]]
-group = "/vo/bio-med"
-quota = 0.25
-"""
-
 PLAY_S = 400
 
-# The same file as on a personal pool: of an image that its user has uploaded, in a place that it names.
-JOB = {
-    "name": "patient",
-    "tasks": [{"image": "tiny.tar", "cmd": "sh -c 'while [ ! -e go ]; do sleep 1; done; echo done'"}],
-    "resources": {"cpus": 1, "memory": 0.2, "disk": 0.1, "walltime": 60},
-    "policies": {"placement": {"requirements": {"sites": ["cellar"]}}},
-}
+CERTIFICATE, DAYS = "prominence_certificate", "prominence_certificate_days"
+LASTING = ("--extra-vars", f"{DAYS}=365")
+CERTIFICATES = ("etcd", "services", "imc", "api")
+
+CELLAR = {"policies": {"placement": {"requirements": {"sites": ["cellar"]}}}}
+"""A place that a job names."""
 
 
 @pytest.fixture
 def hosts(engine: docker.DockerClient, tmp_path: Path) -> Iterator[Hosts]:
-    three = Hosts(engine, tmp_path)
-    try:
-        three.start()
-        three.inventory(
-            monitored=True,
-            prominence_firewall=True,
-            prominence_node_exporter=True,
-            prominence_restapi_settings=SHARES,
-        )
+    ours = {"prominence_firewall": True, "prominence_node_exporter": True, "prominence_restapi_settings": SHARES}
+    files = {name: str(tmp_path / f"api.{end}") for name, end in [(CERTIFICATE, "pem"), (f"{CERTIFICATE}_key", "key")]}
+    # Those that the pool's own authority signs do not last.
+    with started(Hosts(engine, tmp_path), monitored=True, **ours, **files, **{DAYS: 1}) as three:
         yield three
-    finally:
-        three.close()
 
 
 @pytest.fixture
-def job_file(tmp_path: Path) -> Path:
-    file = tmp_path / "job.json"
-    file.write_text(json.dumps(JOB))
-    return file
+def authority(hosts: Hosts, tmp_path: Path) -> Authority:
+    """Of the site, which all machines trust, and which has signed the API's certificate."""
+    found = Authority(tmp_path)
+    found.signed("api", hosts.address(CONTROL))
+    for name in hosts.places.hosts:
+        hosts.trust(name, found.certificate)
+    return found
 
 
 def test_bare_hosts_become_a_pool_that_outlives_its_workers(
-    hosts: Hosts, engine: docker.DockerClient, tiny_image: str, job_file: Path, tmp_path: Path
+    hosts: Hosts, authority: Authority, engine: docker.DockerClient, tiny_image: str, tmp_path: Path
 ) -> None:
     hosts.played(hosts.play("site.yml"), PLAY_S * PATIENCE)
     _services_run(hosts)
     _secrets_are_kept(hosts)
-    ada = hosts.visitor("ada", tmp_path)
-    until(lambda: ada.run("doctor", check=False).returncode == 0, 60, lambda: ada.run("doctor", check=False).stdout)
-    image = tmp_path / "tiny.tar"
-    image.write_bytes(b"".join(engine.images.get(tiny_image).save(named=True)))
+    ada = hosts.visitor("ada", tmp_path, authority.certificate)
+    ada.until_all_is_well()
     assert "/vo/bio-med 0.25" in ada.run("doctor").stdout
     _ports_are_closed(hosts)
     _is_monitored(hosts)
-    ada.run("upload", str(image), "--name", "tiny.tar")
+    ada.upload(engine, tiny_image)
 
-    kept = ada.submit(job_file)
+    kept = ada.submit(**CELLAR)
     drained = ada.worker_of(kept)
     upgrade = hosts.play("upgrade.yml", "--limit", drained, "--extra-vars", "prominence_reinstall=true")
     until(lambda: f"{drained}: takes no new jobs, 1 running" in _statics(hosts), 120)
-    lost = ada.submit(job_file)
+    lost = ada.submit(**CELLAR)
     killed = ada.worker_of(lost)
     assert {drained, killed} == set(NODES)
     ada.run("exec", str(kept), "touch", "go")
@@ -93,18 +82,19 @@ def test_bare_hosts_become_a_pool_that_outlives_its_workers(
 
     hosts.containers[killed].kill()
     until(lambda: ada.worker_of(lost) == drained, 300, lambda: str(ada.described(lost)))
-    until(lambda: ada.run("exec", str(lost), "touch", "go", check=False).returncode == 0, 60)
+    ada.let_go(lost)
     done = ada.finished(lost)
     assert done["status"] == "completed", done
     assert ada.run("stdout", str(lost)).stdout == "done\n"
 
-    _lost_and_restored(hosts, ada, job_file, [kept, lost])
+    _lost_and_restored(hosts, ada, [kept, lost])
     hosts.containers[killed].start()
     until(lambda: f"{killed}: takes jobs" in _statics(hosts), 120)
     _revoked_and_readmitted(hosts, killed)
+    _certificates_are_renewed(hosts, authority)
     hosts.inside(CONTROL, "nft", "add table inet theirs")
-    second = hosts.played(hosts.play("site.yml"), PLAY_S * PATIENCE)
-    assert re.findall(r"changed=(\d+)", second) == ["0", "0", "0"], second
+    second = hosts.played(hosts.play("site.yml", *LASTING), PLAY_S * PATIENCE)
+    assert changed(second) == [0, 0, 0], second
     assert "theirs" in hosts.inside(CONTROL, "nft", "list tables")
     assert ada.run("doctor").returncode == 0
     _services_run(hosts)
@@ -115,10 +105,10 @@ def test_bare_hosts_become_a_pool_that_outlives_its_workers(
     assert "prominence" not in hosts.inside(drained, "nft", "list tables")
 
 
-def _lost_and_restored(hosts: Hosts, ada: Visitor, job_file: Path, ended: list[int]) -> None:
+def _lost_and_restored(hosts: Hosts, ada: Visitor, ended: list[int]) -> None:
     """All that the control plane keeps is lost, and is back: who has what used, what has ended, and what has not."""
     used = _used(ada)
-    waiting = ada.submit(job_file)
+    waiting = ada.submit(**CELLAR)
     backup = "/root/backup.tar.gz"
     hosts.inside(CONTROL, "prominence-admin", "backup", backup)
     assert hosts.inside(CONTROL, "stat", "--format=%a", backup).strip() == "600"
@@ -135,11 +125,37 @@ def _lost_and_restored(hosts: Hosts, ada: Visitor, job_file: Path, ended: list[i
     hosts.inside(CONTROL, "prominence-admin", "restore", backup)
     hosts.inside(CONTROL, "systemctl", "start", *services)
     _services_run(hosts)
-    until(lambda: ada.run("doctor", check=False).returncode == 0, 120, lambda: ada.run("doctor", check=False).stdout)
+    ada.until_all_is_well()
     assert [ada.described(job)["status"] for job in ended] == ["completed"] * len(ended)
     assert used and _used(ada) == used
-    until(lambda: ada.run("exec", str(waiting), "touch", "go", check=False).returncode == 0, 240)
+    ada.let_go(waiting)
     assert ada.finished(waiting)["status"] == "completed"
+
+
+def _certificates_are_renewed(hosts: Hosts, authority: Authority) -> None:
+    """Those of the pool's authority are about to expire, and the site has another for the API: a rerun brings both."""
+    tls = "/etc/prominence/tls"
+    before = {name: hosts.inside(CONTROL, "cat", f"{tls}/{name}.crt") for name in CERTIFICATES}
+    since = {unit: _started_at(hosts, unit) for unit in SERVICES if unit != "condor"}
+    authority.signed("api", hosts.address(CONTROL))
+    hosts.played(hosts.play("site.yml", "--limit", CONTROL, *LASTING), PLAY_S * PATIENCE)
+    after = {name: hosts.inside(CONTROL, "cat", f"{tls}/{name}.crt") for name in CERTIFICATES}
+    assert all(after[name] != before[name] for name in CERTIFICATES)
+    for name in CERTIFICATES:
+        assert hosts.tried(CONTROL, *f"openssl x509 -noout -checkend {180 * 86400} -in {tls}/{name}.crt".split()) is (
+            name != "api"
+        )
+    assert all(_started_at(hosts, unit) != before_it for unit, before_it in since.items())
+    _services_run(hosts)
+    shown = ssl.get_server_certificate((hosts.address(CONTROL), 8080), timeout=30 * PATIENCE)
+    assert shown.split() == after["api"].split()
+    known = [f"--cacert {tls}/ca.crt --cert {tls}/{name}.crt --key {tls}/{name}.key" for name in ("services", "imc")]
+    for words in known:
+        assert "true" in hosts.inside(CONTROL, "curl", "--silent", *words.split(), "https://127.0.0.1:2379/health")
+
+
+def _started_at(hosts: Hosts, unit: str) -> str:
+    return hosts.inside(CONTROL, "systemctl", "show", "--property", "ActiveEnterTimestampMonotonic", unit)
 
 
 def _used(ada: Visitor) -> list[str]:
@@ -193,12 +209,10 @@ def _revoked_and_readmitted(hosts: Hosts, node: str) -> None:
 
 def _secrets_are_kept(hosts: Hosts) -> None:
     """The key is on one machine, and a worker's token is its own, which root alone reads, and says little."""
-    open_to_others = "find /etc/prominence /etc/condor/tokens.d -type f -perm /004 -size +0"
-    told = {"environment", "50-site.conf", "ca.crt"}
-    assert {Path(name).name for name in hosts.inside(CONTROL, *open_to_others.split()).split()} <= told
+    assert hosts.open_to_others(CONTROL) <= TOLD
     for node in NODES:
         assert hosts.inside(node, *["find", "/etc", "/opt", "/var", "/root", "-name", "POOL"]) == ""
-        assert hosts.inside(node, *open_to_others.split()).split() == ["/etc/prominence/tls/ca.crt"]
+        assert hosts.open_to_others(node) == {"ca.crt"}
         claims: dict[str, Any] = jwt.decode(
             hosts.inside(node, "cat", "/etc/condor/tokens.d/pool").strip(), options={"verify_signature": False}
         )

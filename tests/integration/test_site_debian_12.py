@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import docker
 import pytest
+import yaml
 from patience import PATIENCE
 from real_parts import until
-from real_site import ANSIBLE, CONTROL, DEBIAN_12, Hosts, Places
+from real_site import ANSIBLE, CONTROL, DEBIAN_12, Hosts, Places, changed, started
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -21,15 +21,12 @@ PLAY_S = 300
 
 @pytest.fixture
 def hosts(engine: docker.DockerClient, tmp_path: Path) -> Iterator[Hosts]:
-    one = Hosts(engine, tmp_path, Places(*[(CONTROL,)] * 5, workers=()), DEBIAN_12)
-    try:
-        one.start()
-        one.inventory(
-            monitored=True, prominence_firewall=True, prominence_node_exporter=True, prominence_repositories=[]
-        )
+    places = Places(*[(CONTROL,)] * 5, workers=())
+    ours = {"prominence_firewall": True, "prominence_node_exporter": True, "prominence_repositories": []}
+    packages = yaml.safe_load((ANSIBLE / "roles/base/defaults/main.yml").read_text())["prominence_packages"]
+    without = {"prominence_packages": {**packages, "control": []}}
+    with started(Hosts(engine, tmp_path, places, DEBIAN_12), monitored=True, **ours, **without) as one:
         yield one
-    finally:
-        one.close()
 
 
 @pytest.fixture
@@ -46,11 +43,11 @@ def playbook(tmp_path: Path) -> str:
 
 def test_what_needs_no_htcondor_is_built_once(hosts: Hosts, playbook: str) -> None:
     first = hosts.played(hosts.play(playbook), PLAY_S * PATIENCE)
-    assert re.findall(r"changed=(\d+)", first) != ["0"]
+    assert changed(first) != [0]
     for unit in UNITS:
         until(lambda one=unit: hosts.tried(CONTROL, "systemctl", "is-active", one), 60, lambda one=unit: one)
     second = hosts.played(hosts.play(playbook), PLAY_S * PATIENCE)
-    assert re.findall(r"changed=(\d+)", second) == ["0"], second
+    assert changed(second) == [0], second
     assert 'VERSION_ID="12"' in hosts.inside(CONTROL, "cat", "/etc/os-release")
     tls = "/etc/prominence/tls"
     known = ("--cacert", f"{tls}/ca.crt", "--cert", f"{tls}/etcd.crt", "--key", f"{tls}/etcd.key")

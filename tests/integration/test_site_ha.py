@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import docker
 import pytest
 from patience import PATIENCE
 from real_parts import until
-from real_site import Hosts, Places
+from real_site import SHARES, TOLD, Hosts, Places, changed, started
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 
@@ -23,67 +21,41 @@ CENTRAL = ("had", "replication", "collector")
 SERVICES = ("etcd", "prominence-imc", "prominence-scaler")
 PLAY_S = 600
 
-SHARES = """
-[[accounting.shares]]
-group = "/vo/bio-med"
-quota = 0.25
-"""
-
-JOB = {
-    "name": "patient",
-    "tasks": [{"image": "tiny.tar", "cmd": "sh -c 'while [ ! -e go ]; do sleep 1; done; echo done'"}],
-    "resources": {"cpus": 1, "memory": 0.2, "disk": 0.1, "walltime": 60},
-}
-
 
 @pytest.fixture
 def hosts(engine: docker.DockerClient, tmp_path: Path) -> Iterator[Hosts]:
-    three = Hosts(engine, tmp_path, PLACES)
-    try:
-        three.start()
-        three.inventory(prominence_restapi_settings=SHARES)
+    with started(Hosts(engine, tmp_path, PLACES), prominence_restapi_settings=SHARES) as three:
         yield three
-    finally:
-        three.close()
-
-
-@pytest.fixture
-def job_file(tmp_path: Path) -> Path:
-    file = tmp_path / "job.json"
-    file.write_text(json.dumps(JOB))
-    return file
 
 
 def test_jobs_are_queued_and_run_without_what_there_are_two_of(
-    hosts: Hosts, engine: docker.DockerClient, tiny_image: str, job_file: Path, tmp_path: Path
+    hosts: Hosts, engine: docker.DockerClient, tiny_image: str, tmp_path: Path
 ) -> None:
     hosts.played(hosts.play("site.yml"), PLAY_S * PATIENCE)
     _secrets_are_where_they_must_be(hosts)
     ada = hosts.visitor("ada", tmp_path)
-    until(lambda: ada.run("doctor", check=False).returncode == 0, 120, lambda: ada.run("doctor", check=False).stdout)
-    image = tmp_path / "tiny.tar"
-    image.write_bytes(b"".join(engine.images.get(tiny_image).save(named=True)))
-    ada.run("upload", str(image), "--name", "tiny.tar")
+    ada.until_all_is_well()
+    ada.upload(engine, tiny_image)
 
-    before = ada.submit(job_file)
+    before = ada.submit()
     assert ada.worker_of(before) == NODE
     hosts.inside(FIRST, "systemctl", "restart", "condor")
     _first_ones_stop(hosts)
-    meanwhile = ada.submit(job_file)
+    meanwhile = ada.submit()
     assert ada.worker_of(meanwhile) == NODE
     # The other negotiator, which runs now, knows of groups' shares, too.
     until(lambda: "/vo/bio-med 0.25" in ada.run("doctor", check=False).stdout, 120)
     assert f"{NODE}: takes jobs, 2 running" in hosts.inside(FIRST, "prominence-imc", "static")
-    until(lambda: ada.run("doctor", check=False).returncode == 0, 120, lambda: ada.run("doctor", check=False).stdout)
+    ada.until_all_is_well()
     for job in (before, meanwhile):
-        until(lambda one=job: ada.run("exec", str(one), "touch", "go", check=False).returncode == 0, 60)
+        ada.let_go(job)
         done = ada.finished(job)
         assert (done["status"], len(done["attempts"])) == ("completed", 1), done
 
     _first_ones_start(hosts)
     second = hosts.played(hosts.play("site.yml"), PLAY_S * PATIENCE)
-    assert re.findall(r"changed=(\d+)", second) == ["0"] * len(PLACES.hosts), second
-    until(lambda: ada.run("doctor", check=False).returncode == 0, 120, lambda: ada.run("doctor", check=False).stdout)
+    assert changed(second) == [0] * len(PLACES.hosts), second
+    ada.until_all_is_well()
 
 
 def _first_ones_stop(hosts: Hosts) -> None:
@@ -112,10 +84,8 @@ def _first_ones_start(hosts: Hosts) -> None:
 
 
 def _secrets_are_where_they_must_be(hosts: Hosts) -> None:
-    open_to_others = "find /etc/prominence /etc/condor/tokens.d -type f -perm /004 -size +0"
-    told = {"environment", "50-site.conf", "ca.crt"}
     for host in PLACES.hosts:
-        assert {Path(name).name for name in hosts.inside(host, *open_to_others.split()).split()} <= told
+        assert hosts.open_to_others(host) <= TOLD
     places = ("/etc/prominence/keys/POOL", "/etc/prominence/imc/keys/POOL")
     assert len({hosts.inside(host, "cat", place) for host in BOTH for place in places}) == 1
     for host, place in [(SECOND, "secrets/api.key"), (SECOND, "authority"), (NODE, "keys"), (NODE, "secrets")]:
