@@ -69,7 +69,9 @@ def _plan(
     )
     queued = where_they_may(queued, snapshot.clouds or ())
     bound, nowhere = together(queued, pool.rooms, catalogue)
-    bound, patience = patient.of_jobs(bound, catalogue, snapshot, policy, now) if policy.patience_s else (bound, None)
+    patience = None
+    if policy.patience_s:
+        bound, patience = patient.of_jobs(bound, pool, catalogue, snapshot, policy, now)
     served, in_part = _whole(bound, pool, shop, most, min(policy.creations_per_round, most), patience)
     given, ordered, left, shop = served
     held = patience.held(left) if patience else ()
@@ -84,7 +86,7 @@ def _plan(
     bad = frozenset(action.worker for action in failing)
     idle = tuple(removal.idle(pool, used | bad, policy, Stays(policy, snapshot), now))
     leaving = bad | {action.worker for action in idle}
-    closed = tuple(patience.closed(pool, used | leaving, policy, len(leaving))) if patience else ()
+    closed = tuple(patience.dear.closed(pool, used | leaving, policy, len(leaving))) if patience else ()
     actions = (
         *_undrains(pool, given),
         *(creation for one in new for creation in one.creations(catalogue)),

@@ -78,7 +78,7 @@ def queue(demand: Iterable[Demand], scale: Size) -> Waiting:
 
     def rank(one: Demand) -> tuple[float | int | str | tuple[str, ...], ...]:
         size, anywhere = one.size, one.placement.is_anywhere
-        amounts = (-_share(size, scale), -size.cpus, -size.memory_mib, -size.disk_mib, -size.gpus)
+        amounts = (-share(size, scale), -size.cpus, -size.memory_mib, -size.disk_mib, -size.gpus)
         return (
             *amounts,
             anywhere,
@@ -188,7 +188,7 @@ def best_machine(
         flavour, does = machine.flavour, _work(waiting, machine.taken, scale)
         # Rounded, because equal amounts of work may differ in the last digit.
         price = round(flavour.price / max(does, _NOTHING), 9)
-        done, size = -round(does, 9), _share(flavour.size, scale)
+        done, size = -round(does, 9), share(flavour.size, scale)
         equals = (done, size) if is_small else (size, done)
         return (placement.distance(flavour.place), price, *equals, flavour.cloud, flavour.region, flavour.name)
 
@@ -210,7 +210,7 @@ def _middling(
     """
     in_all = _work(waiting, [jobs for _, jobs in waiting], scale)
     enough = (m for m in machines if in_all <= _work(waiting, m.taken, scale) * plenty(m.flavour))
-    return min(enough, key=lambda machine: _share(machine.flavour.size, scale), default=None)
+    return min(enough, key=lambda machine: share(machine.flavour.size, scale), default=None)
 
 
 def holds(room: Size, size: Size) -> bool:
@@ -257,11 +257,11 @@ def times(size: Size, count: int) -> Size:
 
 def _work(waiting: Waiting, taken: Iterable[int], scale: Size) -> float:
     """Of these jobs, in largest machines."""
-    return sum(jobs * _share(wanted.size, scale) for (wanted, _), jobs in zip(waiting, taken, strict=True) if jobs)
+    return sum(jobs * share(wanted.size, scale) for (wanted, _), jobs in zip(waiting, taken, strict=True) if jobs)
 
 
-def _share(size: Size, scale: Size) -> float:
-    """Of the largest machine, the part that is taken of what is taken most."""
+def share(size: Size, scale: Size) -> float:
+    """Of the largest machine, or another, the part that is taken of what is taken most."""
     return max(
         size.cpus / max(1, scale.cpus),
         size.memory_mib / max(1, scale.memory_mib),

@@ -15,9 +15,9 @@ from prominence.core.machines import CloudStatus, Flavour, Wish, WorkerPhase
 from prominence.core.reasons import Reason
 from prominence.core.scaling import Act, Cause, ScalingPlan
 from prominence.core.snapshot import Demand, SeenStart, SeenWait
-from prominence.scaler import patience
 from prominence.scaler.adapters.memory import PretendPool
 from prominence.scaler.catalogue import kind_of
+from prominence.scaler.dear import kinds
 from prominence.scaler.policy import Policy
 from prominence.scaler.telling import told
 
@@ -182,8 +182,52 @@ def test_a_cheap_worker_and_one_with_what_no_cheap_one_has_stay() -> None:
     gpus = a_flavour(cloud="public", name="gpu", price=9.0, size=a_size(4, 4000, 40 * 1024, 1))
     offered = (*clouds(), a_cloud(name="other", flavours=(gpus,)))
     for flavour in (OWN, gpus):
-        worker, point = a_known_worker("w-1", flavour=flavour), a_point("w-1", 1, flavour)
+        worker, point = a_known_worker("w-1", flavour=flavour), a_point("w-1", 2, flavour)
         assert plan_of(workers=(worker,), execute_points=(point,), clouds=offered).actions == ()
+
+
+def test_a_worker_that_is_hardly_used_takes_no_more_jobs_as_long_as_there_is_patience() -> None:
+    worker, point = a_known_worker("w-1", flavour=OWN), a_point("w-1", 1, OWN)
+    (drain,) = plan_of(workers=(worker,), execute_points=(point,)).actions
+    assert (drain.act, drain.cause) == (Act.DRAIN, Cause.DEAR)
+    assert drain.reason == "it is hardly used: while there is patience it takes no more jobs, and what it runs goes on"
+    assert plan_of(workers=(worker,), execute_points=(point,), policy=Policy()).actions == ()
+    least = Policy(patience_s=600, min_workers=1)
+    assert plan_of(workers=(worker,), execute_points=(point,), policy=least).actions == ()
+
+
+def test_one_that_costs_nothing_takes_them() -> None:
+    free = a_flavour(cloud="own", name="own-4", price=0.0)
+    offered = (a_cloud(name="own", flavours=(free,)),)
+    worker, point = a_known_worker("w-1", flavour=free), a_point("w-1", 1, free)
+    assert plan_of(workers=(worker,), execute_points=(point,), clouds=offered).actions == ()
+
+
+@pytest.mark.parametrize(("jobs", "takes"), [(2, False), (3, True)])
+def test_a_worker_that_is_hardly_used_takes_jobs_again_that_use_it_well(jobs: int, takes: bool) -> None:
+    large = a_flavour(cloud="own", name="own-8", price=2.0, size=a_size(8, 8000, 80 * 1024))
+    offered = (a_cloud(name="own", flavours=(large,)),)
+    worker = a_known_worker("w-1", WorkerPhase.DRAINING, large, wish=Wish.DRAINED)
+    point = a_point("w-1", 1, large, draining=True)
+    plan = plan_of(a_demand(jobs=jobs), workers=(worker,), execute_points=(point,), clouds=offered)
+    assert acts(plan) == ([(Act.UNDRAIN, "w-1")] if takes else [])
+    assert (Reason.PATIENCE in {one.reason for one in plan.explanations}) is not takes
+
+
+def test_and_one_whose_patience_is_over() -> None:
+    worker = a_known_worker("w-1", WorkerPhase.DRAINING, OWN, wish=Wish.DRAINED)
+    point = a_point("w-1", 1, OWN, draining=True)
+    memory = a_demand(size=a_size(1, 100, 1024))
+    late = (a_wait(memory, NOON - minutes(10)),)
+    assert acts(plan_of(memory, waits=late, workers=(worker,), execute_points=(point,))) == [(Act.UNDRAIN, "w-1")]
+
+
+def test_jobs_that_run_on_one_cloud_only_wait_for_room_there_however_many_they_are() -> None:
+    jobs = a_demand(jobs=8)
+    own = (clouds()[0],)
+    assert created(plan_of(jobs, clouds=own)) == [], "no place that a dearer machine would stand for"
+    assert created(plan_of(jobs)) == ["own-4"] * 2
+    assert created(plan_of(jobs, clouds=own, waits=(a_wait(jobs, NOON - minutes(10)),))) == ["own-4"] * 2
 
 
 def test_no_job_waits_for_longer_than_the_patience_and_a_start() -> None:
@@ -200,6 +244,6 @@ def test_of_all_flavours_some_are_never_dear(offered: list[tuple[int, int, float
         a_flavour(name=f"f-{number}", size=a_size(cpus, 1000 * cpus, 1024, gpus), price=price)
         for number, (cpus, gpus, price) in enumerate(offered)
     ]
-    dear = patience.dear(flavours)
+    dear = kinds(flavours)
     assert dear < {kind_of(flavour) for flavour in flavours}
     assert not any(flavour.price == 0 and kind_of(flavour) in dear for flavour in flavours)

@@ -1,0 +1,100 @@
+"""What costs too much for what it does, where there is patience: flavours, and workers that are hardly used. Pure.
+
+Such a worker takes only jobs whose patience is over, or so many that they fill it well. What it runs goes on, and ends
+it: or else one job after another would keep it for days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+
+from prominence.core.machines import Flavour, Size, Wish
+from prominence.core.scaling import Act, Action, Cause
+from prominence.scaler import packing, removal
+from prominence.scaler.catalogue import Kind, kind_of, wanted_kind
+from prominence.scaler.explain import Given
+from prominence.scaler.policy import Policy
+from prominence.scaler.pool import Member, Pool, Room, Stage
+
+DEARER = 1.1
+"""So many times the price of another is dear."""
+_HARDLY = 0.3
+"""Of a worker that is hardly used a smaller part is, of what is used most."""
+_WELL = 0.5
+"""So much of it must be used before it takes jobs again that may wait."""
+
+
+@dataclass(frozen=True)
+class Dear:
+    """kinds: flavours. hardly_used: the whole size of each such worker, by its name."""
+
+    kinds: frozenset[Kind]
+    hardly_used: Mapping[str, Size]
+
+    def is_closed(self, room: Room) -> bool:
+        """Whether it comes to an end, whoever may wait."""
+        return room.stage is Stage.LEAVING and (room.place.cloud, room.flavour) in self.kinds
+
+    def is_filled(self, given: Given) -> bool:
+        """Whether a worker that is hardly used would be used well with these jobs."""
+        whole = self.hardly_used[given.room.worker]
+        return packing.share(whole - given.room.free + packing.total(given.shares), whole) >= _WELL
+
+    def closed(self, pool: Pool, used: Collection[str], policy: Policy, going: int) -> Iterator[Action]:
+        """Drain the workers that run something and that no waiting job has been given, so that they come to an end.
+
+        going: how many are drained for other reasons.
+        """
+        may_go = pool.staying - policy.min_workers - going
+        for member in pool.members if self.kinds or self.hardly_used else ():
+            worker = member.record
+            if not worker or not member.point or not member.is_at_work or member.name in used or may_go <= 0:
+                continue
+            if said := self._why(member.name, wanted_kind(worker)):
+                may_go -= 1
+                reason = f"{said}: while there is patience it takes no more jobs, and what it runs goes on"
+                yield removal.action(Act.DRAIN, worker, Cause.DEAR, reason)
+
+    def _why(self, name: str, kind: Kind) -> str:
+        if kind in self.kinds:
+            return "it is dear"
+        return "it is hardly used" if name in self.hardly_used else ""
+
+
+def dear(pool: Pool, flavours: Iterable[Flavour]) -> Dear:
+    """Of this pool, where these flavours may be ordered."""
+    found = ((member.name, whole) for member in pool.members if (whole := _hardly_used(member)))
+    return Dear(kinds(flavours), dict(found))
+
+
+def _hardly_used(member: Member) -> Size | None:
+    """Its whole size. Nothing is saved by ending a worker that costs nothing."""
+    record, point = member.record, member.point
+    if not record or not point or not member.is_claimed or member.is_failing or member.wish is Wish.ABSENT:
+        return None
+    if not record.flavour or not record.flavour.price:
+        return None
+    return point.total if packing.share(point.total - point.free, point.total) < _HARDLY else None
+
+
+def kinds(flavours: Iterable[Flavour]) -> frozenset[Kind]:
+    """Of these the flavours of which others have more of everything for the money."""
+    each = {kind_of(flavour): _money(flavour) for flavour in flavours}
+    prices = set(each.values())
+    is_dear = {own: any(_is_less(other, own) for other in prices) for own in prices}
+    return frozenset(kind for kind, own in each.items() if is_dear[own])
+
+
+def _money(flavour: Flavour) -> tuple[float, ...]:
+    """For one of each kind of room; without end for what it has none of."""
+    size = flavour.size
+    amounts = (size.cpus, size.memory_mib, size.disk_mib, size.gpus)
+    return tuple(flavour.price / amount if amount else inf for amount in amounts)
+
+
+def _is_less(one: Sequence[float], other: Sequence[float]) -> bool:
+    """By much, for each kind of room that the other has."""
+    had = [(own, price) for own, price in zip(one, other, strict=True) if price < inf]
+    return all(DEARER * own <= price and price > 0 for own, price in had)
