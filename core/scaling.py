@@ -34,7 +34,7 @@ class Cause(enum.StrEnum):
     IDLE = "idle"  # for longer than the policy says
     FAILING = "failing"  # job after job
     IN_THE_WAY = "in_the_way"  # of workers that waiting jobs need
-    DEAR = "dear"  # and little used: it takes no more jobs while there is patience
+    DEAR = "dear"  # for what it does: it takes no more jobs while there is patience
     DRAINED = "drained"  # and it runs nothing more
 
 

@@ -9,10 +9,14 @@ from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
+
 from prominence.core.machines import CloudStatus, Flavour, Size, Worker, WorkerPhase
-from prominence.core.placement import UNKNOWN_KIND, Area, Place
+from prominence.core.placement import UNKNOWN_KIND, Area, Place, Placement
 from prominence.core.reasons import Reason
 from prominence.core.snapshot import PoolSnapshot, SeenFlavour
+from prominence.scaler import amounts
+from prominence.scaler.amounts import Numbers
 from prominence.scaler.policy import Policy
 
 Kind = tuple[str, str]
@@ -97,6 +101,23 @@ class Catalogue:
             if left <= 0:
                 return Refusal(Reason.CLOUD_LIMIT, f"{name} has {limit - left} of {limit} workers")
         return None
+
+    @cached_property
+    def refusals(self) -> tuple[Refusal | None, ...]:
+        """Why each flavour cannot be had now; None where it can."""
+        return tuple(map(self.why_not, self.flavours))
+
+    @cached_property
+    def _rooms(self) -> Numbers:
+        return amounts.rooms(flavour.size for flavour in self.flavours)
+
+    def fitting(self, size: Size, placement: Placement) -> list[int]:
+        """The numbers of the flavours on which such a job runs, whether they can be had or not."""
+        fits = (self._rooms >= amounts.needs((size,))).all(axis=1)
+        if not placement.is_anywhere:
+            fits &= amounts.takes((placement,), [flavour.place for flavour in self.flavours])[0]
+        found: list[int] = np.flatnonzero(fits).tolist()
+        return found
 
     def places(self) -> tuple[Place, ...]:
         """Where machines are offered; of clouds that offer none at present their names."""

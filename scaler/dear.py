@@ -6,13 +6,15 @@ it: or else one job after another would keep it for days.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from math import inf
+
+import numpy as np
 
 from prominence.core.machines import Flavour, Size, Wish
 from prominence.core.scaling import Act, Action, Cause
-from prominence.scaler import packing, removal
+from prominence.scaler import amounts, packing, removal
+from prominence.scaler.amounts import Yes
 from prominence.scaler.catalogue import Kind, kind_of, wanted_kind
 from prominence.scaler.explain import Given
 from prominence.scaler.policy import Policy
@@ -80,21 +82,15 @@ def _hardly_used(member: Member) -> Size | None:
 
 
 def kinds(flavours: Iterable[Flavour]) -> frozenset[Kind]:
-    """Of these the flavours of which others have more of everything for the money."""
-    each = {kind_of(flavour): _money(flavour) for flavour in flavours}
-    prices = set(each.values())
-    is_dear = {own: any(_is_less(other, own) for other in prices) for own in prices}
-    return frozenset(kind for kind, own in each.items() if is_dear[own])
-
-
-def _money(flavour: Flavour) -> tuple[float, ...]:
-    """For one of each kind of room; without end for what it has none of."""
-    size = flavour.size
-    amounts = (size.cpus, size.memory_mib, size.disk_mib, size.gpus)
-    return tuple(flavour.price / amount if amount else inf for amount in amounts)
-
-
-def _is_less(one: Sequence[float], other: Sequence[float]) -> bool:
-    """By much, for each kind of room that the other has."""
-    had = [(own, price) for own, price in zip(one, other, strict=True) if price < inf]
-    return all(DEARER * own <= price and price > 0 for own, price in had)
+    """Of these the flavours of which others have more of everything for the money, by much."""
+    offered = tuple(flavours)
+    rooms, prices = amounts.rooms(flavour.size for flavour in offered), np.array([f.price for f in offered])
+    # The price of one of each kind of room; without end for what there is none of.
+    each = np.divide(prices[:, None], rooms, out=np.full(rooms.shape, np.inf), where=rooms > 0)
+    each, of = np.unique(each, axis=0, return_inverse=True)
+    is_cheap = np.ones((len(each), len(each)), dtype=bool)  # each beside each
+    for price in each.T:
+        has_none = np.isinf(price)
+        is_cheap &= has_none | ((DEARER * price[:, None] <= price) & (price > 0))
+    is_dear: Yes = np.logical_or.reduce(is_cheap, axis=0)
+    return frozenset(kind_of(flavour) for flavour, yes in zip(offered, is_dear[of.reshape(-1)], strict=True) if yes)

@@ -16,7 +16,7 @@ from prominence.scaler import wording
 from prominence.scaler.catalogue import Refusal
 from prominence.scaler.groups import Beyond
 from prominence.scaler.limits import Limits
-from prominence.scaler.packing import Waiting, Wanted, holds, runs
+from prominence.scaler.packing import Waiting, Wanted, holds
 from prominence.scaler.pool import Room, Stage
 
 Details = Mapping[str, str]
@@ -153,13 +153,13 @@ def _held(held: Iterable[Held], limits: Limits) -> Iterator[Found]:
 
 
 def _why(demand: Demand, limits: Limits) -> tuple[Reason, Details]:
-    fitting = [flavour for flavour in limits.catalogue.flavours if runs(flavour, demand)]
+    fitting = limits.catalogue.fitting(demand.size, demand.placement)
     if not fitting:
         return _fits_no_flavour(demand, limits)
     if limits.is_full:
         used = limits.pool.existing + limits.ordered
         return Reason.POOL_LIMIT, {"limit": str(limits.policy.max_workers), "used": str(used)}
-    refusals = [refusal for flavour in fitting if (refusal := limits.catalogue.why_not(flavour))]
+    refusals = [refusal for number in fitting if (refusal := limits.catalogue.refusals[number])]
     if len(refusals) == len(fitting):
         return _refused(demand, refusals)
     return Reason.QUEUED, {"detail": f"at most {limits.policy.creations_per_round} workers are ordered in one round"}
