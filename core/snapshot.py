@@ -56,6 +56,9 @@ class ExecutePoint(Document):
     claimed_slots: int = Field(ge=0)
     draining: bool = False
     idle_since: AwareDatetime | None = Field(default=None, description="Since when no slot has been claimed.")
+    hardly_used_since: AwareDatetime | None = Field(
+        default=None, description="Since when little of it has been claimed; told where there is patience."
+    )
     last_heard_at: AwareDatetime
     failed_jobs: int = Field(default=0, ge=0, description="Different jobs in a row that it has failed, by its fault.")
     kind: int = 0

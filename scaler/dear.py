@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import numpy as np
 
 from prominence.core.machines import Flavour, Size, Wish
 from prominence.core.scaling import Act, Action, Cause
+from prominence.core.snapshot import ExecutePoint
 from prominence.scaler import amounts, packing, removal
 from prominence.scaler.amounts import Yes
 from prominence.scaler.catalogue import Kind, kind_of, wanted_kind
@@ -24,6 +26,8 @@ DEARER = 1.1
 """So many times the price of another is dear."""
 _HARDLY = 0.3
 """Of a worker that is hardly used a smaller part is, of what is used most."""
+_LONG = timedelta(minutes=1)
+"""... and has been for so long: the queue may tell that a job runs before the collector tells that room is taken."""
 _WELL = 0.5
 """So much of it must be used before it takes jobs again that may wait."""
 
@@ -65,20 +69,25 @@ class Dear:
         return "it is hardly used" if name in self.hardly_used else ""
 
 
-def dear(pool: Pool, flavours: Iterable[Flavour]) -> Dear:
+def dear(pool: Pool, flavours: Iterable[Flavour], now: datetime) -> Dear:
     """Of this pool, where these flavours may be ordered."""
-    found = ((member.name, whole) for member in pool.members if (whole := _hardly_used(member)))
+    found = ((member.name, whole) for member in pool.members if (whole := _hardly_used(member, now)))
     return Dear(kinds(flavours), dict(found))
 
 
-def _hardly_used(member: Member) -> Size | None:
+def is_hardly_used(point: ExecutePoint) -> bool:
+    """Whether it runs something, and little."""
+    return point.claimed_slots > 0 and packing.share(point.total - point.free, point.total) < _HARDLY
+
+
+def _hardly_used(member: Member, now: datetime) -> Size | None:
     """Its whole size. Nothing is saved by ending a worker that costs nothing."""
     record, point = member.record, member.point
-    if not record or not point or not member.is_claimed or member.is_failing or member.wish is Wish.ABSENT:
+    if not point or not point.hardly_used_since or now - point.hardly_used_since < _LONG:
         return None
-    if not record.flavour or not record.flavour.price:
+    if not record or not record.flavour or not record.flavour.price:
         return None
-    return point.total if packing.share(point.total - point.free, point.total) < _HARDLY else None
+    return None if member.is_failing or member.wish is Wish.ABSENT else point.total
 
 
 def kinds(flavours: Iterable[Flavour]) -> frozenset[Kind]:

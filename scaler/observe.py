@@ -11,6 +11,7 @@ from prominence.core.errors import ProminenceError
 from prominence.core.machines import Flavour, Size, Worker
 from prominence.core.snapshot import PARTS, Demand, ExecutePoint, PoolSnapshot, SeenFlavour
 from prominence.scaler import idling, lifetimes, starts, waits
+from prominence.scaler.dear import is_hardly_used
 from prominence.scaler.matching import Matcher
 from prominence.scaler.ports import PoolSource, Provisioner
 
@@ -45,7 +46,7 @@ def observe(
     started = look.known("collector_started_at", source.collector_started_at)
     points = look.known("execute_points", source.execute_points)
     if points is not None:
-        points = _remembered(points, previous, now, failures)
+        points = _remembered(points, previous, now, failures, patience)
         is_new = started is not None and now - started < grace
         if is_new and previous and now - previous.taken_at < grace:
             points += _not_heard_yet(points, previous)
@@ -114,24 +115,39 @@ def _matched(
 
 
 def _remembered(
-    points: Iterable[ExecutePoint], previous: PoolSnapshot | None, now: datetime, failures: Mapping[str, int]
+    points: Iterable[ExecutePoint],
+    previous: PoolSnapshot | None,
+    now: datetime,
+    failures: Mapping[str, int],
+    patience: timedelta,
 ) -> tuple[ExecutePoint, ...]:
-    """With what one look does not tell: since when they are idle, and how many jobs they have failed."""
+    """With what one look does not tell: since when they are idle or hardly used, and how many jobs they have failed."""
     before = {point.name: point for point in (previous and previous.execute_points) or ()}
 
     def since(point: ExecutePoint) -> datetime | None:
         if point.claimed_slots:
             return None
-        known = before[point.name].idle_since if point.name in before else None
         # A moment that has not come yet is of before the clock was put back: the machine would stay for as long.
-        return min(known or now, now)
+        return min((point.name in before and before[point.name].idle_since) or now, now)
+
+    def hardly_used(point: ExecutePoint) -> datetime | None:
+        if not patience or not is_hardly_used(point):
+            return None
+        return min((point.name in before and before[point.name].hardly_used_since) or now, now)
 
     def failed(point: ExecutePoint) -> int:
         known = before[point.name].failed_jobs if point.name in before else 0
         return failures.get(point.name, known)
 
     return tuple(
-        point.model_copy(update={"idle_since": since(point), "failed_jobs": failed(point)}) for point in points
+        point.model_copy(
+            update={
+                "idle_since": since(point),
+                "hardly_used_since": hardly_used(point),
+                "failed_jobs": failed(point),
+            }
+        )
+        for point in points
     )
 
 
@@ -139,7 +155,7 @@ def _not_heard_yet(points: tuple[ExecutePoint, ...], previous: PoolSnapshot) -> 
     """Those of the last snapshot that are missing. Silence is not absence, and not idleness either."""
     heard = {point.name for point in points}
     return tuple(
-        point.model_copy(update={"idle_since": None})
+        point.model_copy(update={"idle_since": None, "hardly_used_since": None})
         for point in previous.execute_points or ()
         if point.name not in heard
     )

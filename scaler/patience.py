@@ -144,7 +144,7 @@ def of_jobs(
             like[one] = wanted
         young.append((one, count))
         until[one] = max(moment for moment, _ in since[key]) + policy.patience
-    return (*due, *young), Patience(until, like, dear(pool, catalogue.not_refused()))
+    return (*due, *young), Patience(until, like, dear(pool, catalogue.not_refused(), now))
 
 
 def _is_full(order: Order, catalogue: Catalogue) -> bool:

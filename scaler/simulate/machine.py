@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from prominence.core.machines import Flavour, Size, Wish, Worker, WorkerPhase, WorkerRequest
 from prominence.core.snapshot import ExecutePoint
+from prominence.scaler.dear import is_hardly_used
 from prominence.scaler.simulate.load import Cloud, Job
 
 BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
@@ -14,6 +15,8 @@ BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
 
 _HEARD_S = 60.0
 """What is told of a machine is at most so old."""
+
+_SETTLES_S = 120.0
 
 _JOINED = (WorkerPhase.REGISTERED, WorkerPhase.DRAINING, WorkerPhase.DRAINED)
 
@@ -57,6 +60,7 @@ class Machine:
     launched_s: float | None = None
     gone_s: float | None = None
     idle_since_s: float = 0.0
+    hardly_used_since_s: float | None = None
     runs: dict[Run, int] = field(default_factory=dict)
     free: list[int] = field(default_factory=list)
     _worker: Worker | None = None
@@ -73,6 +77,11 @@ class Machine:
     @property
     def is_idle(self) -> bool:
         return self.has_joined and not self.runs
+
+    def is_settling(self, now_s: float) -> bool:
+        """It does nothing, or has not been hardly used for long: something may be done about it because it is later."""
+        since_s = self.hardly_used_since_s
+        return self.is_idle or (since_s is not None and now_s - since_s < _SETTLES_S)
 
     @property
     def takes_jobs(self) -> bool:
@@ -155,6 +164,9 @@ class Machine:
                 idle_since=None if self.runs else moment(self.idle_since_s),
                 last_heard_at=moment(now_s),
             )
+            self.hardly_used_since_s = (self.hardly_used_since_s or now_s) if is_hardly_used(self._point) else None
+            if self.hardly_used_since_s:
+                self._point = self._point.but(hardly_used_since=moment(self.hardly_used_since_s))
         return self._point
 
     def _change(self, needed: Amounts, times: int) -> None:

@@ -92,7 +92,8 @@ class _Run:
 
     def _time_matters(self) -> bool:
         """Something may be done because it is later, and for no other reason."""
-        return len(self._world.queue) > 0 or any(machine.is_idle for machine in self._world.machines.values())
+        world = self._world
+        return len(world.queue) > 0 or any(machine.is_settling(world.now_s) for machine in world.machines.values())
 
     def _sample(self) -> None:
         world = self._world

@@ -88,6 +88,26 @@ def test_a_claim_ends_idleness() -> None:
     assert idle_since(look(pool, busy)) == pool.now
 
 
+def test_with_patience_it_is_told_since_when_a_worker_is_hardly_used() -> None:
+    pool = a_pool_with_a_worker()
+
+    def since(previous: PoolSnapshot | None, patience_min: float = 10) -> datetime | None:
+        (point,) = observe(pool, pool, previous, pool.now, GRACE, patience=minutes(patience_min)).execute_points or ()
+        return point.hardly_used_since
+
+    assert since(None) is None, "idle is something else"
+    pool.submit(a_size(), "alice", runs_for=minutes(30))
+    pool.advance(minutes(1))
+    first = observe(pool, pool, None, pool.now, GRACE, patience=minutes(10))
+    assert since(None) == first.taken_at
+    pool.advance(minutes(2))
+    assert since(first) == first.taken_at
+    assert since(first, patience_min=0) is None
+    pool.submit(a_size(), "alice", runs_for=minutes(30))
+    pool.advance(minutes(1))
+    assert since(first) is None, "half of it is used"
+
+
 def test_what_a_new_collector_has_not_heard_of_stays_as_it_was_and_is_not_idle() -> None:
     pool = a_pool_with_a_worker()
     before = look(pool)

@@ -24,6 +24,7 @@ from prominence.scaler.telling import told
 PATIENT = Policy(patience_s=600)
 OWN = a_flavour(cloud="own", name="own-4", price=1.0)
 PUBLIC = a_flavour(cloud="public", name="public-4", price=2.0)
+FOR_LONG = NOON - minutes(1)
 FULL = a_known_worker("w-0", flavour=OWN), a_point("w-0", 4, OWN)
 
 
@@ -187,7 +188,7 @@ def test_a_cheap_worker_and_one_with_what_no_cheap_one_has_stay() -> None:
 
 
 def test_a_worker_that_is_hardly_used_takes_no_more_jobs_as_long_as_there_is_patience() -> None:
-    worker, point = a_known_worker("w-1", flavour=OWN), a_point("w-1", 1, OWN)
+    worker, point = a_known_worker("w-1", flavour=OWN), a_point("w-1", 1, OWN, hardly_used_since=FOR_LONG)
     (drain,) = plan_of(workers=(worker,), execute_points=(point,)).actions
     assert (drain.act, drain.cause) == (Act.DRAIN, Cause.DEAR)
     assert drain.reason == "it is hardly used: while there is patience it takes no more jobs, and what it runs goes on"
@@ -196,10 +197,16 @@ def test_a_worker_that_is_hardly_used_takes_no_more_jobs_as_long_as_there_is_pat
     assert plan_of(workers=(worker,), execute_points=(point,), policy=least).actions == ()
 
 
+def test_one_that_was_well_used_a_moment_ago_takes_them() -> None:
+    """The queue may tell that a job runs before the collector tells that its room is taken."""
+    worker, point = a_known_worker("w-1", flavour=OWN), a_point("w-1", 1, OWN, hardly_used_since=NOON - minutes(0.9))
+    assert plan_of(workers=(worker,), execute_points=(point,)).actions == ()
+
+
 def test_one_that_costs_nothing_takes_them() -> None:
     free = a_flavour(cloud="own", name="own-4", price=0.0)
     offered = (a_cloud(name="own", flavours=(free,)),)
-    worker, point = a_known_worker("w-1", flavour=free), a_point("w-1", 1, free)
+    worker, point = a_known_worker("w-1", flavour=free), a_point("w-1", 1, free, hardly_used_since=FOR_LONG)
     assert plan_of(workers=(worker,), execute_points=(point,), clouds=offered).actions == ()
 
 
@@ -208,7 +215,7 @@ def test_a_worker_that_is_hardly_used_takes_jobs_again_that_use_it_well(jobs: in
     large = a_flavour(cloud="own", name="own-8", price=2.0, size=a_size(8, 8000, 80 * 1024))
     offered = (a_cloud(name="own", flavours=(large,)),)
     worker = a_known_worker("w-1", WorkerPhase.DRAINING, large, wish=Wish.DRAINED)
-    point = a_point("w-1", 1, large, draining=True)
+    point = a_point("w-1", 1, large, draining=True, hardly_used_since=FOR_LONG)
     plan = plan_of(a_demand(jobs=jobs), workers=(worker,), execute_points=(point,), clouds=offered)
     assert acts(plan) == ([(Act.UNDRAIN, "w-1")] if takes else [])
     assert (Reason.PATIENCE in {one.reason for one in plan.explanations}) is not takes
@@ -216,7 +223,7 @@ def test_a_worker_that_is_hardly_used_takes_jobs_again_that_use_it_well(jobs: in
 
 def test_and_one_whose_patience_is_over() -> None:
     worker = a_known_worker("w-1", WorkerPhase.DRAINING, OWN, wish=Wish.DRAINED)
-    point = a_point("w-1", 1, OWN, draining=True)
+    point = a_point("w-1", 1, OWN, draining=True, hardly_used_since=FOR_LONG)
     memory = a_demand(size=a_size(1, 100, 1024))
     late = (a_wait(memory, NOON - minutes(10)),)
     assert acts(plan_of(memory, waits=late, workers=(worker,), execute_points=(point,))) == [(Act.UNDRAIN, "w-1")]
