@@ -8,14 +8,13 @@ from datetime import datetime, timedelta
 from email.message import EmailMessage
 
 from prominence.core import classads, logs
-from prominence.core.errors import Unavailable
 from prominence.core.view import JobAd, JobView
 from prominence.restapi.mail import outbox
 from prominence.restapi.mail.letters import Notice
 from prominence.restapi.mail.message import message, of_notice
 from prominence.restapi.outbox.ended import ended
-from prominence.restapi.outbox.memory import Deferrals, Done
-from prominence.restapi.outbox.rules import Fate, fate, pause_s
+from prominence.restapi.outbox.memory import Deferrals, Done, Patience
+from prominence.restapi.outbox.rules import Fate, fate
 from prominence.restapi.ports import Deferred, Mailer, Undeliverable
 from prominence.restapi.services import Services
 
@@ -35,24 +34,18 @@ class Postman:
     url: str
     within: timedelta
     interval_s: float
-    failures: int = 0
 
     def __post_init__(self) -> None:
+        self._patience = Patience("users cannot be told for now", self.interval_s)
         self._done = Done()
         self._deferrals = Deferrals(self.interval_s)
 
     def round(self, stopped: Callable[[], bool] = lambda: False) -> float:
         """Send what is due; for how many seconds to rest then."""
         try:
-            self._round(stopped)
-        except Unavailable as error:
-            self.failures += 1
-            log.warning("users cannot be told for now", why=str(error), failures=self.failures)
-        else:
-            self.failures = 0
+            return self._patience.after(lambda: self._round(stopped))
         finally:
             self.mailer.close()
-        return pause_s(self.failures, self.interval_s)
 
     def _round(self, stopped: Callable[[], bool]) -> None:
         store = self.services.store
@@ -103,5 +96,5 @@ class Postman:
             log.warning("a message was refused for ever", **names, why=str(error))
             return True
         log.info("user told", **names)
-        self.failures = 0
+        self._patience.regain()
         return True

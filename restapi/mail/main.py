@@ -11,10 +11,10 @@ import sys
 from collections.abc import Sequence
 
 from prominence.core.errors import Rejected
-from prominence.restapi import beats, rounds
 from prominence.restapi.adapters.smtp import SmtpMailer
 from prominence.restapi.mail.delivery import Postman
 from prominence.restapi.main import secret_of, services_of
+from prominence.restapi.outbox import process
 from prominence.restapi.settings import RestApiSettings
 
 COMPONENT = "mail"
@@ -22,14 +22,7 @@ COMPONENT = "mail"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code."""
-    options = rounds.parser(COMPONENT, "Tells users that their jobs have ended.").parse_args(arguments)
-    try:
-        postman = _postman(rounds.settled(COMPONENT, options))
-    except Rejected as error:
-        return rounds.refused(COMPONENT, error)
-    stop = rounds.until_told()
-    rounds.go_round(lambda: postman.round(stop.is_set), stop, postman.interval_s, beats.of(COMPONENT, postman.services))
-    return 0
+    return process.run(COMPONENT, "Tells users that their jobs have ended.", _postman, arguments)
 
 
 def _postman(settings: RestApiSettings) -> Postman:

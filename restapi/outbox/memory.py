@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from prominence.core import logs
+from prominence.core.errors import Unavailable
 from prominence.core.keyvalue.port import KeyValue
 from prominence.restapi.outbox.rules import pause_s
 from prominence.restapi.outbox.shelf import Shelf
+
+log = logs.get(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,30 @@ class Deferrals:
     def forget(self, key: str) -> None:
         """It is well again."""
         self._known.pop(key, None)
+
+
+@dataclass
+class Patience:
+    """How long to rest between rounds. trouble: what cannot be done while the service is not well, for the log."""
+
+    trouble: str
+    interval_s: float
+    _failures: int = 0
+
+    def after(self, one_round: Callable[[], None]) -> float:
+        """For how many seconds, when it has been done as far as it could be."""
+        try:
+            one_round()
+        except Unavailable as error:
+            self._failures += 1
+            log.warning(self.trouble, why=str(error), failures=self._failures)
+        else:
+            self._failures = 0
+        return pause_s(self._failures, self.interval_s)
+
+    def regain(self) -> None:
+        """Something has worked: the next failure is the first one."""
+        self._failures = 0
 
 
 @dataclass

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from prominence.core import classads, logs
-from prominence.core.errors import Unavailable
 from prominence.core.view import JobAd, JobView
 from prominence.core.workflow_view import is_workflow
 from prominence.restapi.identity import Account
 from prominence.restapi.outbox.ended import ended
-from prominence.restapi.outbox.memory import Deferrals, Done
-from prominence.restapi.outbox.rules import Fate, fate, pause_s
+from prominence.restapi.outbox.memory import Deferrals, Done, Patience
+from prominence.restapi.outbox.rules import Fate, fate
 from prominence.restapi.ports import Caller, NotTaken
 from prominence.restapi.services import Services
 from prominence.restapi.webhooks import records, rules
@@ -47,24 +46,20 @@ class Courier:
     within: timedelta
     interval_s: float
     now: Callable[[], float]
-    failures: int = 0
 
     def __post_init__(self) -> None:
+        self._patience = Patience("webhooks cannot be called for now", self.interval_s)
         self._done = Done()
         self._deferrals = Deferrals(self.interval_s)
 
     def round(self, stopped: Callable[[], bool] = lambda: False) -> float:
         """Tell what is due; for how many seconds to rest then."""
-        try:
-            self._done.again(self.services.store)
-            self._make_calls()
-            self._call(stopped)
-        except Unavailable as error:
-            self.failures += 1
-            log.warning("webhooks cannot be called for now", why=str(error), failures=self.failures)
-        else:
-            self.failures = 0
-        return pause_s(self.failures, self.interval_s)
+        return self._patience.after(lambda: self._round(stopped))
+
+    def _round(self, stopped: Callable[[], bool]) -> None:
+        self._done.again(self.services.store)
+        self._make_calls()
+        self._call(stopped)
 
     def _make_calls(self) -> None:
         """Of letters whose jobs have ended."""

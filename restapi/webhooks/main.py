@@ -12,9 +12,9 @@ import time
 from collections.abc import Sequence
 
 from prominence.core.errors import Rejected
-from prominence.restapi import beats, rounds
 from prominence.restapi.adapters.webhooks import HttpCaller
 from prominence.restapi.main import services_of
+from prominence.restapi.outbox import process
 from prominence.restapi.settings import RestApiSettings
 from prominence.restapi.webhooks.delivery import Courier
 
@@ -23,14 +23,7 @@ COMPONENT = "webhooks"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code."""
-    options = rounds.parser(COMPONENT, "Calls users' programs when their jobs have ended.").parse_args(arguments)
-    try:
-        courier = _courier(rounds.settled(COMPONENT, options))
-    except Rejected as error:
-        return rounds.refused(COMPONENT, error)
-    stop = rounds.until_told()
-    rounds.go_round(lambda: courier.round(stop.is_set), stop, courier.interval_s, beats.of(COMPONENT, courier.services))
-    return 0
+    return process.run(COMPONENT, "Calls users' programs when their jobs have ended.", _courier, arguments)
 
 
 def _courier(settings: RestApiSettings) -> Courier:
