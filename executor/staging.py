@@ -68,7 +68,7 @@ def image_files(
         disk_kib,
         lambda enough_kib: diskuse.used_kib(seen, enough_kib),
         patience_s=plan.patience_s,
-        kept=WorkerImages(broker_socket, sandbox),
+        kept=WorkerImages(broker_socket),
     )
 
 

@@ -65,4 +65,4 @@ class LateApptainer:
         from prominence.executor.adapters.apptainer import Apptainer
         from prominence.executor.adapters.workerimages import WorkerImages
 
-        return Apptainer(self._directory, self._network, self._environment, WorkerImages(self._broker, self._directory))
+        return Apptainer(self._directory, self._network, self._environment, WorkerImages(self._broker))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import List, Mapping, Optional, Tuple
 
 from prominence.executor import registry
-from prominence.executor.adapters.broker import Broker
+from prominence.executor.adapters.lentfiles import LentFiles
 from prominence.executor.ports import RuntimeUnavailable, Stop
 from prominence.executor.transfer import Address, TransferFailed, Web
 
@@ -18,10 +18,9 @@ _LOOKS = 3
 class WorkerImages:
     """As one job has them. broker: its socket."""
 
-    def __init__(self, broker: str, sandbox: Path) -> None:
+    def __init__(self, broker: str) -> None:
         self._broker = broker
-        self._sandbox = sandbox
-        self._in_use: List[Broker] = []
+        self._in_use: List[LentFiles] = []
 
     def fetch(
         self, image: str, proxies: Mapping[str, str], timeout_s: float | None, stop: Stop
@@ -33,11 +32,11 @@ class WorkerImages:
         exact = registry.exact(image, proxies)
         if exact is None:
             return None
-        broker = Broker(self._broker, self._sandbox)
+        lent = LentFiles(self._broker)
         with suppress(RuntimeUnavailable):  # a worker without a broker keeps none
-            file = broker.image_file(exact, timeout_s, stop)
+            file = lent.image(exact, timeout_s, stop)
             if file is not None:
-                self._in_use.append(broker)  # as long as it is connected
+                self._in_use.append(lent)  # as long as it is connected
                 return file, exact.rpartition("@")[2]
         return None
 
@@ -48,14 +47,14 @@ class WorkerImages:
         """
         if address.headers:
             return None  # of these the worker knows nothing
-        broker, stale = Broker(self._broker, self._sandbox), ""
+        lent, stale = LentFiles(self._broker), ""
         with suppress(RuntimeUnavailable, TransferFailed):
             for _ in range(_LOOKS):
-                found = broker.web_file(address.url, address.sha256 or "", stale, timeout_s, stop)
+                found = lent.web(address.url, address.sha256 or "", stale, timeout_s, stop)
                 if found is None:
                     return None
                 if address.sha256 or found.fresh or web.is_still(address, found.tag):
-                    self._in_use.append(broker)
+                    self._in_use.append(lent)
                     return found.path, found.sha256
                 stale = found.tag
         return None
@@ -65,10 +64,10 @@ class WorkerImages:
 
         Raises FetchTimedOut, Interrupted, WorkerLost.
         """
-        broker = Broker(self._broker, self._sandbox)
+        lent = LentFiles(self._broker)
         with suppress(RuntimeUnavailable):
-            found = broker.made_file(sha256, timeout_s, stop)
+            found = lent.made(sha256, timeout_s, stop)
             if found is not None:
-                self._in_use.append(broker)
+                self._in_use.append(lent)
             return found
         return None

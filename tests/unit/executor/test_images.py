@@ -16,7 +16,7 @@ from prominence.core.plan import PlannedImage, PlannedTask
 from prominence.core.reasons import Reason, explain
 from prominence.core.report import Outcome, TaskReport
 from prominence.executor.adapters import workerimages
-from prominence.executor.adapters.broker import WebFile
+from prominence.executor.adapters.lentfiles import WebFile
 from prominence.executor.bench import Bench
 from prominence.executor.deadline import Walltime
 from prominence.executor.failures import Failure
@@ -178,13 +178,13 @@ def test_the_worker_is_told_the_checksum_that_is_wanted(tmp_path: Path, web: Pre
     assert web.asked == [WEB.source, "store:tool.tar"]
 
 
-class PretendedBroker:
+class PretendedFiles:
     """What a worker's broker answers, one after the other; when it was asked, for which stale tag."""
 
     def __init__(self, *answers: WebFile | None) -> None:
         self.answers, self.stale = list(answers), list[str]()
 
-    def web_file(self, url: str, sha256: str, stale: str, timeout_s: float | None, stop: Stop) -> WebFile | None:
+    def web(self, url: str, sha256: str, stale: str, timeout_s: float | None, stop: Stop) -> WebFile | None:
         self.stale.append(stale)
         return self.answers.pop(0)
 
@@ -195,9 +195,9 @@ class TestOfWorker:
     def ask(
         self, monkeypatch: pytest.MonkeyPatch, web: PretendedWeb, address: Address, *answers: WebFile | None
     ) -> Any:
-        self.broker = PretendedBroker(*answers)
-        monkeypatch.setattr(workerimages, "Broker", lambda *arguments: self.broker)
-        return workerimages.WorkerImages("socket", Path("/sandbox")).file(address, web, None, Stop())
+        self.lent = PretendedFiles(*answers)
+        monkeypatch.setattr(workerimages, "LentFiles", lambda broker: self.lent)
+        return workerimages.WorkerImages("socket").file(address, web, None, Stop())
 
     def test_what_the_server_says_has_not_changed_is_taken(
         self, monkeypatch: pytest.MonkeyPatch, web: PretendedWeb
@@ -209,7 +209,7 @@ class TestOfWorker:
     def test_an_old_one_never(self, monkeypatch: pytest.MonkeyPatch, web: PretendedWeb) -> None:
         old, new = WebFile(Path("/kept/0"), "0" * 64, '"0"', False), WebFile(Path("/kept/1"), SHA256, '"1"', True)
         assert self.ask(monkeypatch, web, self.ADDRESS, old, new) == (Path("/kept/1"), SHA256)
-        assert self.broker.stale == ["", '"0"']
+        assert self.lent.stale == ["", '"0"']
         assert self.ask(monkeypatch, web, self.ADDRESS, old, old, old) is None
 
     def test_who_may_not_have_it_is_not_given_it(self, monkeypatch: pytest.MonkeyPatch, web: PretendedWeb) -> None:
