@@ -23,12 +23,24 @@ from prominence.restapi.parameters.objects import SignedParameters
 from prominence.restapi.ports import ServedObjects
 from prominence.restapi.routes.noun import Noun
 from prominence.restapi.services import Services
+from prominence.restapi.signing import Permission
 
 _DRAINED = 16 * 1024 * 1024
 _PIECE = 256 * 1024
 _TAG = {"ETag": "Changes with the content."}
 _A_TAG = {"type": "string", "description": "A tag that an answer before had."}
 _RANGE_SCHEMA = {"type": "string", "description": "As in bytes=100- (RFC 9110); what is no range is passed over."}
+_ON_CONDITION = {"Range": _RANGE_SCHEMA, "If-Range": _A_TAG, "If-None-Match": _A_TAG, "If-Match": _A_TAG}
+_READ = {
+    200: Answer("All of it.", Content(media_type=BYTES), _TAG),
+    206: Answer("The range.", Content(media_type=BYTES), {**_TAG, "Content-Range": "Which one, of how much."}),
+    304: Answer("It is as it was.", headers=_TAG),
+    **json("It is another by now.", Error, 412),
+    **json("It has no such range.", Error, 416),
+}
+_WRITTEN = {
+    201: Answer("It is there.", headers={"Repr-Digest": "The SHA-256 checksum of what has arrived (RFC 9530)."}),
+}
 _RANGE = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})")
 
 
@@ -40,15 +52,9 @@ def blueprint(services: Services) -> Noun:
         f"GET {SERVED_AT}<path:name>",
         "An object of the local store, or a range of it",
         Access.SIGNED,
-        {
-            200: Answer("All of it.", Content(media_type=BYTES), _TAG),
-            206: Answer("The range.", Content(media_type=BYTES), {**_TAG, "Content-Range": "Which one, of how much."}),
-            304: Answer("It is as it was.", headers=_TAG),
-            **json("It is another by now.", Error, 412),
-            **json("It has no such range.", Error, 416),
-        },
+        _READ,
         parameters=SignedParameters,
-        headers={"Range": _RANGE_SCHEMA, "If-Range": _A_TAG, "If-None-Match": _A_TAG, "If-Match": _A_TAG},
+        headers=_ON_CONDITION,
         refuses=(Forbidden, NotFound, Unavailable),
     )
     def get_object(name: str) -> ResponseReturnValue:
@@ -60,7 +66,7 @@ def blueprint(services: Services) -> Noun:
         f"PUT {SERVED_AT}<path:name>",
         "Send an object to the local store",
         Access.SIGNED,
-        {201: Answer("It is there.", headers={"Repr-Digest": "The SHA-256 checksum of what has arrived (RFC 9530)."})},
+        _WRITTEN,
         parameters=SignedParameters,
         body=Content(media_type=BYTES),
         refuses=(Forbidden, NotFound, Unavailable, QuotaReached),
@@ -69,13 +75,7 @@ def blueprint(services: Services) -> Noun:
         store = _store(services)
         request.max_content_length = sys.maxsize  # the address says how much may come
         allowed = store.permission("put", name, request.args)
-        try:
-            sha256 = store.receive(allowed, request.content_length, request.stream)
-        except ProminenceError:
-            _drain()
-            raise
-        except (ClientDisconnected, OSError) as error:
-            raise Rejected.because(BROKEN_OFF) from error
+        sha256 = _received(store, allowed)
         return "", 201, {"Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode()}:"}
 
     return routes
@@ -85,6 +85,17 @@ def _store(services: Services) -> ServedObjects:
     if services.served is None:
         raise NotFound("This service keeps its objects elsewhere.")
     return services.served
+
+
+def _received(store: ServedObjects, allowed: Permission) -> str:
+    """The checksum of what has come with this request. Raises what `receive` does, and Rejected for half of it."""
+    try:
+        return store.receive(allowed, request.content_length, request.stream)
+    except ProminenceError:
+        _drain()
+        raise
+    except (ClientDisconnected, OSError) as error:
+        raise Rejected.because(BROKEN_OFF) from error
 
 
 def _content(store: ServedObjects, name: str) -> Response:
