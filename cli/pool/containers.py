@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,25 @@ def ensure_networks(engine: docker.DockerClient, pool: Pool) -> None:
             )
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """One of the pool's own containers, as it is to be. digest: another one means that it must be made anew.
+
+    alias, control_alias: its names on the pool's network and on the other. mounts, readable: directories of the state
+    that it may write to, and that it may read. socket: the engine's, if it gets that, at the same path inside.
+    """
+
+    role: str
+    image: str
+    digest: str
+    alias: str
+    control_alias: str
+    mounts: tuple[str, ...]
+    readable: tuple[str, ...] = ("config", "secrets")
+    ports: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    socket: str = ""
+
+
 def ensure_access_point(
     engine: docker.DockerClient, pool: Pool, image: str, settings: PoolSettings, configuration: str
 ) -> None:
@@ -69,19 +89,16 @@ def ensure_access_point(
 
     configuration: the digest of what its services are told, which they read when they start.
     """
-    _ensure(
-        engine,
-        pool,
+    wanted = Wanted(
         ACCESS_POINT,
         image,
         digest=f"{image} {settings.port} {configuration}",
-        hostname="ap",
         alias="ap",
         control_alias="etcd",
-        mounts=["archive", "condor", "etcd", "jobs", "log", "objects"],
-        readable=["config", "secrets"],
+        mounts=("archive", "condor", "etcd", "jobs", "log", "objects"),
         ports={f"{API_PORT}/tcp": ("127.0.0.1", settings.port)},
     )
+    _ensure(engine, pool, wanted)
 
 
 def ensure_imc(engine: docker.DockerClient, pool: Pool, image: str, configuration: str, socket: str) -> None:
@@ -89,68 +106,63 @@ def ensure_imc(engine: docker.DockerClient, pool: Pool, image: str, configuratio
 
     configuration: the digest of what it is told. socket: the engine's, at the same path inside.
     """
-    _ensure(
-        engine,
-        pool,
+    wanted = Wanted(
         IMC,
         image,
         digest=f"{image} {configuration}",
-        hostname="imc",
         alias="imc",
         control_alias="imc-control",
-        mounts=["condor", "log", "workers"],
-        readable=["config", "secrets"],
+        mounts=("condor", "log", "workers"),
         socket=socket,
     )
+    _ensure(engine, pool, wanted)
 
 
-def _ensure(
-    engine: docker.DockerClient,
-    pool: Pool,
-    role: str,
-    image: str,
-    *,
-    digest: str,
-    hostname: str,
-    alias: str,
-    control_alias: str,
-    mounts: Iterable[str],
-    readable: Iterable[str],
-    ports: dict[str, tuple[str, int]] | None = None,
-    socket: str = "",
-) -> None:
-    name = pool.container(role)
-    there = next((container for container in containers(engine, pool, role) if container.name == name), None)
-    if there is not None and there.labels.get(DIGEST_LABEL) == digest and _is_connected(engine, pool, there):
+def _ensure(engine: docker.DockerClient, pool: Pool, wanted: Wanted) -> None:
+    name = pool.container(wanted.role)
+    there = next((container for container in containers(engine, pool, wanted.role) if container.name == name), None)
+    if there is not None and there.labels.get(DIGEST_LABEL) == wanted.digest and _is_connected(engine, pool, there):
         there.start()
         return
     if there is not None:
         stop_and_remove(there)
-    volumes = {str(pool.state / path): {"bind": str(pool.state / path), "mode": "rw"} for path in mounts}
-    volumes |= {str(pool.state / path): {"bind": str(pool.state / path), "mode": "ro"} for path in readable}
-    environment = {"PROMINENCE_STATE": str(pool.state), "PROMINENCE_COLLECTOR": "ap"}
-    if socket:
-        volumes[socket] = {"bind": socket, "mode": "rw"}
-        environment["PROMINENCE_DOCKER_SOCKET"] = socket
-    container = engine.containers.create(
-        image,
-        name=name,
-        hostname=hostname,
-        labels={POOL_LABEL: pool.name, ROLE_LABEL: role, DIGEST_LABEL: digest, STATE_LABEL: str(pool.state)},
-        environment=environment,
-        network=pool.network,
-        networking_config={pool.network: EndpointConfig(engine.api.api_version, aliases=[alias])},
-        volumes=volumes,
-        ports=ports or {},
-        restart_policy=RESTART,
-        log_config=LOGS_KEPT,
-    )
-    engine.networks.get(pool.control_network).connect(container, aliases=[control_alias])
+    container = _made(engine, pool, wanted)
     try:
         container.start()
     except APIError as error:
         container.remove(force=True)
         raise PoolError(_advice(error)) from error
+
+
+def _made(engine: docker.DockerClient, pool: Pool, wanted: Wanted) -> Container:
+    """On both networks, and not started."""
+    labels = {POOL_LABEL: pool.name, ROLE_LABEL: wanted.role, DIGEST_LABEL: wanted.digest, STATE_LABEL: str(pool.state)}
+    environment = {"PROMINENCE_STATE": str(pool.state), "PROMINENCE_COLLECTOR": "ap"}
+    if wanted.socket:
+        environment["PROMINENCE_DOCKER_SOCKET"] = wanted.socket
+    container = engine.containers.create(
+        wanted.image,
+        name=pool.container(wanted.role),
+        hostname=wanted.alias,
+        labels=labels,
+        environment=environment,
+        network=pool.network,
+        networking_config={pool.network: EndpointConfig(engine.api.api_version, aliases=[wanted.alias])},
+        volumes=_volumes(pool, wanted),
+        ports=dict(wanted.ports),
+        restart_policy=RESTART,
+        log_config=LOGS_KEPT,
+    )
+    engine.networks.get(pool.control_network).connect(container, aliases=[wanted.control_alias])
+    return container
+
+
+def _volumes(pool: Pool, wanted: Wanted) -> dict[str, dict[str, str]]:
+    """All at the same path inside as on the host."""
+    modes = {str(pool.state / name): "rw" for name in wanted.mounts}
+    modes |= {str(pool.state / name): "ro" for name in wanted.readable}
+    modes |= {wanted.socket: "rw"} if wanted.socket else {}
+    return {path: {"bind": path, "mode": mode} for path, mode in modes.items()}
 
 
 def _is_connected(engine: docker.DockerClient, pool: Pool, container: Container) -> bool:
