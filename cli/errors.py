@@ -3,8 +3,7 @@
 ProminenceError
 └── ClientError            125
     ├── NotConfigured      126  no service is named, or the file that names it is unusable
-    ├── ApiError           125  the API answered, and said no; carries the HTTP status and the API's word;
-    │   │                       127 where that says that trying again later is right
+    ├── ApiError           125  the API answered, and said no; carries the HTTP status and the API's word
     │   └── TokenRefused   126  it does not accept our token
     ├── NoSuchJob          125
     ├── JobFailed          125  of the Python client: a job has ended, and not as it should
@@ -15,7 +14,6 @@ from __future__ import annotations
 
 from prominence.cli import exit_codes
 from prominence.cli.view import JobId
-from prominence.core.error_reasons import PASSING
 from prominence.core.errors import ProminenceError
 
 
@@ -44,8 +42,6 @@ class ApiError(ClientError):
     def __init__(self, status: int, message: str, reason_code: str = "") -> None:
         super().__init__(message)
         self.status, self.reason_code = status, reason_code
-        if reason_code in PASSING:
-            self.exit_code = exit_codes.UNREACHABLE
 
 
 class TokenRefused(ApiError):
@@ -70,7 +66,7 @@ class JobFailed(ClientError):
 
 
 class Unreachable(ClientError):
-    """The API does not answer, or cannot work at the moment; then `reason_code` is its word."""
+    """The API does not answer, or cannot do it at the moment; then `reason_code` is its word."""
 
     exit_code = exit_codes.UNREACHABLE
 

@@ -17,6 +17,7 @@ from urllib3.exceptions import HTTPError
 
 from prominence.cli.errors import ApiError, ClientError, Unreachable
 from prominence.cli.refusals import refusal_of
+from prominence.core.error_reasons import PASSING
 
 Progress = Callable[[int], object]
 """Told of the bytes that have gone since it was told the last time."""
@@ -136,10 +137,12 @@ def _send(session: requests.Session, method: str, url: str, body: Any, headers: 
         raise Unreachable("The object store does not answer, or broke off.") from error
 
 
-def _refused(answer: requests.Response, what: str) -> ApiError:
+def _refused(answer: requests.Response, what: str) -> ClientError:
     said, reason_code = refusal_of(answer)
-    why = said or f"the store says {answer.status_code} {answer.reason}"
-    return ApiError(answer.status_code, f"{what}: {why}.", reason_code)
+    sentence = f"{what}: {said or f'the store says {answer.status_code} {answer.reason}'}."
+    if reason_code in PASSING:
+        return Unreachable(sentence, reason_code)
+    return ApiError(answer.status_code, sentence, reason_code)
 
 
 class _Counted:

@@ -18,6 +18,7 @@ from urllib3.util.retry import Retry
 
 from prominence.cli.errors import ApiError, ClientError, TokenRefused, Unreachable
 from prominence.cli.refusals import refusal_of
+from prominence.core.error_reasons import PASSING
 
 if TYPE_CHECKING:
     from urllib3.connectionpool import ConnectionPool
@@ -120,6 +121,8 @@ class Transport:
         status, (said, word) = response.status_code, refusal_of(response)
         if status in _NOT_NOW:
             return Unreachable(f"The API at {self._url} cannot work at the moment: {said or f'HTTP {status}'}.", word)
+        if word in PASSING:
+            return Unreachable(f"The API at {self._url} does not do that now: {said}.", word)
         if status == 401:
             sentence = f"The API at {self._url} does not accept the token: {said or 'HTTP 401'}."
             return TokenRefused(status, sentence, word)

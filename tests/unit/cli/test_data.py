@@ -75,6 +75,11 @@ class TestUpload:
         result = run_command(api, "upload", str(file))
         assert result.exit_code == 125
         assert "It is too large." in result.stderr
+        api = an_api(
+            refusing(201, {"url": STORE}), refusing(507, {"error": "The disk is full.", "reasonCode": "NoRoom"})
+        )
+        result = run_command(api, "upload", str(file))
+        assert (result.exit_code, result.stderr.endswith("The disk is full. (NoRoom)\n")) == (127, True)
 
 
 class TestDownload:

@@ -131,9 +131,10 @@ def test_an_api_that_does_not_say_where_to_go_on_is_asked_by_our_own_count() -> 
 
 def test_an_outage_of_the_api_is_waited_out_and_told() -> None:
     api = FakeApi(turns=[Turn(RUNNING, b"a"), Turn(COMPLETED, b"b")])
-    api.instead.extend([failing(requests.ConnectionError()), refusing(503, {"error": "Restarting."})])
+    too_much = refusing(429, {"error": "More than 5 requests a second.", "reasonCode": "TooManyRequests"})
+    api.instead.extend([failing(requests.ConnectionError()), refusing(503, {"error": "Restarting."}), too_much])
     recorder = followed(api)
-    assert (recorder.stdout, recorder.outages, recorder.lines) == (b"ab", 2, ["running", "completed"])
+    assert (recorder.stdout, recorder.outages, recorder.lines) == (b"ab", 3, ["running", "completed"])
 
 
 def test_a_connection_that_breaks_in_a_read_repeats_nothing() -> None:
