@@ -14,12 +14,17 @@ from typing import Protocol
 from prominence.cli import view
 from prominence.cli.errors import ApiError, Unreachable
 from prominence.cli.news import NOTHING, News, Sink, Stream
+from prominence.core.error_reasons import ErrorReason
 
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 2.0
 WAIT_S = 25
 """For so long the API is asked to wait for news: less than any proxy in between would."""
 PATIENCE_S = 300
 """For so long the API may be away, for a restart or an upgrade, before we give up."""
+
+
+_NOT_THERE = (ErrorReason.NOT_FOUND.value, "")
+"""What the API says of output that it does not have; an older one has no word for it."""
 
 
 class Api(Protocol):
@@ -85,7 +90,7 @@ class _Tail:
         try:
             said = self._api.output(self._job_id, self._stream, self._pass_on, before)
         except ApiError as error:
-            if error.status != 400:
+            if error.status != 400 or error.reason_code not in _NOT_THERE:
                 raise
             return False  # the job is there, its output is not: it has never started, or not written yet
         if said is not None and said < before:

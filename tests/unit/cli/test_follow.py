@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import pytest
@@ -24,7 +25,7 @@ from hypothesis import strategies as st
 
 from prominence.cli import view
 from prominence.cli.client import Client
-from prominence.cli.errors import Unreachable
+from prominence.cli.errors import ApiError, Unreachable
 from prominence.cli.follow import LONGEST_PAUSE_S, PATIENCE_S, SHORTEST_PAUSE_S, follow
 
 IDLE, DEPLOYING, RUNNING, COMPLETED = (
@@ -95,13 +96,15 @@ def test_waiting_jobs_are_not_asked_for_output() -> None:
     ]
 
 
-def test_a_job_that_ended_without_output_is_no_mistake() -> None:
+@pytest.mark.parametrize(("word", "is_mistake"), [("NotFound", False), (None, False), ("InvalidRequest", True)])
+def test_a_job_that_ended_without_output_is_no_mistake(word: str | None, is_mistake: bool) -> None:
     def no_stream(request: requests.PreparedRequest) -> requests.Response:
-        return answer(request, 400, {"error": "The job has no output."})
+        return answer(request, 400, {"error": "The job has no output.", **({"reasonCode": word} if word else {})})
 
     api = FakeApi(turns=[Turn(a_described_job(status="deleted"))])
     api.instead.extend([lambda request: answer(request, 200, [a_described_job(status="deleted")]), no_stream])
-    assert followed(api).stdout == b""
+    with pytest.raises(ApiError) if is_mistake else nullcontext():
+        assert followed(api).stdout == b""
 
 
 def test_the_output_of_a_second_attempt_is_passed_on_from_its_start() -> None:
