@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from datetime import datetime
 
 from prominence.imc import statics
 from prominence.imc.admin import Commands
@@ -28,21 +29,21 @@ def add_to(commands: Commands) -> None:
     readmit.add_argument("name", metavar="NAME")
 
 
-def run(given: argparse.Namespace, records: Records, pool: Pool) -> None:
+def run(given: argparse.Namespace, records: Records, pool: Pool, now: datetime) -> None:
     """Do it, and print what there is to say. Raises ProminenceErrors."""
     match given.act:
         case None:
             for worker in statics.all_of_them(records, pool):
                 print(worker.sentence())
-            for name in sorted(pool.outsiders()):
+            for name in statics.revoked(records, pool):
                 print(f"{name}: its token is revoked")
         case "drain":
             statics.drain(records, pool, given.name, given.reason)
         case "undrain":
             statics.undrain(records, pool, given.name)
         case "revoke":
-            statics.revoke(records, pool, given.name)
+            statics.revoke(records, pool, given.name, now)
         case "readmit":
-            statics.readmit(pool, given.name)
+            statics.readmit(records, pool, given.name, now)
         case _:
             raise AssertionError(given.act)

@@ -44,6 +44,18 @@ def revocations(entries: Sequence[Revocation]) -> str:
     return config({"SEC_TOKEN_REVOCATION_EXPR": classads.any_of(terms)})
 
 
+@dataclass(frozen=True)
+class Outsider:
+    """A machine of this name is not heard by the collector; readmitted: it is again.
+
+    said_at: when either was said last, in milliseconds since 1970; of an imc that did not note it 0.
+    """
+
+    name: str
+    said_at: int = 0
+    readmitted: bool = False
+
+
 def denials(names: Collection[str]) -> str:
     """Configuration with which a collector hears no worker of these names, in no session that there is either."""
     if not names:

@@ -23,7 +23,7 @@ from prominence.core.errors import CredentialsRefused, Mistake, ProminenceError,
 from prominence.core.keyvalue.election import Election
 from prominence.core.keyvalue.etcd import EtcdKeyValue
 from prominence.core.settings import load, shown
-from prominence.imc import admin, command, serving
+from prominence.imc import admin, command, outsiders, revocations, serving
 from prominence.imc.acts import Acts, Joining
 from prominence.imc.adapters.docker import DockerCloud
 from prominence.imc.adapters.htcondor import HTCondorPool
@@ -42,7 +42,6 @@ from prominence.imc.ports import Cloud
 from prominence.imc.reconcile import Reconciler
 from prominence.imc.records import LEADER, Records
 from prominence.imc.reload import Configured, Reload, merged
-from prominence.imc.revocations import SharedRevocations
 from prominence.imc.routes import Services
 from prominence.imc.settings import ImcSettings
 
@@ -65,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 given,
                 Records(EtcdKeyValue(settings.etcd_endpoints, tls=settings.etcd_tls)),
                 HTCondorPool(settings.pool),
+                _now(),
             )
             return 0
         token = _secret(settings.token_file)
@@ -126,7 +126,8 @@ def serve(
         servers.append(serving.serve_door(settings.joining, admissions, ended))
     metrics.serve(settings.metrics)
     log.info("started", host=settings.host, port=settings.port, me=me)
-    loop.run(reconciler, _before_each_round(reload, SharedRevocations(records, pool, _now), settings))
+    shared = (revocations.shared(records, pool, _now), outsiders.shared(records, pool))
+    loop.run(reconciler, _before_each_round(reload, [one.share for one in shared], settings))
     stopped_by_api = failed.is_set()
     for server in servers:
         server.close()
@@ -139,11 +140,14 @@ def serve(
     return 1 if stopped_by_api else 0
 
 
-def _before_each_round(reload: Reload, revocations: SharedRevocations, settings: ImcSettings) -> Callable[[], None]:
+def _before_each_round(
+    reload: Reload, shares: Sequence[Callable[[], None]], settings: ImcSettings
+) -> Callable[[], None]:
     def before() -> None:
         reload.check()
         if settings.pool.collector_here:
-            revocations.share()
+            for share in shares:
+                share()
 
     return before
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -11,7 +11,7 @@ from typing import Protocol
 from pydantic import SecretStr
 
 from prominence.core.machines import Flavour, Price, Quota, Tier
-from prominence.imc.condor_text import Revocation
+from prominence.imc.condor_text import Outsider, Revocation
 
 
 class NodeState(enum.StrEnum):
@@ -192,14 +192,12 @@ class Pool(Protocol):
     def refuse(self, entries: Sequence[Revocation]) -> None:
         """The collector beside this imc refuses tokens of all of these from now on, and of no others."""
 
-    def shut_out(self, name: str) -> None:
-        """No machine of this name is heard any more, one that has joined neither. Repeating it is fine."""
+    def outsiders(self) -> Sequence[Outsider]:
+        """Who is shut out here, and who was."""
 
-    def let_in(self, name: str) -> None:
-        """Take that back. Letting in who is not shut out is fine."""
-
-    def outsiders(self) -> Collection[str]:
-        """Who is shut out."""
+    def keep_out(self, entries: Sequence[Outsider]) -> None:
+        """The collector beside this imc hears no machine of those that are shut out, one that has joined neither, and
+        all others. Repeating it is fine."""
 
     def mint_for_owner(self, owner: str) -> Admission:
         """A new token with which machines of this owner's, called LABEL.OWNER, can join, and none else."""

@@ -16,7 +16,7 @@ from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 from prominence.core.errors import Conflict, Unavailable
 from prominence.core.keyvalue.port import ABSENT, KeyValue
 from prominence.core.machines import CloudStatus, Wish, Worker
-from prominence.imc.condor_text import Revocation
+from prominence.imc.condor_text import Outsider, Revocation
 from prominence.imc.trades import Trade
 
 ROOT = "/prominence/imc/"
@@ -25,9 +25,11 @@ FENCE = ROOT + "fence"
 LEADER = ROOT + "leader"
 CLOUDS = ROOT + "clouds"
 REVOCATIONS = ROOT + "revocations"
+OUTSIDERS = ROOT + "outsiders"
 
 _STATUSES = TypeAdapter(tuple[CloudStatus, ...])
 _REVOCATIONS = TypeAdapter(tuple[Revocation, ...])
+_OUTSIDERS = TypeAdapter(tuple[Outsider, ...])
 
 
 class Record(Worker):
@@ -171,6 +173,15 @@ class Records:
     def keep_revocations(self, entries: Sequence[Revocation], revision: int) -> None:
         """Raises Conflict when they are not those of this revision any more."""
         self._store.put_if(REVOCATIONS, _REVOCATIONS.dump_json(tuple(entries)), revision)
+
+    def outsiders(self) -> tuple[tuple[Outsider, ...], int]:
+        """Who is shut out, and who was, and the revision of what was read."""
+        entry = self._store.get(OUTSIDERS)
+        return (_OUTSIDERS.validate_json(entry.value), entry.revision) if entry is not None else ((), ABSENT)
+
+    def keep_outsiders(self, entries: Sequence[Outsider], revision: int) -> None:
+        """Raises Conflict when they are not those of this revision any more."""
+        self._store.put_if(OUTSIDERS, _OUTSIDERS.dump_json(tuple(entries)), revision)
 
     def _read(self, name: str) -> tuple[Record, int] | None:
         entry = self._store.get(WORKERS + name)

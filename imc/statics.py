@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 
 from prominence.core.errors import Conflict, NotFound, Rejected
+from prominence.imc import outsiders
 from prominence.imc.ports import Pool
 from prominence.imc.records import Records
 
@@ -54,19 +56,25 @@ def undrain(records: Records, pool: Pool, name: str) -> None:
     pool.undrain(name)
 
 
-def revoke(records: Records, pool: Pool, name: str) -> None:
-    """Let nobody in by its name any more. It need not be in the pool now. Raises Rejected, Conflict or Unavailable."""
+def revoke(records: Records, pool: Pool, name: str, now: datetime) -> None:
+    """Let nobody in by its name any more, at no collector of the pool. It need not be in the pool now.
+
+    Raises Rejected, Conflict or Unavailable.
+    """
     if not re.fullmatch(_NAME, name):
         raise Rejected.because("is no name of a worker: letters from a to z, digits, dots and dashes", ascii(name))
     _must_not_be_ours(records, name)
-    pool.shut_out(name)
+    outsiders.shut_out(records, pool, name, now)
 
 
-def readmit(pool: Pool, name: str) -> None:
+def readmit(records: Records, pool: Pool, name: str, now: datetime) -> None:
     """Let it in again, with the token that it has. Raises NotFound or Unavailable."""
-    if name not in pool.outsiders():
-        raise NotFound(f"The token of {name} was not revoked.")
-    pool.let_in(name)
+    outsiders.let_in(records, pool, name, now)
+
+
+def revoked(records: Records, pool: Pool) -> list[str]:
+    """Who is not let in. Raises Unavailable."""
+    return outsiders.names(outsiders.shared(records, pool).all())
 
 
 def _must_be_one(records: Records, pool: Pool, name: str) -> None:

@@ -21,8 +21,8 @@ from pydantic import SecretStr
 
 from prominence.core import classads
 from prominence.core.errors import NotFound, Unavailable
-from prominence.imc import condor_text
-from prominence.imc.condor_text import Revocation
+from prominence.imc import condor_text, outsiders
+from prominence.imc.condor_text import Outsider, Revocation
 from prominence.imc.ports import Admission, ExecutePoint
 from prominence.imc.revocations import merged
 from prominence.imc.settings import PoolSettings
@@ -106,30 +106,26 @@ class HTCondorPool:
     def revoke(self, name: str, now: datetime) -> None:
         self._revoke(_identity(name), now, self._settings.token_lifetime_s)
 
-    def shut_out(self, name: str) -> None:
-        self._deny(self.outsiders() | {name})
-        self.invalidate(name)
-
-    def let_in(self, name: str) -> None:
-        self._deny(self.outsiders() - {name})
-
-    def outsiders(self) -> frozenset[str]:
+    def outsiders(self) -> Sequence[Outsider]:
         try:
             lines = self._denials_file.read_text().splitlines()
+            return [_outsider(line.removeprefix(_SHUT_OUT)) for line in lines if line.startswith(_SHUT_OUT)]
         except FileNotFoundError:
-            return frozenset()
-        except (OSError, ValueError) as error:  # to go on would let everybody in again
+            return []
+        except (OSError, ValueError, TypeError) as error:  # to go on would let everybody in again
             raise Unavailable(f"{self._denials_file} cannot be read: {error}") from error
-        return frozenset(line.removeprefix(_SHUT_OUT) for line in lines if line.startswith(_SHUT_OUT))
+
+    def keep_out(self, entries: Sequence[Outsider]) -> None:
+        notes = "".join(f"{_SHUT_OUT}{json.dumps(asdict(entry))}\n" for entry in entries)
+        names = outsiders.names(entries)
+        _written(self._denials_file, f"# Written by prominence-imc.\n{notes}{condor_text.denials(names)}")
+        self._reconfigure()
+        for name in names:
+            self.invalidate(name)
 
     @property
     def _denials_file(self) -> Path:
         return self._settings.revocations_file.with_name("denied.conf")
-
-    def _deny(self, names: frozenset[str]) -> None:
-        notes = "".join(f"{_SHUT_OUT}{name}\n" for name in sorted(names))
-        _written(self._denials_file, f"# Written by prominence-imc static.\n{notes}{condor_text.denials(names)}")
-        self._reconfigure()
 
     def mint_for_owner(self, owner: str) -> Admission:
         lifetime_s = self._settings.owners_token_lifetime_s
@@ -226,6 +222,11 @@ def _execute_points(ads: Sequence[Mapping[str, Any]]) -> dict[str, ExecutePoint]
     return {name: ExecutePoint(claimed[name], draining[name], leaving[name]) for name in claimed}
 
 
+def _outsider(note: str) -> Outsider:
+    """Of a note of ours; older ones are a name and no more."""
+    return Outsider(**json.loads(note)) if note.startswith("{") else Outsider(note)
+
+
 def _identity(name: str) -> str:
     return f"{name}@{classads.WORKER_DOMAIN}"
 
@@ -248,7 +249,7 @@ def _written(file: Path, text: str) -> None:
 
 def _replace(file: Path, text: str) -> None:
     """Whoever reads the file sees the old text or the new one, after a crash too."""
-    new = file.with_name(f".{file.name}.new")
+    new = file.with_name(f".{file.name}.{os.getpid()}.new")  # imc and its command may both be at it
     new.unlink(missing_ok=True)
     # Made anew, never opened: the directory is HTCondor's, which could have put a link there.
     with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "w") as stream:

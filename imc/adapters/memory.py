@@ -14,7 +14,8 @@ from pydantic import SecretStr
 
 from prominence.core.errors import CloudError, NotFound
 from prominence.core.machines import Flavour
-from prominence.imc.condor_text import Revocation
+from prominence.imc import outsiders
+from prominence.imc.condor_text import Outsider, Revocation
 from prominence.imc.ports import About, Admission, ExecutePoint, File, Layout, Node, NodeState, Terms
 
 
@@ -135,7 +136,7 @@ class MemoryPool:
     points: dict[str, ExecutePoint] = field(default_factory=dict)
     revoked: dict[str, Revocation] = field(default_factory=dict)
     _tokens: dict[str, str] = field(default_factory=dict)
-    _outsiders: set[str] = field(default_factory=set)
+    _outsiders: tuple[Outsider, ...] = ()
     _minted: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -181,18 +182,15 @@ class MemoryPool:
     def _forget(self, names: set[str]) -> None:
         self._tokens = {token: owner for token, owner in self._tokens.items() if owner not in names}
 
-    def shut_out(self, name: str) -> None:
-        with self.faults.around("shut_out"), self._lock:
-            self._outsiders.add(name)
-            self.points.pop(name, None)
-
-    def let_in(self, name: str) -> None:
-        with self.faults.around("let_in"), self._lock:
-            self._outsiders.discard(name)
-
-    def outsiders(self) -> frozenset[str]:
+    def outsiders(self) -> Sequence[Outsider]:
         with self.faults.around("outsiders"):
-            return frozenset(self._outsiders)
+            return self._outsiders
+
+    def keep_out(self, entries: Sequence[Outsider]) -> None:
+        with self.faults.around("keep_out"), self._lock:
+            self._outsiders = tuple(entries)
+            for name in outsiders.names(entries):
+                self.points.pop(name, None)
 
     def mint_for_owner(self, owner: str) -> Admission:
         return Admission(self.mint(f"{owner}@users"), 600)
@@ -202,7 +200,8 @@ class MemoryPool:
 
     def join(self, name: str, token: str) -> bool:
         """For tests: a startd of this name shows this token. False when it is refused."""
-        if name in self._outsiders or self._tokens.get(token.strip()) not in (name, f"{name.partition('.')[2]}@users"):
+        is_shut_out = name in outsiders.names(self._outsiders)
+        if is_shut_out or self._tokens.get(token.strip()) not in (name, f"{name.partition('.')[2]}@users"):
             return False
         if "." not in name:  # machines of users are none of imc's
             self.points.setdefault(name, ExecutePoint(claimed_slots=0, draining=False))

@@ -19,6 +19,7 @@ from prominence.imc import userdata
 from prominence.imc.adapters.docker import DockerCloud
 from prominence.imc.adapters.htcondor import HTCondorPool, Run, run_here
 from prominence.imc.adapters.memory import MemoryPool
+from prominence.imc.condor_text import Outsider
 from prominence.imc.declared import DockerSettings, FlavourSettings
 from prominence.imc.ports import ExecutePoint, Pool
 from prominence.imc.settings import PoolSettings
@@ -177,12 +178,13 @@ class TestPool:
     def test_who_is_shut_out_is_heard_no_more_until_it_is_let_in(self, subject: Subject) -> None:
         subject.joined("c-1")
         for _ in range(2):
-            subject.pool.shut_out("c-1")
-        assert list(subject.pool.outsiders()) == ["c-1"]
+            subject.pool.keep_out([Outsider("c-1", 1)])
+        assert list(subject.pool.outsiders()) == [Outsider("c-1", 1)]
         assert subject.never_joins("c-1")
-        subject.pool.let_in("c-1")
-        subject.pool.let_in("c-2")
-        assert list(subject.pool.outsiders()) == []
+        others = [Outsider("c-1", 2, readmitted=True), Outsider("c-2", 2, readmitted=True)]
+        subject.pool.keep_out(others)
+        assert list(subject.pool.outsiders()) == others
+        subject.pool.keep_out([])
         subject.stop("c-1")
         subject.joined("c-1")
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from prominence.core.errors import NotFound, Unavailable
 from prominence.imc.adapters.htcondor import HTCondorPool, ToolFailed, _line, run_here
-from prominence.imc.condor_text import Revocation
+from prominence.imc.condor_text import Outsider, Revocation
 from prominence.imc.ports import ExecutePoint
 from prominence.imc.settings import PoolSettings
 
@@ -207,15 +207,24 @@ def test_a_tool_gets_its_input_and_environment() -> None:
 def test_who_is_shut_out_stands_in_a_file_of_its_own(tmp_path: Path) -> None:
     tools = Tools()
     pool = a_pool(tmp_path, tools)
-    pool.shut_out("w-2")
-    pool.shut_out("w-1")
-    assert pool.outsiders() == {"w-1", "w-2"}
+    told = [Outsider("w-1", 5), Outsider("w-2", 6), Outsider("w-3", 7, readmitted=True)]
+    pool.keep_out(told)
+    assert pool.outsiders() == told
     assert (tmp_path / "denied.conf").read_text().splitlines()[-2:] == [
         "COLLECTOR.DENY_ADVERTISE_STARTD = w-1@workers, w-2@workers",
         "COLLECTOR.DENY_ADVERTISE_MASTER = w-1@workers, w-2@workers",
     ]
     assert ["condor_reconfig", "-collector", "-addr", "<address>"] in [call[0] for call in tools.calls]
-    pool.let_in("w-1")
-    pool.let_in("w-2")
+    pool.keep_out([])
     assert "DENY" not in (tmp_path / "denied.conf").read_text()
-    assert pool.outsiders() == frozenset()
+    assert pool.outsiders() == []
+
+
+def test_a_file_of_before_is_read_and_one_that_cannot_be_read_lets_nobody_in(tmp_path: Path) -> None:
+    pool = a_pool(tmp_path, Tools())
+    assert pool.outsiders() == []
+    (tmp_path / "denied.conf").write_text("# Written by prominence-imc static.\n# shut out: w-1\nX = 1\n")
+    assert pool.outsiders() == [Outsider("w-1")]
+    (tmp_path / "denied.conf").write_text("# shut out: {\n")
+    with pytest.raises(Unavailable):
+        pool.outsiders()

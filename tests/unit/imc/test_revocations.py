@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -12,7 +13,7 @@ from prominence.core.keyvalue.memory import MemoryKeyValue
 from prominence.imc.adapters.memory import MemoryPool
 from prominence.imc.condor_text import Revocation
 from prominence.imc.records import Records
-from prominence.imc.revocations import SharedRevocations, merged
+from prominence.imc.revocations import merged, shared
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LISTS = st.lists(
@@ -26,7 +27,7 @@ class Imc:
     def __init__(self, store: MemoryKeyValue) -> None:
         self.now = NOON
         self.pool = MemoryPool()
-        self._shared = SharedRevocations(Records(store), self.pool, lambda: self.now)
+        self._shared = shared(Records(store), self.pool, lambda: self.now)
 
     def round(self) -> None:
         self._shared.share()
@@ -67,6 +68,23 @@ def test_what_cannot_be_told_now_is_told_later() -> None:
     assert other.refuses == []
     other.round()
     assert other.refuses == ["w-1"]
+
+
+def test_what_a_collector_may_not_have_heard_it_is_told_again() -> None:
+    told: list[int] = []
+
+    class Collector(MemoryPool):
+        def refuse(self, entries: Sequence[Revocation]) -> None:
+            told.append(len(entries))
+            super().refuse(entries)
+
+    pool = Collector()
+    pool.revoke("w-1", NOON)
+    pool.faults.next("refuse", Unavailable("it hangs"), after_acting=True)
+    both = shared(Records(MemoryKeyValue()), pool, lambda: NOON)
+    for _ in range(3):
+        both.share()
+    assert told == [1, 1], "in vain, and once more"
 
 
 def test_what_has_run_out_is_forgotten_by_all() -> None:

@@ -23,7 +23,7 @@ def world() -> PretendWorld:
 def asked(world: PretendWorld, *arguments: str) -> None:
     parser = argparse.ArgumentParser()
     command.add_to(admin.add_commands(parser))
-    command.run(parser.parse_args(["static", *arguments]), world.records, world.pool)
+    command.run(parser.parse_args(["static", *arguments]), world.records, world.pool, world.now)
 
 
 def test_it_is_listed_drained_and_taken_back(world: PretendWorld, capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,7 +88,7 @@ def test_a_token_is_revoked_by_name_and_given_back(world: PretendWorld, capsys: 
 def test_what_is_no_name_is_not_told_to_the_collector(world: PretendWorld, name: str) -> None:
     with pytest.raises(Rejected):
         asked(world, "revoke", "--", name)
-    assert world.pool.outsiders() == frozenset()
+    assert not world.pool.outsiders()
 
 
 def test_the_token_of_imcs_own_is_not_revoked_by_hand(world: PretendWorld) -> None:
