@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +23,7 @@ from prominence.core.keyvalue.memory import MemoryKeyValue
 from prominence.core.machines import Tier
 from prominence.imc.acts import Acts
 from prominence.imc.adapters.htcondor import HTCondorPool
-from prominence.imc.adapters.slurm import SlurmCloud
+from prominence.imc.adapters.slurm import Run, SlurmCloud, run_here
 from prominence.imc.admissions import Admissions
 from prominence.imc.declared_slurm import PartitionSettings
 from prominence.imc.invitations import Invitations
@@ -74,9 +75,10 @@ def world(pool: RealPool, engine: docker.DockerClient, tmp_path_factory: pytest.
     door = serve_door(JoiningSettings(url=f"http://{host}", host=host, port=0), admissions, ended=lambda: None)
     try:
         cluster.wait_until_ready()
+        logs_in, run = _from(pool.containers("imc")[0].name, cluster)
         flavour = PartitionSettings(name="node", partition="main", cpus=CPUS, memory_mib=1000, walltime=100)
-        declared = cluster.settings(flavours=(flavour,), output="/tmp/said", tier=Tier.PARTNER)
-        cloud = SlurmCloud("cluster", declared, pool.name)
+        declared = cluster.settings(flavours=(flavour,), output="/tmp/said", tier=Tier.PARTNER, **logs_in)
+        cloud = SlurmCloud("cluster", declared, pool.name, run)
         invitations = Invitations(key, f"http://{host}:{door.port}", "", 600)
         joining = replace(JOINING, invitations=invitations, runtimes_allowed=("process",))
         acts = Acts(records, {cloud.name: cloud}, condor, joining, _now)
@@ -87,6 +89,19 @@ def world(pool: RealPool, engine: docker.DockerClient, tmp_path_factory: pytest.
         cluster.close()
         condor.invalidate(NAME)
         door.close()
+
+
+def _from(container: str, cluster: Cluster) -> tuple[dict[str, Path], Run]:
+    """Where imc's own container has what it needs to log in to the cluster, and how it does."""
+    told = {"key_file": Path("/root/cluster.key"), "known_hosts_file": Path("/root/cluster.hosts")}
+    for place, name in zip(told.values(), ("key", "known_hosts"), strict=True):
+        keep = ["docker", "exec", "-i", container, "sh", "-c", f"umask 077; cat > {place}"]
+        subprocess.run(keep, input=(cluster.folder / name).read_text(), text=True, check=True)
+
+    def run(command: Sequence[str], stdin: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
+        return run_here(["docker", "exec", "-i", container, *command], stdin, timeout_s)
+
+    return told, run
 
 
 def test_it_joins_runs_a_job_and_goes_when_it_is_deleted(world: World) -> None:
