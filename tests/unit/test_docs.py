@@ -269,3 +269,12 @@ def _reference() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     loader.exec_module(module)
     return module
+
+
+def test_a_key_is_required_only_where_its_table_is() -> None:
+    rows = re.findall(r"^\| `([^`]+)` \|[^|]*\| (required[^|]*?) \|", (ROOT / "docs/settings.md").read_text(), re.M)
+    required = {key for key, said in rows if said == "required"}
+    assert {"pool.collector", "token_file"} <= required
+    assert not [key for key in required if "[]" in key or key.startswith(("clouds.", "etcd_tls.", "joining.", "oidc."))]
+    assert ("etcd_tls.ca_file", "required in the table") in rows
+    assert ("clouds.NAME.flavours[].name", "required in each") in rows
