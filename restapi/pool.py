@@ -11,8 +11,9 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from prominence.core import classads
+from prominence.core import classads, units
 from prominence.core.errors import Rejected
+from prominence.core.lifetimes import longest_ever
 from prominence.core.machines import CloudStatus, Flavour, Size, WorkerPhase
 from prominence.core.published import read_snapshot
 from prominence.core.reasons import Reason
@@ -92,7 +93,9 @@ def _flavour(flavour: Flavour, seconds: list[float]) -> dict[str, Any]:
     start = {"least": min(seconds), "most": max(seconds), "seen": len(seconds)} if seconds else None
     region = {"region": flavour.region} if flavour.region else {}
     found = {"name": flavour.name, **region, "size": asdict(amount(flavour.size)), "price": flavour.price}
-    return {**found, **({"start": start} if start is not None else {})}
+    longest = None if flavour.lifetime_s is None else longest_ever(flavour.lifetime_s) // units.SECONDS_PER_MINUTE
+    more = {"start": start, "walltime": longest}
+    return {**found, **{name: value for name, value in more.items() if value is not None}}
 
 
 def _of_plan(plan: ScalingPlan, caller: Identity) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def description_of_pool(found: Mapping[str, Any], wide: bool) -> str:
         )
         parts.append(table(["WAIT FOR", "JOBS", "YOURS"], rows))
     if flavours := list(_flavours(found, wide)):
-        more = ["PRICE", "STARTS IN"] if wide else []
+        more = ["PRICE", "WALLTIME", "STARTS IN"] if wide else []
         parts.append(table(["CLOUD", "FLAVOUR", "REGION", "CPUS", "MEMORY", "DISK", "GPUS", *more], flavours))
     if wide and (actions := view.mappings(found, "actions")):
         names = ("act", "worker", "cloud", "flavour", "reason")
@@ -85,7 +85,8 @@ def _flavours(found: Mapping[str, Any], wide: bool) -> Iterator[list[str]]:
             names = [
                 clean(text) for text in (view.text(cloud, "name"), view.text(one, "name"), view.text(one, "region"))
             ]
-            more = [plain(one.get("price")), _start(view.mapping(one, "start"))] if wide else []
+            wide_ones = (plain(one.get("price")), plain(one.get("walltime")), _start(view.mapping(one, "start")))
+            more = wide_ones if wide else ()
             yield [*names, *(plain(size.get(name)) for name, _ in _AMOUNTS), *more]
 
 

@@ -72,6 +72,9 @@ class FlavourShown(TypedDict):
     size: Annotated[AmountShown, Field(description="What jobs may have of it.")]
     price: Annotated[NonNegative, Field(description="Per hour, in the site's currency.")]
     start: NotRequired[Annotated[UsualStartShown, Field(description="How long it took to start.")]]
+    walltime: NotRequired[
+        Annotated[Count, Field(description="The longest walltime of a job there, in minutes; absent: any.")]
+    ]
 
 
 class CloudShown(TypedDict):

@@ -30,7 +30,15 @@ POOL = {
             "limit": 10,
             "trouble": "the daemon is away",
             "retryAt": NOON + 60,
-            "flavours": [{"name": "small", "size": AMOUNT, "price": 0.5, "start": {"least": 8, "most": 14, "seen": 2}}],
+            "flavours": [
+                {
+                    "name": "small",
+                    "size": AMOUNT,
+                    "price": 0.5,
+                    "walltime": 51,
+                    "start": {"least": 8, "most": 14, "seen": 2},
+                }
+            ],
         }
     ],
     "actions": [{"act": "create", "worker": "w-3", "cloud": "docker", "flavour": "small"}],
@@ -62,7 +70,7 @@ def test_facts_reasons_and_flavours_are_shown() -> None:
 
 def test_wide_tells_prices_starts_and_what_was_done() -> None:
     lines = status(POOL, "-o", "wide").stdout.splitlines()
-    assert lines[11].split() == ["docker", "small", "4", "8.0", "40.0", "0", "0.5", "8", "to", "14", "s"]
+    assert lines[11].split() == ["docker", "small", "4", "8.0", "40.0", "0", "0.5", "51", "8", "to", "14", "s"]
     assert lines[-1].split() == ["create", "w-3", "docker", "small"]
 
 

@@ -52,7 +52,7 @@ def publish(api: Api, snapshot: PoolSnapshot, plan: ScalingPlan) -> None:
 
 
 def test_the_whole_of_it(api: Api) -> None:
-    flavour = a_flavour(region="north", price=0.5)
+    flavour = a_flavour(region="north", price=0.5, lifetime_s=3600)
     seen = SeenStart(worker="w-0", cloud="docker", flavour="small", seconds=8, joined_at=NOON)
     snapshot = a_snapshot(
         workers=(
@@ -89,6 +89,7 @@ def test_the_whole_of_it(api: Api) -> None:
                         "region": "north",
                         "size": {"cpus": 4, "memory": 4.0, "disk": 40.0, "gpus": 0},
                         "price": 0.5,
+                        "walltime": 51,
                         "start": {"least": 8, "most": 14, "seen": 2},
                     }
                 ],
