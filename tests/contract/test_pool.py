@@ -15,13 +15,15 @@ from pydantic import SecretStr
 from real_parts import RealPool, until
 
 from prominence.core.errors import NotFound, Unavailable
-from prominence.imc import userdata
+from prominence.core.keyvalue.memory import MemoryKeyValue
+from prominence.imc import outsiders, userdata
 from prominence.imc.adapters.docker import DockerCloud
 from prominence.imc.adapters.htcondor import HTCondorPool, Run, run_here
 from prominence.imc.adapters.memory import MemoryPool
 from prominence.imc.condor_text import Outsider
 from prominence.imc.declared import DockerSettings, FlavourSettings
 from prominence.imc.ports import ExecutePoint, Pool
+from prominence.imc.records import Records
 from prominence.imc.settings import PoolSettings
 
 FREE = ExecutePoint(claimed_slots=0, draining=False)
@@ -187,6 +189,18 @@ class TestPool:
         subject.pool.keep_out([])
         subject.stop("c-1")
         subject.joined("c-1")
+
+    def test_who_is_shut_out_at_another_imc_is_heard_no_more_here(self, subject: Subject) -> None:
+        store, elsewhere, now = MemoryKeyValue(), MemoryPool(), datetime.now(UTC)
+        here = outsiders.shared(Records(store), subject.pool)
+        subject.joined("c-1")
+        outsiders.shut_out(Records(store), elsewhere, "c-1", now)
+        here.share()
+        assert subject.never_joins("c-1")
+        outsiders.let_in(Records(store), elsewhere, "c-1", now)
+        here.share()
+        assert outsiders.names(subject.pool.outsiders()) == []
+        subject.pool.keep_out([])
 
     def test_revoking_twice_is_fine_and_leaves_others(self, subject: Subject) -> None:
         token = subject.pool.mint("c-2")
