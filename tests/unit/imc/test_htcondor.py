@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -181,7 +182,7 @@ def test_a_file_of_revocations_that_cannot_be_read_is_not_overwritten(tmp_path: 
 def test_a_link_in_the_way_of_the_revocations_is_not_followed(tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.write_text("keep me")
-    (tmp_path / ".revoked.conf.new").symlink_to(precious)
+    (tmp_path / f".revoked.conf.{os.getpid()}.new").symlink_to(precious)
     a_pool(tmp_path, Tools()).revoke("w-1", NOON)
     assert precious.read_text() == "keep me"
     assert not (tmp_path / "revoked.conf").is_symlink()
