@@ -109,7 +109,7 @@ def test_our_command_keeps_keys(pool: RealPool) -> None:
     assert pool.run("kv", "list", "--values", "/test/").stdout == "/test/a\t1\n/test/b\tfrom stdin\n"
     assert pool.run("kv", "get", "/test/b").stdout == "from stdin\n"
     pool.run("kv", "delete", "--prefix", "test/")
-    assert pool.run("kv", "get", "test/a", check=False).stderr == "prominence: No such key: test/a\n"
+    assert pool.run("kv", "get", "test/a", check=False).stderr == "prominence: No such key: test/a (NotFound)\n"
 
 
 def test_equal_requests_at_once_make_one_job(pool: RealPool, name: str) -> None:
