@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -16,7 +16,8 @@ from pydantic import SecretStr
 
 from prominence.core.errors import Unavailable
 from prominence.imc import main
-from prominence.imc.ports import Admission, ExecutePoint
+from prominence.imc.condor_text import Outsider, Revocation
+from prominence.imc.ports import Admission, ExecutePoint, Pool
 
 _TIMEOUT_S = 5
 
@@ -50,6 +51,18 @@ class ServedPool:
     def revoke(self, name: str, now: datetime) -> None:
         """Nobody has shown it."""
 
+    def revocations(self) -> Sequence[Revocation]:
+        return ()
+
+    def refuse(self, entries: Sequence[Revocation]) -> None:
+        """Nobody comes."""
+
+    def outsiders(self) -> Sequence[Outsider]:
+        return ()
+
+    def keep_out(self, entries: Sequence[Outsider]) -> None:
+        """Nobody comes."""
+
     def mint_for_owner(self, owner: str) -> Admission:
         raise NotImplementedError
 
@@ -82,5 +95,6 @@ def _run(config: str, server: str, lease_s: int, output: str) -> None:
         return load(*arguments).model_copy(update={"lease_s": lease_s})
 
     main.load = loaded  # type: ignore[assignment]
-    main.HTCondorPool = lambda _: ServedPool(server)  # type: ignore[assignment,misc]
+    pool: Pool = ServedPool(server)
+    main.HTCondorPool = lambda _: pool  # type: ignore[assignment,misc]
     sys.exit(main.main(["--config", config]))
