@@ -74,7 +74,9 @@ class Visitor:
 
         def place() -> str:
             known = self.described(job)
-            return str(known["attempts"][-1]["worker"]) if known["status"] == "running" else ""
+            # The queue may tell that it runs before the log of events tells where.
+            places = [one.get("worker") for one in known["attempts"][-1:]] if known["status"] == "running" else []
+            return str(places[0] or "") if places else ""
 
         return str(until(place, 120, lambda: str(self.described(job))))
 
