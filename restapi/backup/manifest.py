@@ -29,16 +29,10 @@ OWN_SUM = "sha256"
 FILE, DIRECTORY, LINK = "file", "directory", "link"
 
 
-@dataclass(frozen=True)
-class Member:
-    """A thing in the archive. name: its part, and its path within that. owner: for people. target: of a link."""
+class _InPart:
+    """By its name: the part, and the path within that."""
 
     name: str
-    kind: str
-    mode: int
-    owner: str = ""
-    size: int = 0
-    target: str = ""
 
     @property
     def part(self) -> str:
@@ -51,21 +45,23 @@ class Member:
         return self.name.partition("/")[2]
 
 
-class Cut(Document):
+@dataclass(frozen=True)
+class Member(_InPart):
+    """A thing in the archive. name: its part, and its path within that. owner: for people. target: of a link."""
+
+    name: str
+    kind: str
+    mode: int
+    owner: str = ""
+    size: int = 0
+    target: str = ""
+
+
+class Cut(_InPart, Document):
     """A file that became shorter while it was copied. size: as long as it was then; what is behind that are zeros."""
 
     name: str
     size: int = Field(ge=0)
-
-    @property
-    def part(self) -> str:
-        """The name of the part that it belongs to."""
-        return self.name.partition("/")[0]
-
-    @property
-    def path(self) -> str:
-        """Within the part."""
-        return self.name.partition("/")[2]
 
 
 class PartSum(Document):
