@@ -111,11 +111,15 @@ class Catalogue:
     def _rooms(self) -> Numbers:
         return amounts.rooms(flavour.size for flavour in self.flavours)
 
+    @cached_property
+    def _places(self) -> tuple[Place, ...]:
+        return tuple(flavour.place for flavour in self.flavours)
+
     def fitting(self, size: Size, placement: Placement) -> list[int]:
         """The numbers of the flavours on which such a job runs, whether they can be had or not."""
         fits = (self._rooms >= amounts.needs((size,))).all(axis=1)
         if not placement.is_anywhere:
-            fits &= amounts.takes((placement,), [flavour.place for flavour in self.flavours])[0]
+            fits &= amounts.takes((placement,), self._places)[0]
         found: list[int] = np.flatnonzero(fits).tolist()
         return found
 

@@ -124,31 +124,23 @@ def _remembered(
     """With what one look does not tell: since when they are idle or hardly used, and how many jobs they have failed."""
     before = {point.name: point for point in (previous and previous.execute_points) or ()}
 
-    def since(point: ExecutePoint) -> datetime | None:
-        if point.claimed_slots:
-            return None
+    def at_the_latest_now(moment: datetime | None) -> datetime:
         # A moment that has not come yet is of before the clock was put back: the machine would stay for as long.
-        return min((point.name in before and before[point.name].idle_since) or now, now)
+        return min(moment or now, now)
 
-    def hardly_used(point: ExecutePoint) -> datetime | None:
-        if not patience or not is_hardly_used(point):
-            return None
-        return min((point.name in before and before[point.name].hardly_used_since) or now, now)
-
-    def failed(point: ExecutePoint) -> int:
-        known = before[point.name].failed_jobs if point.name in before else 0
-        return failures.get(point.name, known)
-
-    return tuple(
-        point.model_copy(
+    def remembered(point: ExecutePoint) -> ExecutePoint:
+        was = before.get(point.name)
+        return point.model_copy(
             update={
-                "idle_since": since(point),
-                "hardly_used_since": hardly_used(point),
-                "failed_jobs": failed(point),
+                "idle_since": None if point.claimed_slots else at_the_latest_now(was.idle_since if was else None),
+                "hardly_used_since": at_the_latest_now(was.hardly_used_since if was else None)
+                if patience and is_hardly_used(point)
+                else None,
+                "failed_jobs": failures.get(point.name, was.failed_jobs if was else 0),
             }
         )
-        for point in points
-    )
+
+    return tuple(map(remembered, points))
 
 
 def _not_heard_yet(points: tuple[ExecutePoint, ...], previous: PoolSnapshot) -> tuple[ExecutePoint, ...]:
