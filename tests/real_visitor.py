@@ -75,8 +75,8 @@ class Visitor:
         def place() -> str:
             known = self.described(job)
             # The queue may tell that it runs before the log of events tells where.
-            places = [one.get("worker") for one in known["attempts"][-1:]] if known["status"] == "running" else []
-            return str(places[0] or "") if places else ""
+            attempts = known["attempts"] if known["status"] == "running" else []
+            return str(attempts[-1].get("worker") or "") if attempts else ""
 
         return str(until(place, 120, lambda: str(self.described(job))))
 
