@@ -75,7 +75,7 @@ class Visitor:
         def place() -> str:
             known = self.described(job)
             # The queue may tell that it runs before the log of events tells where.
-            attempts = known["attempts"] if known["status"] == "running" else []
+            attempts = known.get("attempts", []) if known["status"] == "running" else []
             return str(attempts[-1].get("worker") or "") if attempts else ""
 
         return str(until(place, 120, lambda: str(self.described(job))))

@@ -45,7 +45,8 @@ def test_jobs_are_queued_and_run_without_what_there_are_two_of(
     assert ada.worker_of(meanwhile) == NODE
     # The other negotiator, which runs now, knows of groups' shares, too.
     until(lambda: "/vo/bio-med 0.25" in ada.run("doctor", check=False).stdout, 120)
-    assert f"{NODE}: takes jobs, 2 running" in hosts.inside(FIRST, "prominence-imc", "static")
+    # The collector that is left is told of a claim a moment later than the queue.
+    until(lambda: f"{NODE}: takes jobs, 2 running" in hosts.inside(FIRST, "prominence-imc", "static"), 60)
     ada.until_all_is_well()
     for job in (before, meanwhile):
         ada.let_go(job)
