@@ -115,8 +115,8 @@ def survey(snapshot: PoolSnapshot, catalogue: Catalogue, failed_jobs_max: int) -
         for member in members
         if (room := _coming(member, catalogue) if member.point is None else _there(member, member.point))
     ]
-    # Workers that run something first, the fullest of them first: so that the others can become idle and go.
-    rooms.sort(key=lambda room: (room.stage, not room.busy, room.free.cpus, room.worker))
+    # Workers that run something first, and of them the fullest, as the negotiator does: so that the others can go.
+    rooms.sort(key=lambda room: (room.stage, not room.busy, room.free.gpus, room.free.cpus, room.worker))
     return Pool(members, tuple(rooms), _notes(snapshot))
 
 

@@ -88,9 +88,9 @@ class Machine:
         return self.phase is WorkerPhase.REGISTERED and self.request.wish is Wish.PRESENT
 
     @property
-    def rank(self) -> tuple[int, int, str]:
+    def rank(self) -> tuple[int, int, int, str]:
         """The fullest first, as our negotiator is configured."""
-        return self.free[0], self.free[1], self.name
+        return self.free[3], self.free[0], self.free[1], self.name
 
     def copies(self, needed: Amounts) -> int:
         """How many of this size fit into what is free."""
