@@ -16,16 +16,27 @@ def new_file(path: Path) -> Iterator[IO[bytes]]:
     _refuse(path)
     new = path.with_name(f".{path.name}.new")
     new.unlink(missing_ok=True)
-    try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with open(os.open(new, flags, 0o600), "wb") as stream:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with open(os.open(new, flags, 0o600), "wb") as stream:
+        try:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        _refuse(path)  # a link would replace nothing without asking, but not every file system has any
-        new.rename(path)
-    finally:
-        new.unlink(missing_ok=True)
+            if not _is(new, stream):
+                raise FileExistsError(f"{path} is being written by another program.")
+            _refuse(path)  # a link would replace nothing without asking, but not every file system has any
+            new.rename(path)
+        finally:
+            if _is(new, stream):
+                new.unlink()
+
+
+def _is(path: Path, stream: IO[bytes]) -> bool:
+    """Whether the open file still has this name: whoever writes the same at the same time has taken it away."""
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(stream.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def _refuse(path: Path) -> None:

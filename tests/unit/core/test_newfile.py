@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,14 @@ def test_what_is_there_already_stays(tmp_path: Path, when: str) -> None:
         (tmp_path / "a").symlink_to("nowhere")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     assert (tmp_path / "a").is_symlink()
+
+
+def test_of_two_who_write_at_once_one_is_told_and_the_other_is_whole(tmp_path: Path) -> None:
+    with ExitStack() as outer:
+        with pytest.raises(FileExistsError, match="another program"), new_file(tmp_path / "a") as early:
+            late = outer.enter_context(new_file(tmp_path / "a"))
+            late.write(b"half")
+            early.write(b"whole")
+        late.write(b" and half")
+    assert (tmp_path / "a").read_bytes() == b"half and half"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
