@@ -83,12 +83,8 @@ def copy(file: Path, new: Path) -> None:
 def together(connection: sqlite3.Connection) -> Iterator[None]:
     """What is written within is there as a whole, or not at all."""
     connection.execute("BEGIN IMMEDIATE")
-    try:
+    with connection:  # which takes it back where it cannot be committed, too
         yield
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
 
 
 def position(connection: sqlite3.Connection, log_name: str) -> Position:
