@@ -8,7 +8,7 @@ import socket
 import threading
 from contextlib import suppress
 from functools import partial
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 from prominence.executor.broker import log, protocol, requests, spec
 from prominence.executor.broker.engine import Engine
@@ -115,7 +115,7 @@ class Conversation:
             self._begin(partial(bringing[type(request)], request, descriptors))
         elif isinstance(request, (Pull, Image, File, Made)):
             self._enough.clear()
-            self._begin(lambda: self._pull(request))
+            self._begin(lambda: self._carry_out(lambda: self._fetched(request)))
         else:
             self._send(_attempt(lambda: self._do(request)))
 
@@ -170,7 +170,7 @@ class Conversation:
         session.signal(name, seat)
 
     def _load(self, request: Load, descriptors: List[int]) -> None:
-        self._with_files(lambda: self._session.load(request, *descriptors), descriptors)
+        self._carry_out(lambda: self._session.load(request, *descriptors), descriptors)
 
     def _enter(self, request: Enter, descriptors: List[int]) -> None:
         self._with_output(lambda output: self._entered(request, output), descriptors)
@@ -186,21 +186,17 @@ class Conversation:
         raise NotThere("no container is running")
 
     def _with_output(self, act: Callable[[Output], Dict[str, Any]], descriptors: List[int]) -> None:
-        self._with_files(lambda: act(Output(*descriptors)), descriptors)
+        self._carry_out(lambda: act(Output(*descriptors)), descriptors)
 
-    def _with_files(self, act: Callable[[], Dict[str, Any]], descriptors: List[int]) -> None:
+    def _carry_out(self, act: Callable[[], Dict[str, Any]], descriptors: Sequence[int] = ()) -> None:
+        """In a thread of its own: whatever happens there is an answer."""
         try:
             answer = _attempt(act)
-        except Exception as error:  # noqa: BLE001 - the last resort of a thread: the other side waits for an answer
+        except Exception as error:  # noqa: BLE001 - the last resort of a thread
             log.exception("request failed", uid=self._peer.uid)
             answer = {"ok": False, "error": "failed", "message": f"the broker failed: {type(error).__name__}"}
         finally:
             _close(descriptors)
-        self._running = None
-        self._send(answer)
-
-    def _pull(self, request: Union[Pull, Image, File, Made]) -> None:
-        answer = _attempt(lambda: self._fetched(request))
         self._running = None
         self._send(answer)
 
@@ -286,6 +282,6 @@ def _lines(connection: socket.socket) -> Iterator[Tuple[bytes, List[int]]]:
         _close(descriptors)
 
 
-def _close(descriptors: List[int]) -> None:
+def _close(descriptors: Iterable[int]) -> None:
     for descriptor in descriptors:
         os.close(descriptor)

@@ -69,3 +69,21 @@ def test_a_containers_end_is_told_before_anything_is_noted_of_its_image() -> Non
     assert session.told.wait(10)
     [answers] = session.answers
     assert json.loads(answers) == {"ok": True, "exit_code": 0}
+
+
+class Broken:
+    """What fetches images, and has a mistake."""
+
+    def fetch(self, *asked: Any) -> None:
+        raise KeyError
+
+
+def test_whoever_waits_for_an_image_is_answered_whatever_happens() -> None:
+    connection: Any = Connection(protocol.line("pull", image="a:1"))
+    session: Any = Ran(connection)
+    none, broken = cast(Any, None), cast(Any, Broken())
+    peer, settings = Peer(1, 1000, 1000), Settings(pool="a-pool")
+    conversation = Conversation(connection, peer, session, none, broken, None, settings, lambda peer: [session])
+    conversation.hold()
+    conversation.wait()
+    assert json.loads(connection.answers) == {"ok": False, "error": "failed", "message": "the broker failed: KeyError"}
