@@ -120,9 +120,8 @@ class LocalObjects:
                     _finish(file, sha256)
             with _translated():
                 _rename(partial, self._path(allowed.name))
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
+        finally:
+            partial.unlink(missing_ok=True)  # what has become an object is not called so any more
         log.info("object stored", name=allowed.name, size=size)
         return sha256
 
