@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+from collections.abc import Iterable
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
@@ -76,6 +77,8 @@ class _Container:
         self.last_words = b""
         self.is_being_removed = False
         self.exit_code_of_commands = 0
+        self.commands: list[list[str]] = []
+        self.archive: Iterable[bytes] = ()
         self.attrs: dict[str, Any] = {
             "NetworkSettings": {"Networks": {network: {"NetworkID": ""}}},
             "RestartCount": 0,
@@ -87,7 +90,12 @@ class _Container:
             connection["NetworkID"] = connection["NetworkID"] or self._engine.networks.get(name).id
 
     def exec_run(self, command: list[str]) -> Any:
-        return SimpleNamespace(exit_code=self.exit_code_of_commands)
+        self.commands.append(command)
+        return SimpleNamespace(exit_code=self.exit_code_of_commands, output=b"said")
+
+    def get_archive(self, path: str) -> tuple[Iterable[bytes], dict[str, Any]]:
+        self.commands.append(["get", path])
+        return self.archive, {}
 
     def stop(self, timeout: int) -> None:
         self.status = "exited"

@@ -6,6 +6,7 @@ import shutil
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, cast
 
@@ -27,15 +28,36 @@ _MADE, _GIVEN = "/var/tmp/backup", "/backup"
 def back_up(engine: docker.DockerClient, pool: Pool, file: Path) -> str:
     """Write it to `file`, for its owner alone; what there is to say. Raises PoolError, OSError."""
     refuse_anothers(engine, pool)
+    try:
+        with alone(pool), new_file(file) as target:
+            return _fetched(_access_point(engine, pool), target)
+    except FileExistsError as error:
+        raise PoolError(str(error)) from error
+
+
+def _access_point(engine: docker.DockerClient, pool: Pool) -> Container:
     running = next((one for one in containers(engine, pool, ACCESS_POINT) if one.status == "running"), None)
     if running is None:
         raise PoolError(f"The pool {pool.name!r} is not running; a backup is made of one that is: prominence pool up")
-    # The file is fetched by itself: what a command prints comes over a connection that may lose some of it.
+    return running
+
+
+def _fetched(container: Container, target: IO[bytes]) -> str:
+    """Made there and written here; what there is to say.
+
+    It is fetched by itself: what a command prints comes over a connection that may lose some of it.
+    """
+    clean_up = partial(_inside, container, "rm", "--force", _MADE)
+    clean_up()  # after a command that was killed
     try:
-        said = _inside(running, _ADMIN, "backup", _MADE)
-        _fetch(running, file)
+        said = _inside(container, _ADMIN, "backup", _MADE)
+        pieces, _ = container.get_archive(_MADE)
+        with _in_archive(pieces) as content:
+            shutil.copyfileobj(content, target, _Pieces.SIZE)
+    except tarfile.TarError as error:
+        raise PoolError(f"The backup did not come as a whole: {error}") from error
     finally:
-        _inside(running, "rm", "--force", _MADE)
+        clean_up()
     return said
 
 
@@ -75,23 +97,14 @@ def _inside(container: Container, *command: str) -> str:
     return _text(done.output)
 
 
-def _fetch(container: Container, file: Path) -> None:
-    """Whole or not at all."""
-    pieces, _ = container.get_archive(_MADE)
-    try:
-        with _in_archive(pieces) as content, new_file(file) as target:
-            shutil.copyfileobj(content, target, _Pieces.SIZE)
-    except FileExistsError as error:
-        raise PoolError(f"{file} is there already.") from error
-    except tarfile.TarError as error:
-        raise PoolError(f"The backup did not come as a whole: {error}") from error
-
-
 @contextmanager
 def _in_archive(pieces: Iterable[bytes]) -> Iterator[IO[bytes]]:
     """The one file of an archive that comes in pieces."""
     with tarfile.open(fileobj=cast(IO[bytes], _Pieces(pieces)), mode="r|", bufsize=_Pieces.SIZE) as tar:
-        yield next(content for content in map(tar.extractfile, tar) if content)
+        content = next(filter(None, map(tar.extractfile, tar)), None)
+        if content is None:
+            raise tarfile.ReadError("nothing is in it")
+        yield content
 
 
 class _Pieces:

@@ -161,7 +161,7 @@ def _is_free(port: int) -> bool:
 
 @contextlib.contextmanager
 def alone(pool: Pool) -> Iterator[None]:
-    """One `up` or `down` at a time for a pool: a second waits for the first."""
+    """One `up`, `down`, `backup` or `restore` at a time for a pool: a second waits for the first."""
     if not pool.state.exists():  # there never was an `up`, or all of it is gone
         yield
         return
