@@ -176,10 +176,8 @@ def _undecodable(data: Any) -> Iterator[tuple[int | str, ...]]:
         if isinstance(value, str) and _SURROGATE.search(value):
             yield where
         elif isinstance(value, dict):
-            for key, inner in value.items():
-                left += [((*where, key), inner)]
-                if isinstance(key, str) and _SURROGATE.search(key):
-                    yield (*where, key)
+            # A key is a text in the place of its value.
+            left += [((*where, key), text) for key, inner in value.items() for text in (inner, key)]
         elif isinstance(value, list | tuple):
             left += [((*where, index), inner) for index, inner in enumerate(value)]
 

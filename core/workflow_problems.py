@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 
 from prominence.core.errors import Mistake
 from prominence.core.workflow import WorkflowSpec
@@ -72,24 +73,10 @@ def _of_dependencies(spec: WorkflowSpec) -> Iterator[Mistake]:
 
 def _cycle(children: Mapping[str, tuple[str, ...]]) -> list[str]:
     """The names along one, the first again at its end; none if there is none."""
-    done: set[str] = set()
-    for start in children:
-        trail: dict[str, None] = {}  # from the start to where we are, in this order ...
-        left = [(start, iter(children[start]))] if start not in done else []  # ... and what is still to be seen there
-        while left:
-            name, others = left[-1]
-            if len(trail) < len(left):
-                trail[name] = None
-            child = next(others, None)
-            if child is None:
-                done.add(name)
-                del trail[name]
-                left.pop()
-            elif child in trail:
-                way = list(trail)
-                return [*way[way.index(child) :], child]
-            elif child not in done:
-                left.append((child, iter(children.get(child, ()))))
+    try:
+        TopologicalSorter(children).prepare()
+    except CycleError as error:
+        return list(reversed(error.args[1]))
     return []
 
 

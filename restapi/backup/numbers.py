@@ -39,20 +39,24 @@ class Count:
 
 def read(log: Path) -> Count | None:
     """None where there is no such log. Raises OSError."""
-    begun = following = at = whole = 0
-    is_open = False
     try:
         with log.open("rb") as lines:
-            for line in lines:
-                at += len(line)
-                if found := _NEXT.fullmatch(line):
-                    following = int(found[1])
-                elif found := _BEGUN.fullmatch(line):
-                    begun = int(found[1])
-                is_open = (is_open or line.startswith(_BEGIN)) and not line.startswith(_END)
-                whole = at if not is_open and line.endswith(b"\n") else whole
+            return _counted(lines)
     except FileNotFoundError:
         return None
+
+
+def _counted(lines: Iterable[bytes]) -> Count:
+    begun = following = at = whole = 0
+    is_open = False
+    for line in lines:
+        at += len(line)
+        if found := _NEXT.fullmatch(line):
+            following = int(found[1])
+        elif found := _BEGUN.fullmatch(line):
+            begun = int(found[1])
+        is_open = (is_open or line.startswith(_BEGIN)) and not line.startswith(_END)
+        whole = at if not is_open and line.endswith(b"\n") else whole
     return Count(begun, following, whole)
 
 

@@ -179,17 +179,23 @@ class PretendPool:
         return [job for job in self.jobs if job.is_running and job.worker == name]
 
     def _step(self, worker: Worker) -> None:
-        wish, phase, end = worker.request.wish, worker.phase, _end(worker)
+        phase, end = worker.phase, _end(worker)
         if phase.is_over:
             return
-        if wish is Wish.ABSENT or (end and end <= self.now):
+        if worker.request.wish is Wish.ABSENT or (end and end <= self.now):
             self._remove(worker)
         elif phase is WorkerPhase.REQUESTED:
             launched = worker.model_copy(update={"flavour": self._flavour(worker.request), "attempts": 1})
             self._enter(launched, WorkerPhase.LAUNCHED, "its machine is there")
         elif phase is WorkerPhase.LAUNCHED:
             self._boot(worker)
-        elif wish is Wish.PRESENT and phase is not WorkerPhase.REGISTERED:
+        else:
+            self._heed(worker)
+
+    def _heed(self, worker: Worker) -> None:
+        """What is wished of one that has joined."""
+        wish = worker.request.wish
+        if wish is Wish.PRESENT and worker.phase is not WorkerPhase.REGISTERED:
             self._enter(worker, WorkerPhase.REGISTERED, "wanted again")
         elif wish is Wish.DRAINED:
             busy = bool(self.running_on(worker.name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import json
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -46,22 +46,31 @@ def settings() -> Iterator[str]:
 def _keys(model: type[BaseModel], above: str, required: str = REQUIRED) -> Iterator[tuple[str, ...]]:
     """required: what is said of those that have no default, which is another thing in a table that may be left out."""
     for name, field in model.model_fields.items():
-        key, inner = above + name, _model_in(field.annotation)
         kinds = list(_kinds_of_table(field.annotation))
         if kinds:
-            for kind, model_of_kind in kinds:
-                yield (code(f"{key}.NAME"), f'table with `type = "{kind}"`', "", _text(model_of_kind))
-                yield from _keys(model_of_kind, f"{key}.NAME.", IN_EACH)
-        elif inner is None:
-            yield (code(key), _kind(field.annotation), _default(field, required), field.description or "")
-        elif get_origin(field.annotation) is tuple:
-            yield (code(key), "list of tables", _default(field, required), field.description or "")
-            yield from _keys(inner, f"{key}[].", IN_EACH)
-        elif type(None) in get_args(field.annotation):
-            yield (code(key), "table", _default(field, required), field.description or "")
-            yield from _keys(inner, f"{key}.", IN_THE_TABLE)
+            yield from _of_kinds(above + name, kinds)
         else:
-            yield from _keys(inner, f"{key}.", required)
+            yield from _of_key(above + name, field, required)
+
+
+def _of_kinds(key: str, kinds: Iterable[tuple[str, type[BaseModel]]]) -> Iterator[tuple[str, ...]]:
+    for kind, model in kinds:
+        yield (code(f"{key}.NAME"), f'table with `type = "{kind}"`', "", _text(model))
+        yield from _keys(model, f"{key}.NAME.", IN_EACH)
+
+
+def _of_key(key: str, field: FieldInfo, required: str) -> Iterator[tuple[str, ...]]:
+    inner = _model_in(field.annotation)
+    if inner is None:
+        yield (code(key), _kind(field.annotation), _default(field, required), field.description or "")
+    elif get_origin(field.annotation) is tuple:
+        yield (code(key), "list of tables", _default(field, required), field.description or "")
+        yield from _keys(inner, f"{key}[].", IN_EACH)
+    elif type(None) in get_args(field.annotation):
+        yield (code(key), "table", _default(field, required), field.description or "")
+        yield from _keys(inner, f"{key}.", IN_THE_TABLE)
+    else:
+        yield from _keys(inner, f"{key}.", required)
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
