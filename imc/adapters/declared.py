@@ -8,6 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 from prominence.core.machines import Flavour, Price
 from prominence.imc.adapters.listing import Listing
+from prominence.imc.adapters.named import NamedCloud
 from prominence.imc.ports import About, Terms
 
 Seen = TypeVar("Seen")
@@ -42,23 +43,15 @@ class Declared(Protocol):
 Settings = TypeVar("Settings", bound=Declared)
 
 
-class DeclaredCloud(Generic[Settings, Seen]):
+class DeclaredCloud(NamedCloud, Generic[Settings, Seen]):
     """Of ports.Cloud what follows from that. image: what workers start from. _there: the machines that were seen."""
 
     def __init__(self, name: str, declared: Settings, pool: str, clock: Callable[[], float], image: str = "") -> None:
-        self._name = name
+        super().__init__(name, declared.terms)
         self._declared = declared
         self._pool = pool
         self._image = image
         self._there: Listing[list[Seen]] = Listing(clock, declared.poll_s)
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def terms(self) -> Terms:
-        return self._declared.terms
 
     def flavours(self) -> Sequence[Flavour]:
         return [kind.offered(self._name) for kind in self._declared.flavours]

@@ -30,8 +30,9 @@ from prominence.core.errors import (
     Unavailable,
 )
 from prominence.core.machines import NAME_PATTERN, Flavour
+from prominence.imc.adapters.named import NamedCloud
 from prominence.imc.declared import DockerSettings
-from prominence.imc.ports import About, File, Layout, Node, NodeState, Terms
+from prominence.imc.ports import About, File, Layout, Node, NodeState
 
 POOL, WORKER, ROLE = "prominence.pool", "prominence.worker", "prominence.role"
 """Labels: our mark on workers (role worker), on the containers of their jobs (role task) and on the images that jobs
@@ -53,23 +54,15 @@ _MOST_SHARES = 262_144  # the kernel's limit
 _STATES = {"created": NodeState.UNFINISHED, "exited": NodeState.STOPPED, "dead": NodeState.STOPPED}
 
 
-class DockerCloud:
+class DockerCloud(NamedCloud):
     """Promise: see ports.Cloud. The engine is asked for the first time when the first verb is called."""
 
     def __init__(self, name: str, settings: DockerSettings, pool: str) -> None:
-        self._name = name
+        super().__init__(name, settings.terms)
         self._settings = settings
         self._pool = pool
         self._lock = threading.Lock()
         self._known: docker.DockerClient | None = None
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def terms(self) -> Terms:
-        return self._settings.terms
 
     def flavours(self) -> Sequence[Flavour]:
         return self._settings.catalogue(self._name)

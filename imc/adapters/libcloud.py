@@ -35,8 +35,9 @@ from prominence.imc.adapters.libcloud_discovery import Discovery
 from prominence.imc.adapters.libcloud_provider import Provider
 from prominence.imc.adapters.listing import Listing
 from prominence.imc.adapters.marks import WORKER
+from prominence.imc.adapters.named import NamedCloud
 from prominence.imc.declared_machines import MachineSettings
-from prominence.imc.ports import About, File, Layout, Node, NodeState, Terms
+from prominence.imc.ports import About, File, Layout, Node, NodeState
 
 log = logs.get(__name__)
 
@@ -45,7 +46,7 @@ _ENDED = (State.STOPPED, State.STOPPING, State.SUSPENDED, State.PAUSED, State.ER
 _UNSETTLED = (State.PENDING, State.STARTING, State.UNKNOWN)
 
 
-class LibcloudCloud:
+class LibcloudCloud(NamedCloud):
     """Promise: see ports.Cloud. The cloud is asked for the first time when the first verb is called."""
 
     def __init__(
@@ -57,7 +58,7 @@ class LibcloudCloud:
         pause: Callable[[float], None] = time.sleep,
         today: Callable[[], date] = lambda: datetime.now(UTC).date(),
     ) -> None:
-        self._name = name
+        super().__init__(name, declared.terms)
         self._declared = declared
         self._provider = provider
         self._clock = clock
@@ -66,14 +67,6 @@ class LibcloudCloud:
         self._machines_there: Listing[list[Machine]] = Listing(clock, declared.poll_s)
         self._trouble: tuple[ProminenceError, float] | None = None
         self._of_thread = threading.local()
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def terms(self) -> Terms:
-        return self._declared.terms
 
     def flavours(self) -> Sequence[Flavour]:
         with self._translated():

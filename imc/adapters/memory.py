@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from prominence.core.errors import CloudError, NotFound
 from prominence.core.machines import Flavour
 from prominence.imc import outsiders
+from prominence.imc.adapters.named import NamedCloud
 from prominence.imc.condor_text import Outsider, Revocation
 from prominence.imc.ports import About, Admission, ExecutePoint, File, Layout, Node, NodeState, Terms
 
@@ -61,7 +62,7 @@ class Machine:
     files: tuple[File, ...] = ()
 
 
-class MemoryCloud:
+class MemoryCloud(NamedCloud):
     """Promise: see ports.Cloud. `machines` may be changed by tests, as the world changes machines.
 
     traces: names for which something lies around, with or without a machine, until they are deleted. by_user_data: as
@@ -69,22 +70,13 @@ class MemoryCloud:
     """
 
     def __init__(self, name: str, flavours: Sequence[Flavour], limit: int = 4, **terms: Any) -> None:
+        super().__init__(name, Terms(limit, **terms))
         self.machines: dict[str, Machine] = {}
         self.traces: set[str] = set()
         self.faults = Faults()
         self.by_user_data = False
         self.known = About()
-        self._name = name
         self._flavours = tuple(flavours)
-        self._terms = Terms(limit, **terms)
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def terms(self) -> Terms:
-        return self._terms
 
     def flavours(self) -> Sequence[Flavour]:
         with self.faults.around("flavours"):
