@@ -1,15 +1,10 @@
-"""imc's process: the HTTP API in one thread, the reconciler's loop in the main one. Ends when either does."""
+"""The command prominence-imc: settings, clouds and tokens read, then the process that runs with them."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import signal
-import socket
 import sys
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,37 +13,27 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from prominence.core import logs
-from prominence.core.bootstrap import Patience
 from prominence.core.errors import CredentialsRefused, Mistake, ProminenceError, Rejected
-from prominence.core.keyvalue.election import Election
 from prominence.core.keyvalue.etcd import EtcdKeyValue
 from prominence.core.settings import load, shown
-from prominence.imc import admin, command, outsiders, revocations, serving
-from prominence.imc.acts import Acts, Joining
+from prominence.imc import admin, command
 from prominence.imc.adapters.docker import DockerCloud
 from prominence.imc.adapters.htcondor import HTCondorPool
 from prominence.imc.adapters.infrastructure_manager import ManagedCloud
 from prominence.imc.adapters.infrastructure_manager_api import authorization
 from prominence.imc.adapters.prometheus import Metrics
 from prominence.imc.adapters.slurm import SlurmCloud
-from prominence.imc.admissions import Admissions
-from prominence.imc.app import create_app
 from prominence.imc.declared import CloudSettings, DockerSettings, ManagedSettings
 from prominence.imc.declared_machines import AzureSettings, EC2Settings, GoogleSettings, OpenStackSettings
 from prominence.imc.declared_slurm import SlurmSettings
-from prominence.imc.invitations import Invitations
-from prominence.imc.loop import Loop
 from prominence.imc.ports import Cloud
-from prominence.imc.reconcile import Reconciler
-from prominence.imc.records import LEADER, Records
-from prominence.imc.reload import Configured, Reload, merged
-from prominence.imc.routes import Services
+from prominence.imc.process import Process
+from prominence.imc.records import Records
+from prominence.imc.reload import Configured, merged
 from prominence.imc.settings import ImcSettings
 
 if TYPE_CHECKING:
     from prominence.imc.adapters.libcloud_provider import Provider
-
-log = logs.get(__name__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -88,78 +73,15 @@ def serve(
     owners_token: SecretStr | None,
 ) -> int:
     """Run until a signal says stop (0) or the API's thread ends (1). again: reads the settings anew."""
-    settings = configured.settings
+    settings, metrics = configured.settings, Metrics()
     store = EtcdKeyValue(settings.etcd_endpoints, tls=settings.etcd_tls)
-    records, metrics = Records(store), Metrics()
-    me = f"{socket.gethostname()}:{os.getpid()}"
-    election = Election(store, LEADER, me, settings.lease_s)
-    loop = Loop(election, settings.interval_s, _now, metrics)
-    pool = HTCondorPool(settings.pool)
-    threads = ThreadPoolExecutor(settings.parallel, thread_name_prefix="act")
-    acts = partial(_acts, records=records, pool=pool)
-    reconciler = Reconciler(acts(configured), settings.deadlines, threads, loop.wake, metrics)
-    reload = Reload(
-        configured, again, records, lambda other: reconciler.change(acts(other), other.settings.deadlines), metrics
-    )
-    services = Services(
-        records,
-        pool,
-        token,
-        owners_token,
-        _now,
-        changed=loop.wake,
-        silent_for_s=loop.silent_for_s,
-        configuration=lambda: reload.trouble,
-        collector=settings.pool.collector,
-        trust_domain=settings.pool.trust_domain,
-    )
-    failed = threading.Event()
-
-    def ended() -> None:
-        failed.set()
-        loop.stop()
-
-    _heed_signals(loop, reload)
-    servers = [serving.Served("api", create_app(services), settings.host, settings.port, ended)]
-    if settings.joining is not None:
-        admissions = Admissions(records, pool, settings.pool.token_lifetime_s, _now)
-        servers.append(serving.serve_door(settings.joining, admissions, ended))
+    process = Process(configured, again, store, HTCondorPool(settings.pool), metrics, _now)
     metrics.serve(settings.metrics)
-    log.info("started", host=settings.host, port=settings.port, me=me)
-    shared = (revocations.shared(records, pool, _now), outsiders.shared(records, pool))
-    loop.run(reconciler, _before_each_round(reload, [one.share for one in shared], settings))
-    stopped_by_api = failed.is_set()
-    for server in servers:
-        server.close()
-    threads.shutdown(cancel_futures=True)
-    for cloud in reload.in_force.clouds.values():
+    was_told = process.run(token, owners_token)
+    for cloud in process.clouds:
         if isinstance(cloud, DockerCloud):
             cloud.close()
-    election.resign()  # after the last act: the next leader shall not meet it
-    log.info("stopped", by_failure=stopped_by_api)
-    return 1 if stopped_by_api else 0
-
-
-def _before_each_round(
-    reload: Reload, shares: Sequence[Callable[[], None]], settings: ImcSettings
-) -> Callable[[], None]:
-    def before() -> None:
-        reload.check()
-        if settings.pool.collector_here:
-            for share in shares:
-                share()
-
-    return before
-
-
-def _heed_signals(loop: Loop, reload: Reload) -> None:
-    def read_anew(*_: object) -> None:
-        reload.ask()
-        loop.wake()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: loop.stop())
-    signal.signal(signal.SIGHUP, read_anew)
+    return 0 if was_told else 1
 
 
 def _again(file: Path | None, before: Configured) -> Configured:
@@ -216,31 +138,6 @@ def _provider(declared: AzureSettings | EC2Settings | GoogleSettings | OpenStack
             return Google(declared, pool)
         case OpenStackSettings():
             return OpenStack(declared, pool)
-
-
-def _acts(configured: Configured, records: Records, pool: HTCondorPool) -> Acts:
-    settings = configured.settings
-    joining = Joining(
-        pool=settings.pool.name,
-        collector=settings.pool.collector,
-        trust_domain=settings.pool.trust_domain,
-        task_network=settings.pool.task_network,
-        proxies_file=settings.pool.proxies_file,
-        images_mib=settings.pool.images_mib,
-        patience=Patience(lost_s=settings.pool.lost_after_s, unused_s=settings.pool.unused_after_s),
-        runtimes_allowed=settings.pool.runtimes_allowed,
-        invitations=_invitations(settings),
-    )
-    return Acts(records, configured.clouds, pool, joining, _now)
-
-
-def _invitations(settings: ImcSettings) -> Invitations | None:
-    joining = settings.joining
-    if joining is None:
-        return None
-    ca = joining.ca_file.read_text("ascii") if joining.ca_file else ""
-    key = settings.pool.keys_dir / settings.pool.signing_key
-    return Invitations(key, joining.url.rstrip("/"), ca, joining.secret_lifetime_s)
 
 
 def _secret(file: Path) -> SecretStr:
