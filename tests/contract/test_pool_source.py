@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -43,22 +44,26 @@ def mounting(kind: str) -> str:
     return f'stringListMember("{kind}", TARGET.{classads.STORAGE}) =?= true'
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Jobs that are alike. require: of a machine, besides room and place."""
+
+    size: Size
+    user: str
+    group: str = ""
+    jobs: int = 1
+    placement: Placement = ANYWHERE
+    require: str = ""
+    walltime_s: int | None = None
+
+
 class World(Protocol):
     """A pool that the tests can change, and what the source sees of it. It has one machine at most."""
 
     source: PoolSource
     machine: str
 
-    def submit(
-        self,
-        size: Size,
-        user: str,
-        group: str = "",
-        jobs: int = 1,
-        placement: Placement = ANYWHERE,
-        require: str = "",
-        walltime_s: int | None = None,
-    ) -> None: ...
+    def submit(self, batch: Batch) -> None: ...
     def submit_what_is_no_demand(self) -> None: ...
     def start_machine(self, *, lifetime_s: int | None = None) -> None: ...
     def drain(self) -> None: ...
@@ -80,19 +85,19 @@ class PretendWorld:
         )
         self.source: PoolSource = self._pool
 
-    def submit(
-        self,
-        size: Size,
-        user: str,
-        group: str = "",
-        jobs: int = 1,
-        placement: Placement = ANYWHERE,
-        require: str = "",
-        walltime_s: int | None = None,
-    ) -> None:
-        ad = (("Requirements", require),) if require else ()
+    def submit(self, batch: Batch) -> None:
+        ad = (("Requirements", batch.require),) if batch.require else ()
         runs_for = timedelta(seconds=SLEEP_S)
-        self._pool.submit(size, user, jobs, group, placement, runs_for=runs_for, ad=ad, walltime_s=walltime_s)
+        self._pool.submit(
+            batch.size,
+            batch.user,
+            batch.jobs,
+            batch.group,
+            batch.placement,
+            runs_for=runs_for,
+            ad=ad,
+            walltime_s=batch.walltime_s,
+        )
 
     def submit_what_is_no_demand(self) -> None:
         """The pretend pool has no such jobs."""
@@ -139,24 +144,16 @@ class CondorWorld(CondorDaemons):
         # The bindings remember sessions by address; one with an earlier container is given up after a failure.
         eventually(lambda: answers(self.source.demand) and answers(self.source.collector_started_at))
 
-    def submit(
-        self,
-        size: Size,
-        user: str,
-        group: str = "",
-        jobs: int = 1,
-        placement: Placement = ANYWHERE,
-        require: str = "",
-        walltime_s: int | None = None,
-    ) -> None:
+    def submit(self, batch: Batch) -> None:
         """As the API says where a job must run, and for how long."""
-        lines = [f"accounting_group_user = {user}", f"accounting_group = {group}" if group else ""]
+        group = f"accounting_group = {batch.group}" if batch.group else ""
         commands = {
-            "requirements": " && ".join([*places.requirements(), *([require] if require else [])]),
-            **places.attributes(placement),
-            **({f"My.{classads.WALLTIME}": walltime_s} if walltime_s else {}),
+            "requirements": " && ".join([*places.requirements(), *([batch.require] if batch.require else [])]),
+            **places.attributes(batch.placement),
+            **({f"My.{classads.WALLTIME}": batch.walltime_s} if batch.walltime_s else {}),
         }
-        self.submit_sleep(size, *lines, *(f"{name} = {value}" for name, value in commands.items()), jobs=jobs)
+        told = (f"{name} = {value}" for name, value in commands.items())
+        self.submit_sleep(batch.size, f"accounting_group_user = {batch.user}", group, *told, jobs=batch.jobs)
 
     def start_machine(self, *lines: str, lifetime_s: int | None = None) -> None:
         told = {classads.CLOUD: PLACE.cloud, classads.REGION: PLACE.region, classads.STORAGE: MOUNTS}
@@ -247,10 +244,10 @@ class TestPoolSource:
     def test_jobs_are_demand_before_any_machine_was_seen(self, world: World, pool_source: PoolSource) -> None:
         assert list(pool_source.demand()) == []
         assert list(pool_source.execute_points()) == []
-        world.submit(a_size(1, 1000, 100), "alice", jobs=3)
-        world.submit(a_size(1, 1000, 100), "alice", group="physics")
-        world.submit(a_size(1, 1000, 100), "bob")
-        world.submit(a_size(8, 500, 2048), "bob", jobs=2)
+        world.submit(Batch(a_size(1, 1000, 100), "alice", jobs=3))
+        world.submit(Batch(a_size(1, 1000, 100), "alice", group="physics"))
+        world.submit(Batch(a_size(1, 1000, 100), "bob"))
+        world.submit(Batch(a_size(8, 500, 2048), "bob", jobs=2))
         world.submit_what_is_no_demand()
         demand = sorted(pool_source.demand(), key=lambda one: (by_user(one), one.size.cpus))
         assert [by_user(one) for one in demand] == [
@@ -270,7 +267,7 @@ class TestPoolSource:
         elsewhere = Placement(requirements=Area(sites=("mars", "docker"), regions=("south",)))
         had_rather = Placement(preferences=Area(sites=("mars",), regions=("north", "south")))
         for placement, jobs in ((elsewhere, 3), (ANYWHERE, 1), (had_rather, 2)):
-            world.submit(a_size(1, 1000, 64), "alice", jobs=jobs, placement=placement)
+            world.submit(Batch(a_size(1, 1000, 64), "alice", jobs=jobs, placement=placement))
         seen = {demand.placement: demand.jobs for demand in pool_source.demand()}
         assert seen == {elsewhere: 3, ANYWHERE: 1, had_rather: 2}
 
@@ -283,16 +280,16 @@ class TestPoolSource:
         assert point is not None
         assert point.place == PLACE
         # In this order: they differ in nothing but where they must run, and the first is never matched.
-        world.submit(a_size(1, 1000, 64), "alice", placement=elsewhere)
-        world.submit(a_size(1, 1000, 64), "alice", placement=there)
+        world.submit(Batch(a_size(1, 1000, 64), "alice", placement=elsewhere))
+        world.submit(Batch(a_size(1, 1000, 64), "alice", placement=there))
         see(world, runs_something)
         see(world, lambda source: [one.placement for one in source.demand()] == [elsewhere])
         assert the_claims(world.source) == 1
 
     def test_what_a_job_requires_and_a_machine_has_tells_whether_it_runs_there(self, world: World) -> None:
-        world.submit(a_size(1, 1000, 64), "alice", require=mounting("s3"), walltime_s=60)
-        world.submit(a_size(1, 1000, 64), "bob", require=mounting("onedata"), walltime_s=60)
-        world.submit(a_size(1, 1000, 64), "carol", require=mounting("s3"), walltime_s=2 * HOUR_S)
+        world.submit(Batch(a_size(1, 1000, 64), "alice", require=mounting("s3"), walltime_s=60))
+        world.submit(Batch(a_size(1, 1000, 64), "bob", require=mounting("onedata"), walltime_s=60))
+        world.submit(Batch(a_size(1, 1000, 64), "carol", require=mounting("s3"), walltime_s=2 * HOUR_S))
         matcher = Matcher(evaluate)
         demand = sorted(world.source.demand(walltimes=True), key=by_user)
         assert [one.walltime_s for one in demand] == [60, 60, 2 * HOUR_S]
@@ -326,8 +323,8 @@ class TestPoolSource:
         assert idle.free == idle.total
         assert (idle.claimed_slots, idle.draining, idle.idle_since) == (0, False, None)
         assert abs(world.now() - idle.last_heard_at) < timedelta(seconds=WITHIN_S)
-        world.submit(a_size(3, 2000, 64), "alice", group="physics")
-        world.submit(a_size(3, 2000, 64), "bob")
+        world.submit(Batch(a_size(3, 2000, 64), "alice", group="physics"))
+        world.submit(Batch(a_size(3, 2000, 64), "bob"))
         see(world, lambda source: dict(source.group_cpus()) == {})
         see(world, lambda source: not source.demand() and the_claims(source) == 2 and runs_something(source))
         see(world, lambda source: dict(source.group_cpus()) == {"physics": 3})
@@ -338,11 +335,11 @@ class TestPoolSource:
 
     def test_a_draining_machine_keeps_its_job_and_takes_no_other(self, world: World) -> None:
         world.start_machine()
-        world.submit(a_size(1, 1000, 64), "alice")
+        world.submit(Batch(a_size(1, 1000, 64), "alice"))
         see(world, lambda source: not source.demand() and runs_something(source))
         world.drain()
         see(world, is_draining)
-        world.submit(a_size(1, 1000, 64), "bob")
+        world.submit(Batch(a_size(1, 1000, 64), "bob"))
         for _ in range(20):
             world.pass_time()
         assert [one.user for one in world.source.demand()] == ["bob"]
