@@ -13,6 +13,7 @@ from prominence.core.keyvalue.election import Election
 from prominence.core.scaling import ScalingPlan
 from prominence.core.snapshot import PoolSnapshot
 from prominence.scaler.act import Result, act
+from prominence.scaler.before import Before
 from prominence.scaler.board import Board
 from prominence.scaler.decide import decide
 from prominence.scaler.history import PlanHistory
@@ -130,8 +131,8 @@ class Rounds:
 def look(world: World, policy: Policy, previous: PoolSnapshot | None) -> PoolSnapshot:
     """The snapshot of now."""
     failures = world.events.failures() if world.events else {}
-    now, grace = world.clock(), policy.collector_grace
-    return observe(world.source, world.provisioner, previous, now, grace, failures, world.matcher, policy.patience)
+    before = Before(previous, world.clock(), policy.collector_grace, failures, policy.patience)
+    return observe(world.source, world.provisioner, before, world.matcher)
 
 
 def names(revision: int) -> Iterator[str]:

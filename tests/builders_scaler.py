@@ -14,6 +14,7 @@ from prominence.core.scaling import Act, ScalingPlan
 from prominence.core.snapshot import ExecutePoint, PoolSnapshot
 from prominence.scaler.act import act
 from prominence.scaler.adapters.memory import PretendPool
+from prominence.scaler.before import Before
 from prominence.scaler.decide import decide
 from prominence.scaler.matching import Matcher
 from prominence.scaler.observe import observe
@@ -88,11 +89,9 @@ class Scaling:
 
     def round_and_look(self, by: timedelta = timedelta(seconds=5)) -> tuple[ScalingPlan, PoolSnapshot]:
         """The same, with what was seen."""
-        grace = self.policy.collector_grace
-        patience = self.policy.patience
-        snapshot = observe(
-            self.pool, self.pool, self._previous, self.pool.now, grace, matcher=self.matcher, patience=patience
-        )
+        grace, patience = self.policy.collector_grace, self.policy.patience
+        before = Before(self._previous, self.pool.now, grace, patience=patience)
+        snapshot = observe(self.pool, self.pool, before, self.matcher)
         if snapshot.execute_points is not None:
             self._previous = snapshot
         plan = decide(snapshot, self.policy, self.pool.now, some_names(f"w-{len(self.plans)}"))

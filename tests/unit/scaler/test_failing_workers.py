@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from prominence.core.machines import Wish, WorkerPhase
 from prominence.core.scaling import Act
 from prominence.scaler.adapters.events import EventLog
+from prominence.scaler.before import Before
 from prominence.scaler.observe import observe
 from prominence.scaler.policy import Policy
 from prominence.scaler.trials import Trials
@@ -158,7 +159,7 @@ def test_what_has_been_noticed_is_known_to_the_next_leader_until_it_hears_otherw
     before = a_snapshot(execute_points=(a_point("w-1", failed_jobs=2),))
 
     def failed(told: dict[str, int]) -> int:
-        points = observe(pool, pool, before, pool.now, minutes(2), told).execute_points
+        points = observe(pool, pool, Before(before, pool.now, minutes(2), told)).execute_points
         assert points is not None
         return points[0].failed_jobs
 

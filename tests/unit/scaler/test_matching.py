@@ -17,6 +17,7 @@ from prominence.core.reasons import Reason
 from prominence.core.snapshot import Ad, Demand, ExecutePoint, PoolSnapshot
 from prominence.scaler.adapters.classads import evaluate
 from prominence.scaler.adapters.memory import PretendPool
+from prominence.scaler.before import Before
 from prominence.scaler.decide import decide
 from prominence.scaler.matching import REMEMBERED, Matched, Matcher
 from prominence.scaler.observe import observe
@@ -297,6 +298,6 @@ def test_while_ads_cannot_be_read_nothing_is_done() -> None:
     scaling = Required(pool, Policy()).scaling
     scaling.rounds(12)
     pool.unavailable["ads"] = "the collector is away"
-    snapshot = observe(pool, pool, None, pool.now, minutes(2), matcher=Matcher(evaluate))
+    snapshot = observe(pool, pool, Before(None, pool.now, minutes(2)), Matcher(evaluate))
     assert snapshot.execute_points is None
     assert snapshot.unknown["execute_points"] == "the collector is away"

@@ -10,13 +10,14 @@ from builders_scaler import SMALL, a_point, a_pretend_pool
 from prominence.core.machines import Wish, WorkerPhase, WorkerRequest
 from prominence.core.snapshot import PoolSnapshot, SeenFlavour
 from prominence.scaler.adapters.memory import PretendPool
+from prominence.scaler.before import Before
 from prominence.scaler.observe import observe
 
 GRACE = timedelta(minutes=2)
 
 
 def look(pool: PretendPool, previous: PoolSnapshot | None = None) -> PoolSnapshot:
-    return observe(pool, pool, previous, pool.now, GRACE)
+    return observe(pool, pool, Before(previous, pool.now, GRACE))
 
 
 def a_pool_with_a_worker() -> PretendPool:
@@ -92,13 +93,14 @@ def test_with_patience_it_is_told_since_when_a_worker_is_hardly_used() -> None:
     pool = a_pool_with_a_worker()
 
     def since(previous: PoolSnapshot | None, patience_min: float = 10) -> datetime | None:
-        (point,) = observe(pool, pool, previous, pool.now, GRACE, patience=minutes(patience_min)).execute_points or ()
+        before = Before(previous, pool.now, GRACE, patience=minutes(patience_min))
+        (point,) = observe(pool, pool, before).execute_points or ()
         return point.hardly_used_since
 
     assert since(None) is None, "idle is something else"
     pool.submit(a_size(), "alice", runs_for=minutes(30))
     pool.advance(minutes(1))
-    first = observe(pool, pool, None, pool.now, GRACE, patience=minutes(10))
+    first = observe(pool, pool, Before(None, pool.now, GRACE, patience=minutes(10)))
     assert since(None) == first.taken_at
     pool.advance(minutes(2))
     assert since(first) == first.taken_at
