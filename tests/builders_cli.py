@@ -18,6 +18,8 @@ from requests.adapters import BaseAdapter
 from prominence.cli.follow import Clock
 from prominence.cli.main import command_line
 from prominence.cli.surroundings import Surroundings
+from prominence.core import error_reasons
+from prominence.core.error_reasons import ErrorReason
 
 URL = "http://api.test/prominence/v1"
 TOKEN = "a.b.c"
@@ -120,7 +122,7 @@ class FakeApi(BaseAdapter):
                 return answer(request, 200, {})
             case "PUT", ["jobs", "12" | "17.3", _]:
                 return answer(request, 200, {})
-        return answer(request, 400, {"error": "No such job."})
+        return refused(400, "No such job.", ErrorReason.NOT_FOUND)(request)
 
     def close(self) -> None:
         pass
@@ -154,6 +156,13 @@ def answer(
 def refusing(status: int, body: Any, **headers: str) -> Callable[[requests.PreparedRequest], requests.Response]:
     """An answer to put into `FakeApi.instead`."""
     return lambda request: answer(request, status, body, headers)
+
+
+def refused(
+    status: int, sentence: str, reason: ErrorReason | None = None, **headers: str
+) -> Callable[[requests.PreparedRequest], requests.Response]:
+    """The same, of one of the API's refusals. reason: None: the one that mostly comes with this status."""
+    return refusing(status, error_reasons.body(sentence, reason or error_reasons.of_status(status)), **headers)
 
 
 def failing(error: Exception) -> Callable[[requests.PreparedRequest], requests.Response]:

@@ -16,6 +16,7 @@ from builders_cli import (
     Turn,
     a_described_job,
     a_session,
+    refused,
     refusing,
     run_command,
 )
@@ -109,7 +110,7 @@ def test_whoever_is_interrupted_is_told_how_to_come_back() -> None:
 
 def test_an_api_that_is_away_for_a_while_is_asked_again() -> None:
     api = FakeApi(arrays=[COMPLETED])
-    api.instead.extend([refusing(201, {"id": 17}), *[refusing(503, {"error": "away"})] * 3])
+    api.instead.extend([refusing(201, {"id": 17}), *[refused(503, "away")] * 3])
     done = run_command(api, *CREATE, "--count", "20", "--wait")
     assert (done.exit_code, "Trying again." in done.stderr) == (0, True)
 

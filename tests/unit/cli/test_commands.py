@@ -13,7 +13,19 @@ from pathlib import Path
 import pytest
 import requests
 import yaml
-from builders_cli import NOON, URL, FakeApi, PretendClock, Turn, a_described_job, answer, failing, refusing, run_command
+from builders_cli import (
+    NOON,
+    URL,
+    FakeApi,
+    PretendClock,
+    Turn,
+    a_described_job,
+    answer,
+    failing,
+    refused,
+    refusing,
+    run_command,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -374,7 +386,7 @@ def test_an_outage_while_waiting_is_told_once_and_survived() -> None:
 
 def test_a_token_refused_while_waiting_says_that_the_job_goes_on() -> None:
     api = FakeApi()
-    api.instead.extend([refusing(201, {"id": 12}), refusing(401, {"error": "expired"})])
+    api.instead.extend([refusing(201, {"id": 12}), refused(401, "expired")])
     result = run_command(api, "create", "--wait", "a")
     assert result.exit_code == 126
     assert "Job 12 goes on" in result.stderr
@@ -433,7 +445,7 @@ def test_acts_are_done_to_one_job_after_the_other(act: str, done: str) -> None:
     result = run_command(FakeApi(), act, "12", "13", "12")
     assert result.exit_code == 125
     assert result.stdout == f"Job 12 {done}\nJob 12 {done}\n"
-    assert result.stderr == "prominence: Job 13: No such job\n"
+    assert result.stderr == "prominence: Job 13: No such job (NotFound)\n"
 
 
 def test_clone_tells_the_id_of_the_new_job() -> None:
@@ -489,9 +501,9 @@ def test_exec_refuses_what_cannot_be_split() -> None:
 
 def test_snapshot_says_why_there_is_none() -> None:
     api = FakeApi()
-    api.instead.append(refusing(409, {"error": "Job 12 is not running."}))
+    api.instead.append(refused(409, "Job 12 is not running."))
     result = run_command(api, "snapshot", "12", "a b")
-    assert (result.exit_code, result.stderr) == (125, "prominence: Job 12 is not running\n")
+    assert (result.exit_code, result.stderr) == (125, "prominence: Job 12 is not running (Conflict)\n")
     assert api.paths == ["PUT /jobs/12/snapshot?path=a+b"]
 
 
@@ -539,13 +551,13 @@ def test_several_jobs_are_deleted_and_each_refusal_is_told() -> None:
     result = run_command(FakeApi(), "delete", "12", "13", "12")
     assert result.exit_code == 125
     assert result.stdout == "Job 12 deleted\nJob 12 deleted\n"
-    assert result.stderr == "prominence: Job 13: No such job\n"
+    assert result.stderr == "prominence: Job 13: No such job (NotFound)\n"
 
 
 def test_words_of_the_api_cannot_steer_the_terminal() -> None:
     api = FakeApi()
-    api.instead.append(refusing(400, {"error": "bad \x1b]0;title\x07 name"}))
-    assert run_command(api, "list").stderr == "prominence: bad \\x1b]0;title\\x07 name\n"
+    api.instead.append(refused(400, "bad \x1b]0;title\x07 name"))
+    assert run_command(api, "list").stderr == "prominence: bad \\x1b]0;title\\x07 name (InvalidRequest)\n"
 
 
 def test_without_a_service_the_code_is_126() -> None:

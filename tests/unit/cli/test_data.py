@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 import requests
-from builders_cli import FakeApi, Turn, a_described_job, answer, refusing, run_command
+from builders_cli import FakeApi, Turn, a_described_job, answer, refused, refusing, run_command
+
+from prominence.core.error_reasons import ErrorReason
 
 STORE = "http://store.test/put?signature=1"
 OUTPUT = {"name": "run/out.txt", "url": "http://store.test/out", "size": 5}
@@ -68,16 +70,16 @@ class TestUpload:
         assert (result.exit_code, api.asked) == (125, [])
 
     def test_a_refusal_is_told(self, file: Path) -> None:
-        result = run_command(an_api(refusing(507, {"error": "Your quota is used up."})), "upload", str(file))
+        result = run_command(
+            an_api(refused(507, "Your quota is used up.", ErrorReason.QUOTA_REACHED)), "upload", str(file)
+        )
         assert result.exit_code == 125
         assert "quota" in result.stderr
-        api = an_api(refusing(201, {"url": STORE}), refusing(413, {"error": "It is too large."}))
+        api = an_api(refusing(201, {"url": STORE}), refused(413, "It is too large."))
         result = run_command(api, "upload", str(file))
         assert result.exit_code == 125
         assert "It is too large." in result.stderr
-        api = an_api(
-            refusing(201, {"url": STORE}), refusing(507, {"error": "The disk is full.", "reasonCode": "NoRoom"})
-        )
+        api = an_api(refusing(201, {"url": STORE}), refused(507, "The disk is full.", ErrorReason.NO_ROOM))
         result = run_command(api, "upload", str(file))
         assert (result.exit_code, result.stderr.endswith("The disk is full. (NoRoom)\n")) == (127, True)
 

@@ -18,6 +18,7 @@ from builders_cli import (
     a_session,
     answer,
     failing,
+    refused,
     refusing,
 )
 from hypothesis import given, settings
@@ -27,6 +28,7 @@ from prominence.cli import view
 from prominence.cli.client import Client
 from prominence.cli.errors import ApiError, Unreachable
 from prominence.cli.follow import LONGEST_PAUSE_S, PATIENCE_S, SHORTEST_PAUSE_S, follow
+from prominence.core.error_reasons import ErrorReason
 
 IDLE, DEPLOYING, RUNNING, COMPLETED = (
     a_described_job(status=status) for status in ("idle", "deploying", "running", "completed")
@@ -134,8 +136,8 @@ def test_an_api_that_does_not_say_where_to_go_on_is_asked_by_our_own_count() -> 
 
 def test_an_outage_of_the_api_is_waited_out_and_told() -> None:
     api = FakeApi(turns=[Turn(RUNNING, b"a"), Turn(COMPLETED, b"b")])
-    too_much = refusing(429, {"error": "More than 5 requests a second.", "reasonCode": "TooManyRequests"})
-    api.instead.extend([failing(requests.ConnectionError()), refusing(503, {"error": "Restarting."}), too_much])
+    too_much = refused(429, "More than 5 requests a second.", ErrorReason.TOO_MANY_REQUESTS)
+    api.instead.extend([failing(requests.ConnectionError()), refused(503, "Restarting."), too_much])
     recorder = followed(api)
     assert (recorder.stdout, recorder.outages, recorder.lines) == (b"ab", 3, ["running", "completed"])
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders_cli import FakeApi, refusing, run_command
+from builders_cli import FakeApi, refused, refusing, run_command
 
 
 def an_api(status: int, body: Any) -> FakeApi:
@@ -61,7 +61,7 @@ def test_a_value_is_what_was_written_or_what_a_file_of_that_name_holds(
 
 def test_a_value_is_only_set_over_another_if_asked_to() -> None:
     api = FakeApi()
-    api.instead.extend([refusing(201, {}), refusing(400, {"error": "prev: a has another value by now"})])
+    api.instead.extend([refusing(201, {}), refused(400, "prev: a has another value by now")])
     assert run_command(api, "kv", "set", "a", "1", "--prev", "").exit_code == 0
     assert run_command(api, "kv", "set", "a", "1", "--prev", "0 &").exit_code == 125
     assert api.paths == ["POST /kv/a?prev=", "POST /kv/a?prev=0+%26"]

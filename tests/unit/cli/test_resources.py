@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from builders_cli import FakeApi, refusing, run_command
+from builders_cli import FakeApi, refused, refusing, run_command
 from click.testing import Result
 
 LARGE = {
@@ -58,7 +58,7 @@ def test_an_answer_of_another_shape_is_told_as_such(body: Any) -> None:
 
 
 def test_a_pool_that_does_not_answer_has_the_exit_code_of_trying_later() -> None:
-    api = FakeApi(instead=deque([refusing(503, {"error": "The pool of workers does not answer at the moment."})]))
+    api = FakeApi(instead=deque([refused(503, "The pool of workers does not answer at the moment.")]))
     result = run_command(api, "resources")
     assert result.exit_code == 127
     assert "The pool of workers does not answer" in result.stderr

@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from builders_cli import NOON, FakeApi, refusing, run_command
+from builders_cli import NOON, FakeApi, refused, refusing, run_command
+
+from prominence.core.error_reasons import ErrorReason
 
 RECORD = {
     "id": "4c2f",
@@ -66,7 +68,7 @@ def test_tokens_are_listed_and_cannot_steer_the_terminal() -> None:
 
 def test_tokens_are_revoked_by_their_ids() -> None:
     api = FakeApi()
-    api.instead.extend([refusing(200, {}), refusing(400, {"error": "There is no token 'b' of yours."})])
+    api.instead.extend([refusing(200, {}), refused(400, "There is no token 'b' of yours.", ErrorReason.NOT_FOUND)])
     result = run_command(api, "token", "revoke", "a/../b", "b")
     assert (result.exit_code, result.stdout) == (125, "Token a/../b revoked\n")
     assert api.paths == ["DELETE /tokens/a%2F..%2Fb", "DELETE /tokens/b"]

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 import yaml
-from builders_cli import NOON, FakeApi, refusing, run_command
+from builders_cli import NOON, FakeApi, refused, refusing, run_command
 from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
 
 from prominence.cli.render.explanation import explanation
+from prominence.core.error_reasons import ErrorReason
 
 TOLD = {
     "id": 12,
@@ -73,9 +74,9 @@ def test_what_is_not_known_of_the_start_is_said(start: Any, line: str) -> None:
 
 
 def test_a_job_that_is_not_there_has_the_exit_code_of_a_refusal() -> None:
-    api = FakeApi(instead=deque([refusing(404, {"error": "There is no job 12."})]))
+    api = FakeApi(instead=deque([refused(404, "There is no job 12.", ErrorReason.NOT_FOUND)]))
     result = run_command(api, "why", "12")
-    assert (result.exit_code, result.stderr) == (125, "prominence: There is no job 12\n")
+    assert (result.exit_code, result.stderr) == (125, "prominence: There is no job 12 (NotFound)\n")
 
 
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda one: st.dictionaries(

@@ -11,7 +11,7 @@ from typing import Any
 
 import jwt
 import pytest
-from builders_cli import NOON, TOKEN, URL, FakeApi, refusing, run_command
+from builders_cli import NOON, TOKEN, URL, FakeApi, refused, run_command
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -165,12 +165,12 @@ class TestRenewal:
 
 def test_a_refusal_of_the_service_is_its_sentence(tmp_path: Path) -> None:
     api = FakeApi()
-    api.instead.append(refusing(403, {"error": "This service takes no workers of users: its pool makes its own."}))
+    api.instead.append(refused(403, "This service takes no workers of users: its pool makes its own."))
     there = an_htcondor(tmp_path / "condor")
     words = ["worker", "start", "--condor", str(there), "--memory", "1"]
     result = run_command(api, *words, environment={**WHERE, "XDG_STATE_HOME": str(tmp_path / "state")})
     assert result.exit_code == 125
-    assert result.stderr.endswith("its pool makes its own\n")
+    assert result.stderr.endswith("its pool makes its own (Forbidden)\n")
     assert not (tmp_path / "state").exists()
     assert json.dumps(api.paths) == '["POST /token"]'
 
