@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,15 +27,29 @@ LARGEST_INPUT = 32 * 1024 * 1024
 _MOUNTED = re.compile(r"(.+):([^:/]+:/[^:]*)", re.DOTALL)
 
 
-def read(data: bytes, name: str) -> dict[str, Any]:
-    """The object that a file holds: JSON, or YAML where the name says so or the text is not JSON's."""
+A_JOB = "a job: an object with tasks and resources"
+A_WORKFLOW = "a workflow: an object with jobs"
+
+
+def read_from(file: Path, what: str = A_JOB) -> dict[str, Any]:
+    """The same, of this file; "-" is standard input. Raises OSError."""
+    if str(file) == "-":
+        return read(sys.stdin.buffer.read(), "standard input", what)
+    return read(file.read_bytes(), str(file), what)
+
+
+def read(data: bytes, name: str, what: str = A_JOB) -> dict[str, Any]:
+    """The object that a file holds: JSON, or YAML where the name says so or the text is not JSON's.
+
+    what: it should hold, for people.
+    """
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ClientError(f"{name} is not text in UTF-8.") from error
     document = _yaml(text, name) if _is_yaml(text, name) else _json(text, name)
     if not isinstance(document, dict):
-        raise ClientError(f"{name} does not hold a job: an object with tasks and resources is needed.")
+        raise ClientError(f"{name} does not hold {what} is needed.")
     return document
 
 
@@ -64,7 +79,8 @@ def input_file(path: Path) -> dict[str, Any]:
 def storage(data: bytes, name: str) -> Any:
     """The section that says what storage a job sees, from a file of its own, which may hold its name as well."""
     text = data.strip()
-    document = read(b"{%b}" % text.rstrip(b",") if text.startswith(b'"') else text, name)
+    bare = text.startswith(b'"')
+    document = read(b"{%b}" % text.rstrip(b",") if bare else text, name, "a job's storage: an object with a type")
     return document["storage"] if set(document) == {"storage"} else document
 
 
@@ -120,7 +136,15 @@ def _yaml(text: str, name: str) -> Any:
     try:
         return yaml.load(text, Loader=_Loader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ClientError(f"{name} is not YAML: {' '.join(str(error).split())}.") from error
+        raise ClientError(f"{name} is not YAML: {_said_of(error)}.") from error
+
+
+def _said_of(error: Exception) -> str:
+    """In one line, without the piece of the text that was being read."""
+    match error:
+        case yaml.MarkedYAMLError(problem=str(problem), problem_mark=yaml.Mark(line=line, column=column)):
+            return f"{problem}: line {line + 1} column {column + 1}"
+    return " ".join(str(error).split())
 
 
 class _Loader(yaml.SafeLoader):

@@ -74,8 +74,7 @@ def run(surroundings: Surroundings, /, file: Path, **said: Any) -> None:
 
     The file holds JSON or YAML; "-" is standard input. What has "jobs" in it is a workflow.
     """
-    data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    job = documents.read(data, "standard input" if str(file) == "-" else str(file))
+    job = documents.read_from(file)
     if "jobs" in job:
         if said["follow"] or said["count"] is not None:
             raise click.UsageError("--follow and --count are for jobs, and this is a workflow.")

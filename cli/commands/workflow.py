@@ -46,9 +46,7 @@ def workflow() -> None:
 @click.pass_obj
 def run_workflow(surroundings: Surroundings, /, file: Path, wait: bool, quiet: bool, output: str) -> None:
     """Submit the workflow that FILE describes, in JSON or YAML; "-" is standard input."""
-    data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    document = documents.read(data, "standard input" if str(file) == "-" else str(file))
-    submit(surroundings, document, wait, quiet, output)
+    submit(surroundings, documents.read_from(file, documents.A_WORKFLOW), wait, quiet, output)
 
 
 def submit(surroundings: Surroundings, document: dict[str, Any], wait: bool, quiet: bool, output: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from builders_cli import FakeApi, run_command
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -114,7 +115,11 @@ def test_a_date_in_yaml_stays_text() -> None:
     ("name", "data", "sentence"),
     [
         ("job.json", b"name: a", "job.json is not JSON: Expecting value"),
-        ("job.yaml", b"a: [", "job.yaml is not YAML: "),
+        (
+            "job.yaml",
+            b"a: [",
+            "job.yaml is not YAML: expected the node content, but found '<stream end>': line 1 column 5.",
+        ),
         ("job.yaml", b"!!python/object:os.system {}", "job.yaml is not YAML: could not determine a constructor"),
         ("-", b"[1, 2]", "does not hold a job"),
         ("-", b"", "does not hold a job"),
@@ -127,6 +132,21 @@ def test_what_holds_no_job_is_refused_in_one_line(name: str, data: bytes, senten
         read(data, name)
     assert sentence in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["create", "a", "--storage"], "does not hold a job's storage: an object with a type is needed"),
+        (["workflow", "run"], "does not hold a workflow: an object with jobs is needed"),
+        (["run"], "does not hold a job: an object with tasks and resources is needed"),
+    ],
+)
+def test_it_is_told_what_the_file_should_hold(words: list[str], sentence: str, tmp_path: Path) -> None:
+    file = tmp_path / "list.json"
+    file.write_text("[]")
+    result = run_command(FakeApi(), *words, str(file))
+    assert (result.exit_code, result.stderr) == (125, f"prominence: {file} {sentence}.\n")
 
 
 @given(st.binary() | st.text().map(str.encode), st.sampled_from(["-", "a.json", "a.yaml"]))
