@@ -5,15 +5,19 @@ prominence-archive, or python3 -m prominence.restapi.archive.main; it reads the 
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from prominence.core import logs
+from prominence.core.errors import Rejected
 from prominence.core.keyvalue.etcd import EtcdKeyValue
 from prominence.core.settings import load
+from prominence.restapi import rounds
 from prominence.restapi.adapters.archive import ArchiveWriter
 from prominence.restapi.adapters.outbox import Outbox
 from prominence.restapi.adapters.sandboxes import LocalSandboxes
@@ -27,6 +31,8 @@ from prominence.restapi.settings import RestApiSettings
 
 log = logs.get(__name__)
 
+COMPONENT = "archive"
+
 PAUSE_S = 0.1
 """Between two looks at the sizes of two files: readers wait for what left the queue just now."""
 
@@ -34,11 +40,19 @@ LONGEST_PAUSE_S = 10.0
 FORGET_EVERY_S = 3600.0
 
 
-def main() -> None:
-    """Follow for ever."""
-    settings = load(RestApiSettings, "restapi")
-    log_file = settings.log_file and settings.log_file.with_name("archive.log")
-    logs.configure("archive", log_file, settings.log_level)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Follow for ever; the exit code where that cannot be."""
+    options = rounds.parser(COMPONENT, "Keeps finished jobs, and what each has used.").parse_args(arguments)
+    try:
+        settings = load(RestApiSettings, "restapi", options.config)
+    except Rejected as error:
+        return rounds.refused(COMPONENT, error)
+    beside_the_apis = settings.log_file and settings.log_file.with_name("archive.log")
+    logs.configure(COMPONENT, options.log_file or beside_the_apis, settings.log_level)
+    _follow(settings)
+
+
+def _follow(settings: RestApiSettings) -> NoReturn:
     settings.archive.file.parent.mkdir(parents=True, exist_ok=True)
     writer = ArchiveWriter(settings.archive.file)
     elsewhere = settings.accounting.copied_to
@@ -71,7 +85,7 @@ def _copier(file: Path, elsewhere: ElasticsearchSettings) -> Copier:
     return Copier(Outbox(file), ElasticsearchCopy(search_client(elsewhere), elsewhere.index))
 
 
-def _loop(follower: Follower, machines: MachineFollower, forget: Callable[[], int]) -> None:
+def _loop(follower: Follower, machines: MachineFollower, forget: Callable[[], int]) -> NoReturn:
     pause, forgotten_at = PAUSE_S, -FORGET_EVERY_S
     while True:
         try:
@@ -89,4 +103,4 @@ def _loop(follower: Follower, machines: MachineFollower, forget: Callable[[], in
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -11,6 +11,7 @@ import pytest
 from prominence.core.errors import Rejected
 from prominence.core.settings import load
 from prominence.restapi import main
+from prominence.restapi.archive import main as archive_main
 from prominence.restapi.mail import main as mail_main
 from prominence.restapi.operations import BASE_PATH
 from prominence.restapi.settings import RestApiSettings
@@ -113,3 +114,14 @@ def test_the_api_knows_the_addresses_that_the_operator_names_and_not_the_passwor
     mail = f'[mail]\nhost = "mail"\nsender = "a@example.org"\n{login}[mail.addresses]\nbob = "b@example.org"\n'
     file.write_text(f"{file.read_text()}{mail}")
     assert main.services_of(load(RestApiSettings, "restapi")).addresses == {"bob": "b@example.org"}
+
+
+def test_the_archive_says_what_it_is_for_and_what_is_wrong_with_its_settings(
+    configured: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        archive_main.main(["--help"])
+    assert "finished jobs" in capsys.readouterr().out
+    (configured / "other.toml").write_text("unheard_of = 1\n")
+    assert archive_main.main(["--config", str(configured / "other.toml")]) == 2
+    assert capsys.readouterr().err.startswith("archive: ")
