@@ -39,8 +39,10 @@ def spread(
         space = [left - of_one * placed for of_one, left in zip(part, space, strict=True)]
     rest = _in_order(parts.max(axis=1), fillers)
     while len(rest := rest[alike.may_hold(needs[rest])]):
-        number, rest = int(rest[0]), rest[1:]
-        alike.place(number, int(fillers[number]), parts[number].tolist(), None)
+        for tried, number in enumerate(rest.tolist(), start=1):
+            if alike.place(number, int(fillers[number]), parts[number].tolist(), None):
+                break
+        rest = rest[tried:]
     return alike.batches(flavour, kinds)
 
 
@@ -84,9 +86,8 @@ class _Alike:
         )
 
     def may_hold(self, needs: Numbers) -> Yes:
-        """Of which jobs any machine has room for one."""
-        fits = np.less_equal(needs[:, :, None], self._free[:, : self._known])
-        found: Yes = np.logical_or.reduce(np.logical_and.reduce(fits, axis=1), axis=1)
+        """Which jobs ask for no more of anything than some machine has free: there is no room for the others."""
+        found: Yes = (needs <= self._free[:, : self._known].max(axis=1)).all(axis=1)
         return found
 
     # The numbers for so few kinds of room are in lists: quicker one by one than an array of them.
@@ -98,13 +99,9 @@ class _Alike:
         that are placed later, if any are.
         """
         need, left = self._needs[kind], jobs
-        weights = self._weights(scarce)
-        while left:
-            groups = self._fitting(need)
-            if not len(groups):
-                break
+        while left and len(groups := self._fitting(need)):
             free = self._free.take(groups, axis=1)
-            order = self._order(free, need, weights, mixture)
+            order = self._order(free, need, self._weights(scarce), mixture)
             groups = groups[order]
             count = self._count[groups]
             on_each = -(-left // int(count.sum()))
