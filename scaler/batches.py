@@ -36,6 +36,12 @@ class Batches:
             yield flavour, machines, kinds[begin:end], counts[begin:end]
             begin = end
 
+    @property
+    def _begins(self) -> Numbers:
+        """The first share of each batch."""
+        found: Numbers = np.searchsorted(self.owners, np.arange(len(self)))
+        return found
+
     def jobs(self, kinds: int) -> Numbers:
         """How many of each kind have room on them."""
         found = np.zeros(kinds, dtype=np.int64)
@@ -54,8 +60,7 @@ class Batches:
 
     def taken(self, needs: Numbers) -> Numbers:
         """What the jobs of one machine of each batch take together. needs: of a job of each kind."""
-        found = np.zeros((len(self), needs.shape[1]), dtype=np.int64)
-        np.add.at(found, self.owners, needs[self.kinds] * self.counts[:, None])
+        found: Numbers = np.add.reduceat(needs[self.kinds] * self.counts[:, None], self._begins, axis=0)
         return found
 
     def only(self, wanted: Yes) -> Batches:
@@ -74,8 +79,7 @@ class Batches:
         if not len(self):
             return self
         used = self.taken(needs)
-        starts = np.searchsorted(self.owners, np.arange(len(self)))
-        holds = np.logical_and.reduceat(runs[self.kinds], starts, axis=0)
+        holds = np.logical_and.reduceat(runs[self.kinds], self._begins, axis=0)
         holds &= (used[:, None] <= rooms[None]).all(axis=2)
         flavours = np.where(holds, prices, np.inf).argmin(axis=1)
         return Batches(flavours, self.machines, self.owners, self.kinds, self.counts)

@@ -211,7 +211,8 @@ def kind_of(flavour: Flavour) -> Kind:
 
 def wanted_kind(worker: Worker) -> Kind:
     """Of which flavour it is, or is to be."""
-    return kind_of(worker.flavour) if worker.flavour else (worker.request.cloud, worker.request.flavour)
+    flavour = worker.flavour
+    return (flavour.cloud, flavour.name) if flavour else (worker.request.cloud, worker.request.flavour)
 
 
 def cloud_of(worker: Worker) -> str:

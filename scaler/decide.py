@@ -183,8 +183,8 @@ class _New:
     def creations(self, catalogue: Catalogue) -> Iterator[Action]:
         flavour, shares = self.order.flavour, self.order.shares
         reason = f"no worker has room for {wording.whose(shares)}"
-        within, groups = packing.area(shares), packing.groups(shares)
-        flavours = catalogue.of_kinds(packing.kinds(shares))
+        placements, groups = packing.placements(shares), packing.groups(shares)
+        within, flavours = packing.area(placements), catalogue.of_kinds(packing.kinds(placements))
         first = Action(
             act=Act.CREATE,
             worker=self.workers[0],

@@ -28,15 +28,16 @@ def give(rooms: Sequence[Room], waiting: Waiting) -> tuple[list[Given], Waiting]
     left = []
     for row, (demand, jobs) in enumerate(waiting):
         rest = jobs
-        possible = np.flatnonzero((free >= needs[row, :, None]).all(axis=0) & open_to[row])
+        possible = np.flatnonzero(amounts.enough(free, needs[row].tolist()) & open_to[row])
         if len(possible):
             fitting = amounts.copies(needs[row], free[:, possible].T)
             taken = np.diff(np.minimum(np.cumsum(np.minimum(fitting, jobs)), jobs), prepend=0)
             used = np.flatnonzero(taken)
-            free[:, possible[used]] -= sizes[row, :, None] * taken[used]
-            for number in used:
-                shares[int(possible[number])].append((demand, int(taken[number])))
-            rest -= int(taken.sum())
+            given, counts = possible[used], taken[used]
+            free[:, given] -= sizes[row, :, None] * counts
+            for room, count in zip(given.tolist(), counts.tolist(), strict=True):
+                shares[room].append((demand, count))
+            rest -= int(counts.sum())
         if rest:
             left.append((demand, rest))
     return [Given(rooms[room], tuple(shares[room])) for room in sorted(shares)], tuple(left)

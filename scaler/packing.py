@@ -59,6 +59,7 @@ _ABOUT = 1.02
 _SHARED = 2
 """A machine that small jobs share has so many times the cores of a job that is not small, at least."""
 _NOTHING = 1e-9
+_EVERYWHERE = Area()
 _CPUS, _MEMORY, _DISK, _GPUS = (attrgetter(name) for name in ("cpus", "memory_mib", "disk_mib", "gpus"))
 
 
@@ -140,15 +141,20 @@ def total(jobs: Waiting) -> Size:
     return Size(cpus=cpus, memory_mib=memory_mib, disk_mib=disk_mib, gpus=gpus)
 
 
-def area(jobs: Waiting) -> Area:
+def placements(jobs: Waiting) -> list[Placement]:
+    """Of those that may not be anywhere."""
+    return [one.placement for one, _ in jobs if not one.is_anywhere]
+
+
+def area(placements: Iterable[Placement]) -> Area:
     """Where all of them may run, of whom some machine may run all."""
-    areas = (demand.placement.requirements for demand, _ in jobs if not demand.is_anywhere)
-    return reduce(Area.and_in, (area for area in areas if not area.is_everywhere), Area())
+    areas = (one.requirements for one in placements)
+    return reduce(Area.and_in, (area for area in areas if not area.is_everywhere), _EVERYWHERE)
 
 
-def kinds(jobs: Waiting) -> frozenset[int] | None:
+def kinds(placements: Iterable[Placement]) -> frozenset[int] | None:
     """Of the machines that run all of them; None: of any."""
-    said = [frozenset(found) for one, _ in jobs if not one.is_anywhere and (found := one.placement.kinds) is not None]
+    said = [frozenset(found) for one in placements if (found := one.kinds) is not None]
     return frozenset.intersection(*said) if said else None
 
 

@@ -7,6 +7,7 @@ An execute point without a record is somebody's own machine: its room counts, an
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -109,22 +110,22 @@ class Pool:
 
 def survey(snapshot: PoolSnapshot, catalogue: Catalogue, failed_jobs_max: int) -> Pool:
     """The pool of a snapshot in which execute points and workers are known."""
-    members = _members(snapshot, failed_jobs_max)
-    rooms = [
-        room
-        for member in members
-        if (room := _coming(member, catalogue) if member.point is None else _there(member, member.point))
-    ]
+    members: list[Member] = []
+    rooms: list[Room] = []
+    for member in _members(snapshot, failed_jobs_max):
+        members.append(member)
+        room = _coming(member, catalogue) if member.point is None else _there(member, member.point)
+        if room:
+            rooms.append(room)
     # Workers that run something first, and of them the fullest, as the negotiator does: so that the others can go.
     rooms.sort(key=lambda room: (room.stage, not room.busy, room.free.gpus, room.free.cpus, room.worker))
-    return Pool(members, tuple(rooms), _notes(snapshot))
+    return Pool(tuple(members), tuple(rooms), _notes(snapshot))
 
 
-def _members(snapshot: PoolSnapshot, failed_jobs_max: int) -> tuple[Member, ...]:
+def _members(snapshot: PoolSnapshot, failed_jobs_max: int) -> Iterator[Member]:
     points = {point.name: point for point in snapshot.execute_points or ()}
     workers = {worker.name: worker for worker in snapshot.workers or ()}
-    found = []
-    for name in sorted(points.keys() | workers.keys()):
+    for name in sorted({**points, **workers}):
         record, point = workers.get(name), points.get(name)
         wish, is_claimed, is_failing = Wish.PRESENT, False, False
         if record is not None:
@@ -134,8 +135,7 @@ def _members(snapshot: PoolSnapshot, failed_jobs_max: int) -> tuple[Member, ...]
         if point is not None:
             is_claimed = point.claimed_slots > 0
             is_failing = record is not None and 0 < failed_jobs_max <= point.failed_jobs
-        found.append(Member(name, record, point, wish, is_claimed, is_failing))
-    return tuple(found)
+        yield Member(name, record, point, wish, is_claimed, is_failing)
 
 
 def _there(member: Member, point: ExecutePoint) -> Room | None:

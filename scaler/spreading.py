@@ -7,6 +7,7 @@ from itertools import chain
 
 import numpy as np
 
+from prominence.scaler import amounts
 from prominence.scaler.amounts import Numbers, Reals, Yes
 from prominence.scaler.batches import Batches
 
@@ -39,9 +40,8 @@ def spread(
         space = [left - of_one * placed for of_one, left in zip(part, space, strict=True)]
     rest = _in_order(parts.max(axis=1), fillers)
     while len(rest := rest[alike.may_hold(needs[rest])]):
-        for tried, number in enumerate(rest.tolist(), start=1):
-            if alike.place(number, int(fillers[number]), parts[number].tolist(), None):
-                break
+        found = (alike.place(number, int(fillers[number]), parts[number].tolist(), None) for number in rest.tolist())
+        tried = next((tried for tried, any_placed in enumerate(found, start=1) if any_placed), len(rest))
         rest = rest[tried:]
     return alike.batches(flavour, kinds)
 
@@ -125,11 +125,7 @@ class _Alike:
 
     def _fitting(self, need: list[int]) -> Numbers:
         """The groups on whose machines there is room for one more."""
-        first, *others = zip(self._free[:, : self._known], need, strict=True)
-        fits = first[0] >= first[1]
-        for free, needed in others:
-            fits &= free >= needed
-        found: Numbers = fits.nonzero()[0]
+        found: Numbers = amounts.enough(self._free[:, : self._known], need).nonzero()[0]
         return found
 
     def _weights(self, scarce: list[float]) -> Reals:
