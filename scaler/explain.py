@@ -70,11 +70,12 @@ def explanations(
     for one in given:
         reason, details = _soon(one.room)
         names, told_of = (one.room.worker, *one.others), found[reason]
+        machines = len(names)
         for wanted, jobs in one.shares:
             told = told_of.get(wanted)
             if told is None:
                 told = told_of[wanted] = _Told(details)
-            told.jobs += jobs * len(names)
+            told.jobs += jobs * machines
             if len(told.workers) < _MOST_WORKERS:
                 told.workers.extend(names[: _MOST_WORKERS - len(told.workers)])
     without_room = (*_without_room(left, limits), *_withheld(withheld, limits), *_beyond(beyond), *_held(held, limits))

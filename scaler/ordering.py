@@ -71,12 +71,12 @@ def orders(waiting: Waiting, shop: Shop, budget: int) -> tuple[list[Order], Wait
         for order in planned:
             machines = min(order.machines, shop.catalogue.room_for(order.flavour), budget)
             allowed = order if machines == order.machines else replace(order, machines=machines)
-            if allowed.machines:
-                budget -= allowed.machines
+            if machines:
+                budget -= machines
                 found.append(allowed)
                 shop = shop.after(allowed)
                 for wanted, jobs in allowed.shares:
-                    served[wanted] += jobs * allowed.machines
+                    served[wanted] += jobs * machines
         waiting = packing.after(waiting, served)
         if few:
             break
