@@ -49,9 +49,9 @@ class Document(BaseModel):
 
     def but(self, **values: Any) -> Self:
         """The same with other values, which are not checked: twice as quick as `model_copy`, for thousands of them."""
-        new = self.__class__.__new__(self.__class__)
-        object.__setattr__(new, "__dict__", {**self.__dict__, **values})
-        object.__setattr__(new, "__pydantic_fields_set__", self.__pydantic_fields_set__ | values.keys())
+        new, told = self.__class__.__new__(self.__class__), self.__pydantic_fields_set__
+        object.__setattr__(new, "__dict__", self.__dict__ | values)
+        object.__setattr__(new, "__pydantic_fields_set__", told if told.issuperset(values) else told.union(values))
         object.__setattr__(new, "__pydantic_extra__", None)
         object.__setattr__(new, "__pydantic_private__", None)
         return new

@@ -7,8 +7,8 @@ kind of job instead of one per job.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, reduce
+from dataclasses import dataclass, field
+from functools import reduce
 from operator import attrgetter
 
 from prominence.core.machines import Flavour, Size
@@ -16,36 +16,26 @@ from prominence.core.placement import Area, Place, Placement
 from prominence.core.snapshot import Demand
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Wanted:
     """Room for jobs that are alike. placement: where, which may be a part only of where they may run.
 
+    is_anywhere: that is anywhere. The rest is the demand's: a plan asks for it a hundred thousand times.
     None is like another: looking one up takes as long with ten thousand of them as with ten.
     """
 
     demand: Demand
     placement: Placement
+    is_anywhere: bool = field(init=False)
+    size: Size = field(init=False)
+    nodes: int = field(init=False)
+    user: str = field(init=False)
+    group: str = field(init=False)
 
-    @property
-    def size(self) -> Size:
-        return self.demand.size
-
-    @cached_property
-    def is_anywhere(self) -> bool:
-        """Whether it may be anywhere."""
-        return self.placement.is_anywhere
-
-    @property
-    def nodes(self) -> int:
-        return self.demand.nodes
-
-    @property
-    def user(self) -> str:
-        return self.demand.user
-
-    @property
-    def group(self) -> str:
-        return self.demand.group
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_anywhere", self.placement.is_anywhere)
+        for name in ("size", "nodes", "user", "group"):
+            object.__setattr__(self, name, getattr(self.demand, name))
 
 
 Waiting = tuple[tuple[Wanted, int], ...]
@@ -133,7 +123,7 @@ def total(jobs: Waiting) -> Size:
     """The room that they take together."""
     cpus = memory_mib = disk_mib = gpus = 0
     for wanted, count in jobs:
-        size = wanted.demand.size
+        size = wanted.size
         cpus += size.cpus * count
         memory_mib += size.memory_mib * count
         disk_mib += size.disk_mib * count
@@ -160,7 +150,7 @@ def kinds(placements: Iterable[Placement]) -> frozenset[int] | None:
 
 def groups(jobs: Waiting) -> tuple[str, ...]:
     """Whose they are."""
-    return tuple(sorted({one.demand.group for one, _ in jobs}))
+    return tuple(sorted({one.group for one, _ in jobs}))
 
 
 def after(waiting: Waiting, served: Mapping[Wanted, int]) -> Waiting:

@@ -120,7 +120,7 @@ def whose(shares: Iterable[tuple[Wanted, int]]) -> str:
     users, total = set(), 0
     for wanted, count in shares:
         if count:
-            users.add(wanted.demand.user or "somebody")
+            users.add(wanted.user or "somebody")
             total += count
     named = " and ".join(sorted(users)) if len(users) < 3 else f"{len(users)} users"
     return f"{jobs(total)} of {named}"
