@@ -52,10 +52,17 @@ def test_jobs_are_queued_and_run_without_what_there_are_two_of(
         ada.let_go(job)
         done = ada.finished(job)
         assert (done["status"], len(done["attempts"])) == ("completed", 1), done
+    _nobody_waited_for_the_first(hosts)
 
     _first_ones_start(hosts)
     second = hosts.played(hosts.play("site.yml"), PLAY_S * PATIENCE)
     assert changed(second) == [0] * len(PLACES.hosts), second
+    ada.until_all_is_well()
+
+    hosts.containers[SECOND].kill()  # as by a loss of power: nothing there refuses a connection
+    alone = ada.submit()
+    ada.let_go(alone)
+    assert ada.finished(alone)["status"] == "completed"
     ada.until_all_is_well()
 
 
@@ -67,6 +74,13 @@ def _first_ones_stop(hosts: Hosts) -> None:
         until(lambda one=daemon: _is_off(hosts, one), 120, lambda one=daemon: one)
     hosts.inside(FIRST, "systemctl", "stop", *SERVICES)
     until(lambda: _runs(hosts, SECOND, "negotiator"), 300)
+
+
+def _nobody_waited_for_the_first(hosts: Hosts) -> None:
+    """What a collector and a negotiator tell other collectors of themselves they send one after the other, and wait."""
+    log = hosts.inside(SECOND, "cat", "/var/lib/prominence/log/condor/CollectorLog")
+    assert "Failed to send update to collector" not in log
+    assert "COLLECTOR_REQUIREMENTS did not evaluate" not in log  # as of what a negotiator tells of users
 
 
 def _is_off(hosts: Hosts, daemon: str) -> bool:
