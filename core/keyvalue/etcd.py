@@ -9,7 +9,7 @@ from typing import Any
 
 import etcd3
 import grpc
-from etcd3.exceptions import ConnectionFailedError, Etcd3Exception
+from etcd3.exceptions import ConnectionFailedError, ConnectionTimeoutError, Etcd3Exception
 from etcd3.utils import prefix_range_end, to_bytes
 
 from prominence.core.errors import Conflict, Rejected, Unavailable
@@ -45,10 +45,11 @@ _CHANNEL = {
 
 
 class EtcdKeyValue:
-    """Every call ends within `timeout_s`. To be made after a fork, not before: gRPC's threads do not survive one.
+    """To be made after a fork, not before: gRPC's threads do not survive one.
 
-    endpoints: "host:port" of each member of the cluster. When one fails, calls go to the next; what only reads is asked
-    again at once where a connection fails, so that who asks once has an answer.
+    endpoints: "host:port" of each member of the cluster. When one fails, or has not answered within `timeout_s`, calls
+    go to the next; what only reads is asked again at once, so that who asks once has an answer. Other calls end within
+    `timeout_s`: what they were to change may be changed.
     tls: how members and we know each other; None: not at all, for members on a network that nobody else reaches.
     """
 
@@ -114,7 +115,7 @@ class EtcdKeyValue:
 
     def _asked(self, ask: Callable[[], Any]) -> Any:
         for _ in range(self._others):
-            with suppress(ConnectionFailedError):
+            with suppress(ConnectionFailedError, ConnectionTimeoutError):
                 return ask()
         return ask()
 

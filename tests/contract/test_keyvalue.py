@@ -498,6 +498,16 @@ class TestEtcd:
             assert store.list(key)[0].value == b"after"
             store.close()
 
+    def test_when_a_member_hangs_who_reads_has_an_answer(self, etcd_cluster, key: str) -> None:
+        store = EtcdKeyValue([member.endpoint for member in etcd_cluster])
+        eventually(lambda: store.put_if(key, b"before", None), within_s=15)
+        etcd_cluster[0].pause()
+        try:
+            assert store.list(key)[0].value == b"before"
+        finally:
+            etcd_cluster[0].go_on()
+        store.close()
+
     @pytest.mark.parametrize("endpoint", ["", "etcd", ":2379", "etcd:", "etcd:http", "https://etcd:2379"])
     def test_a_misspelt_endpoint_is_refused(self, endpoint: str) -> None:
         with pytest.raises(Rejected, match="host:port"):
