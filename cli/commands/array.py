@@ -14,7 +14,7 @@ _array_id = click.argument("array_id", type=click.IntRange(min=1), metavar="ID")
 
 @click.group()
 def array() -> None:
-    """Look at arrays of equal jobs, and act on all of their members at once.
+    """Look at arrays of equal jobs, and act on all of one at once.
 
     `create --count` makes one. Its members are jobs with ids such as 17.3: `list --array 17` lists them, and what
     is done with a job is done with each of them by its id.
@@ -47,7 +47,7 @@ def show(surroundings: Surroundings, /, array_id: int, output: str) -> None:
 @_array_id
 @click.pass_obj
 def delete(surroundings: Surroundings, /, array_id: int) -> None:
-    """Delete all members: waiting ones leave the queue, running ones are ended."""
+    """Delete all members. Waiting ones leave the queue, running ones are ended."""
     with surroundings.client() as client:
         client.arrays.delete(array_id)
     click.echo(f"Array {array_id} deleted")
@@ -57,7 +57,7 @@ def delete(surroundings: Surroundings, /, array_id: int) -> None:
 @_array_id
 @click.pass_obj
 def hold(surroundings: Surroundings, /, array_id: int) -> None:
-    """Put all members on hold: running ones are ended, and begin anew when they are released."""
+    """Put all members on hold. Running ones are ended, and begin anew when they are released."""
     with surroundings.client() as client:
         client.arrays.hold(array_id)
     click.echo(f"Array {array_id} is on hold")

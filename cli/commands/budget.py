@@ -34,7 +34,7 @@ def budget(ctx: click.Context, /, output: str) -> None:
 @options.plain_document
 @click.pass_obj
 def ledger(surroundings: Surroundings, /, group: str, output: str) -> None:
-    """Tell by how much the budget of GROUP was adjusted, when, by whom and why."""
+    """Tell how the budget of GROUP was adjusted, by whom and why."""
     with surroundings.client() as client:
         found = client.budgets.ledger(group)
     click.echo(document(found, output) if output in options.DOCUMENTS else table_of_entries(found, _width()))
@@ -46,7 +46,7 @@ def ledger(surroundings: Surroundings, /, group: str, output: str) -> None:
 @click.option("--why", required=True, help="For the group, and for whoever looks into the ledger later.")
 @click.pass_obj
 def adjust(surroundings: Surroundings, /, group: str, units: float, why: str) -> None:
-    """Give GROUP so many service UNITS more, or less where they are below 0. For operators."""
+    """Give GROUP so many service UNITS more. Below 0 they are less. For operators."""
     with surroundings.client() as client:
         entry = client.budgets.adjust(group, units, why)
     click.echo(table_of_entries([entry], None), err=True)

@@ -76,7 +76,7 @@ def download(
 )
 @click.pass_obj
 def snapshot(surroundings: Surroundings, /, job_id: JobId, path: str, file: Path) -> None:
-    """Fetch a copy of PATH, a file or a directory in a running job's home."""
+    """Fetch a copy of PATH from a running job's home. PATH is a file or a directory."""
     with surroundings.client() as client:
         url = client.take_snapshot(job_id, path)
     with bars() as shown:

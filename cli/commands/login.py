@@ -60,7 +60,7 @@ def register(surroundings: Surroundings, /, oidc_url: str | None) -> None:
 @click.command()
 @click.pass_obj
 def logout(surroundings: Surroundings, /) -> None:
-    """End the login: here, at the service, and at the identity provider."""
+    """End the login. It ends here, at the service, and at the identity provider."""
     files = Files(surroundings.home)
     found = files.read_token()
     if found is None:

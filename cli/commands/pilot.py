@@ -24,7 +24,7 @@ _LONGEST_ORDERS = 1024 * 1024
 @click.option("--condor", type=click.Path(path_type=Path), help="Directory of HTCondor's tarball. Default: by PATH.")
 @click.pass_obj
 def pilot(surroundings: Surroundings, /, directory: Path, condor: Path | None) -> None:
-    """Be a worker of the pool's, as standard input says. imc's batch scripts call this; people have `worker start`."""
+    """Be a worker of the pool's, as standard input says. Batch scripts of imc call this; people have `worker start`."""
     environment = dict(surroundings.environment)
     told, job = orders.read(sys.stdin.read(_LONGEST_ORDERS)), offer.batch_job(environment)
     found = daemons.find(condor, environment)

@@ -62,7 +62,7 @@ def say(line: str) -> None:
 
 @click.group()
 def pool() -> None:
-    """Run everything on this machine: HTCondor, etcd, the API, the scaler, imc and workers, in containers."""
+    """Run everything on this machine, in containers. That is HTCondor, etcd, the API, the scaler, imc and workers."""
 
 
 @pool.command()
@@ -91,7 +91,7 @@ def up(
     shares: dict[str, float] | None,
     ca_bundle: Path | None,
 ) -> None:
-    """Start the pool, or bring it to these settings; wait until its API is well."""
+    """Start the pool, or bring it to these settings. It ends when its API is well."""
     where = Pool.named(name)
     wishes = Wishes(
         *(port, idle_time, max_workers, task_network),
@@ -130,7 +130,7 @@ def status(context: click.Context, name: str, output: str) -> None:
 @click.option("--images", is_flag=True, help="Remove the images too.")
 @click.option("--purge", is_flag=True, help="Delete the state too: queue, finished jobs, outputs, keys.")
 def down(name: str, images: bool, purge: bool) -> None:
-    """Stop the pool and remove its containers and networks; keep state and images."""
+    """Stop the pool; keep its state and images. Its containers and networks are removed."""
     where = Pool.named(name)
     with engine() as docker, alone(where):
         remove_everything(docker, where, say)
@@ -146,7 +146,10 @@ def down(name: str, images: bool, purge: bool) -> None:
 @pool_name
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def backup(name: str, file: Path) -> None:
-    """Write the pool's queue, finished jobs, accounts, files and keys to FILE, while it runs. Keep FILE as a secret."""
+    """Write what the pool keeps to FILE, while it runs.
+
+    That is its queue, finished jobs, accounts, files and keys: keep FILE as a secret.
+    """
     with engine() as docker:
         click.echo(back_up(docker, Pool.named(name), file))
 
@@ -156,7 +159,7 @@ def backup(name: str, file: Path) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @ca_bundle_option
 def restore(name: str, file: Path, ca_bundle: Path | None) -> None:
-    """Put what `backup` wrote to FILE in the place of the pool's state, while it is down."""
+    """Put a backup in place of the state, while the pool is down. FILE is what `backup` wrote."""
     with engine() as docker:
         trusted = ca_bundle or _ca_bundle_of_the_environment()
         click.echo(put_back(docker, Pool.named(name), file, lambda: ensure_images(docker, say, trusted)))
@@ -167,7 +170,7 @@ def restore(name: str, file: Path, ca_bundle: Path | None) -> None:
 @click.option("--role", type=click.Choice(ROLES), default=WORKER, show_default=True, help="Of which machines.")
 @click.option("--python", type=click.Choice(list(GLIBC)), default=PYTHON, show_default=True, help="Python there.")
 def bundle(file: Path, role: str, python: str) -> None:
-    """Write to FILE what an image has of ours, for machines that are no containers; print its SHA-256.
+    """Write to FILE what an image has of ours; print its SHA-256. For machines that are no containers.
 
     A worker's for machines of clouds that install it; both are what the Ansible roles install on a site's own machines.
     """

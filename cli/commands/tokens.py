@@ -19,7 +19,7 @@ _COLUMNS = ("id", "user", "name", "scopes", "expires")
 @options.as_json
 @click.pass_obj
 def whoami(surroundings: Surroundings, /, output: str) -> None:
-    """Tell who you are to the service, and what your token is good for."""
+    """Tell who you are to the service, and what your token may do."""
     with surroundings.client() as client:
         found = client.whoami()
     if output == "json":
@@ -67,7 +67,7 @@ def create(surroundings: Surroundings, /, output: str, **wanted: Any) -> None:
 @options.as_json
 @click.pass_obj
 def list_tokens(surroundings: Surroundings, /, everybody: bool, output: str) -> None:
-    """List your tokens: not the tokens themselves, but what they are good for and until when."""
+    """List your tokens. Not the tokens themselves, but what they are good for and until when."""
     with surroundings.client() as client:
         records = client.tokens.list(everybody)
     if output == "json":
@@ -93,7 +93,7 @@ def revoke(surroundings: Surroundings, /, token_ids: tuple[str, ...]) -> None:
 @options.as_json
 @click.pass_obj
 def worker(surroundings: Surroundings, /, revoke: bool, output: str) -> None:
-    """Make a token for workers of your own, which run your jobs alone, and print it. It is not shown again."""
+    """Make a token for workers of your own, and print it. They run your jobs alone. It is not shown again."""
     with surroundings.client() as client:
         if revoke:
             client.tokens.revoke_of_workers()

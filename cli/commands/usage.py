@@ -36,7 +36,7 @@ def usage(
     everyone: bool,
     output: str,
 ) -> None:
-    """Tell what jobs have used whose attempts ended from START to END.
+    """Tell what was used by attempts that ended from START to END.
 
     Both are days in UTC, such as 2026-05-01, and both count; without them it is this month. Times are in hours, costs
     in the site's currency. KEYS, with commas between them, are user, group, label:NAME, workflow, cloud, region,
@@ -72,7 +72,7 @@ def _by(client: Client, by: str, days: tuple[str, str], of: str, output: str) ->
 def report(
     surroundings: Surroundings, /, file: Path | None, month: datetime | None, group: bool, everyone: bool
 ) -> None:
-    """Write what was used in a month into FILE, as a page for a browser.
+    """Write what was used in a month into FILE, for a browser.
 
     By default FILE is usage-YYYY-MM.html; - is the standard output.
     """

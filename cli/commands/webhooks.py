@@ -18,7 +18,7 @@ _COLUMNS = ("ID", "OWNER", "NAME", "URL", "EVENTS", "TAKEN", "TROUBLE")
 
 @click.group()
 def webhook() -> None:
-    """Have programs of yours called when your jobs have ended; list them, take them away."""
+    """Have programs of yours called when your jobs have ended."""
 
 
 @webhook.command()

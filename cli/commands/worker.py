@@ -40,7 +40,10 @@ def _check_name(context: click.Context, parameter: click.Parameter, value: str |
 
 @click.group()
 def worker() -> None:
-    """Run your jobs on machines of your own: a laptop, a login node, a batch job. Nobody else's jobs come there."""
+    """Run your jobs on machines of your own.
+
+    These are a laptop, a login node, a batch job. Nobody else's jobs come there.
+    """
 
 
 @worker.command("start")

@@ -32,7 +32,7 @@ _workflow_id = click.argument("workflow_id", type=click.IntRange(min=1), metavar
 
 @click.group()
 def workflow() -> None:
-    """Run workflows: jobs that wait for each other, and jobs with many instances.
+    """Run workflows. Those are jobs that wait for each other, and jobs with many instances.
 
     Their jobs are jobs like others: `list jobs 17` lists them.
     """
@@ -45,7 +45,7 @@ def workflow() -> None:
 @options.as_json
 @click.pass_obj
 def run_workflow(surroundings: Surroundings, /, file: Path, wait: bool, quiet: bool, output: str) -> None:
-    """Submit the workflow that FILE describes, in JSON or YAML; "-" is standard input."""
+    """Submit the workflow that FILE describes. It is in JSON or YAML; "-" is standard input."""
     submit(surroundings, documents.read_from(file, documents.A_WORKFLOW), wait, quiet, output)
 
 
@@ -92,7 +92,7 @@ def show(surroundings: Surroundings, /, workflow_id: int, output: str) -> None:
 @click.option("--text", "form", flag_value="text", default="text", hidden=True)
 @click.pass_obj
 def show_graph(surroundings: Surroundings, /, workflow_id: int, form: str) -> None:
-    """Tell which jobs of a workflow wait for which, and how their instances are."""
+    """Tell which jobs of a workflow wait for which. The instances of each are counted by how they are."""
     with surroundings.client() as client:
         found = _get(client, workflow_id)
         known = graph.statuses(client.workflows.nodes(workflow_id)) if found.get("jobs") else {}
@@ -103,7 +103,7 @@ def show_graph(surroundings: Surroundings, /, workflow_id: int, form: str) -> No
 @_workflow_id
 @click.pass_obj
 def failures(surroundings: Surroundings, /, workflow_id: int) -> None:
-    """Tell which jobs of a workflow have failed, why, and the last lines of what they printed on stderr."""
+    """Tell which jobs of a workflow have failed, and why. It ends with what they printed last on stderr."""
     with surroundings.client() as client:
         _get(client, workflow_id)
         for node in client.workflows.nodes(workflow_id, _UNSUCCESSFUL):
@@ -144,7 +144,7 @@ def delete(surroundings: Surroundings, /, workflow_id: int) -> None:
 @_workflow_id
 @click.pass_obj
 def remove(surroundings: Surroundings, /, workflow_id: int) -> None:
-    """Take a workflow out of the queue that has ended and stayed there."""
+    """Take a workflow that has ended, and stayed, out of the queue."""
     with surroundings.client() as client:
         client.workflows.remove(workflow_id)
     click.echo(f"Workflow {workflow_id} removed")
@@ -157,7 +157,7 @@ def remove(surroundings: Surroundings, /, workflow_id: int) -> None:
 @click.option("--stdout", "stream", flag_value="stdout", default="stdout", hidden=True)
 @click.pass_obj
 def show_output(surroundings: Surroundings, /, workflow_id: int, job: str, stream: str) -> None:
-    """Print what a job of a workflow has printed: JOB is its name, or NAME/3 for the instance of that number."""
+    """Print what a job of a workflow has printed. JOB is its name, or NAME/3 for the instance of that number."""
     with surroundings.client() as client:
         sys.stdout.buffer.write(client.workflows.output(workflow_id, job, stream))
 

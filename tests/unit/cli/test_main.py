@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -153,3 +154,19 @@ def test_the_job_commands_need_neither_docker_nor_the_job_model() -> None:
     heavy = "{'docker', 'pydantic', 'htcondor2', 'classad2'}"
     ended = python("-c", f"import prominence.cli.main, sys; sys.exit(bool({heavy} & set(sys.modules)))")
     assert ended.returncode == 0
+
+
+def short_helps(group: click.Group, names: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Of all commands, as lists of them show them on a terminal of 80 columns."""
+    context = click.Context(group)
+    found = {name: group.get_command(context, name) for name in group.list_commands(context)}
+    room = 80 - 2 - 6 - max(map(len, found))  # click keeps so much for margins
+    for name, command in found.items():
+        assert command is not None
+        yield (*names, name), command.get_short_help_str(room)
+        if isinstance(command, click.Group):
+            yield from short_helps(command, (*names, name))
+
+
+def test_lists_of_commands_say_of_each_all_of_their_sentence() -> None:
+    assert [names for names, said in short_helps(main.command_line) if said.endswith("...")] == []
