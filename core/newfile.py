@@ -15,9 +15,7 @@ def new_file(path: Path) -> Iterator[IO[bytes]]:
     FileExistsError, before anything is written."""
     _refuse(path)
     new = path.with_name(f".{path.name}.new")
-    new.unlink(missing_ok=True)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with open(os.open(new, flags, 0o600), "wb") as stream:
+    with open(_made(new, path), "wb") as stream:
         try:
             yield stream
             stream.flush()
@@ -29,6 +27,16 @@ def new_file(path: Path) -> Iterator[IO[bytes]]:
         finally:
             if _is(new, stream):
                 new.unlink()
+
+
+def _made(new: Path, path: Path) -> int:
+    """Its descriptor."""
+    try:
+        new.unlink(missing_ok=True)
+        return os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        error.filename = str(path)  # nobody knows of the other
+        raise
 
 
 def _is(path: Path, stream: IO[bytes]) -> bool:

@@ -51,9 +51,8 @@ def bare(name: str, max_body: int) -> Flask:
     # No files are served, so Flask need not look for our folder; in an editable install it would not find it.
     here = str(Path(__file__).parent)
     app = Flask(name, static_folder=None, root_path=here, instance_path=here)
-    app.url_map.merge_slashes = False  # a name with a slash in it is wrong, and not another name
     app.config["MAX_CONTENT_LENGTH"] = max_body
-    app.url_map.merge_slashes = False  # an owner called "a/" is refused, and not led elsewhere
+    app.url_map.merge_slashes = False  # a name with a slash in it is refused, and is not another name
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
     app.before_request(_begin)
     app.after_request(_tell_id)
@@ -93,7 +92,8 @@ def _ours(error: ProminenceError) -> ResponseReturnValue:
 def _of_http(error: HTTPException) -> ResponseReturnValue:
     """Flask's own: no such path, wrong method, body too large."""
     status = error.code or 500
-    return error_reasons.body(error.description or error.name, error_reasons.of_status(status)), status
+    headers = [header for header in error.get_headers() if header[0] not in ("Content-Type", "Content-Length")]
+    return error_reasons.body(error.description or error.name, error_reasons.of_status(status)), status, headers
 
 
 def _mistake(error: Exception) -> ResponseReturnValue:

@@ -47,3 +47,9 @@ def test_of_two_who_write_at_once_one_is_told_and_the_other_is_whole(tmp_path: P
         late.write(b" and half")
     assert (tmp_path / "a").read_bytes() == b"half and half"
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_where_it_cannot_be_the_file_is_named_that_was_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as error, new_file(tmp_path / "nowhere" / "a"):
+        pass
+    assert error.value.filename == str(tmp_path / "nowhere" / "a")

@@ -220,6 +220,12 @@ def test_flasks_own_errors_are_json_too(api: Api, method: str, path: str) -> Non
     assert answer["reasonCode"] == "NoSuchOperation"
 
 
+def test_who_asks_in_a_wrong_way_is_told_the_right_ones(api: Api) -> None:
+    with api.client.post("/v1/workers", headers=AUTHORIZED) as answer:
+        assert answer.status_code == 405
+        assert "GET" in answer.headers["Allow"]
+
+
 def test_every_error_of_the_tree_has_a_status() -> None:
     def tree(kind: type[ProminenceError]) -> list[type[ProminenceError]]:
         return [kind, *(below for child in kind.__subclasses__() for below in tree(child))]
