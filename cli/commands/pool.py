@@ -133,7 +133,8 @@ def down(name: str, images: bool, purge: bool) -> None:
     """Stop the pool; keep its state and images. Its containers and networks are removed."""
     where = Pool.named(name)
     with engine() as docker, alone(where):
-        remove_everything(docker, where, say)
+        if not remove_everything(docker, where, say) and not where.state.exists():
+            say(f"There is no pool {name!r}.")
         if purge:
             say(f"Deleting {where.state}")
             remove_state(docker, where, next(iter(present_images(docker)), None))

@@ -38,7 +38,7 @@ def back_up(engine: docker.DockerClient, pool: Pool, file: Path) -> str:
 def _access_point(engine: docker.DockerClient, pool: Pool) -> Container:
     running = next((one for one in containers(engine, pool, ACCESS_POINT) if one.status == "running"), None)
     if running is None:
-        raise PoolError(f"The pool {pool.name!r} is not running; a backup is made of one that is: prominence pool up")
+        raise PoolError(f"The pool {pool.name!r} is not running; a backup is made of one that is: {pool.command('up')}")
     return running
 
 
@@ -69,11 +69,11 @@ def put_back(engine: docker.DockerClient, pool: Pool, file: Path, images: Callab
     refuse_anothers(engine, pool)
     if read_settings(pool) is None:
         raise PoolError(
-            f"There is no pool {pool.name!r}. Make it, to put a backup there: prominence pool up, then down"
+            f"There is no pool {pool.name!r}. Make it, to put a backup there: {pool.command('up')}, then down"
         )
     with alone(pool):
         if containers(engine, pool, ACCESS_POINT, IMC, WORKER):
-            raise PoolError(f"The pool {pool.name!r} runs. Stop it first: prominence pool down --name {pool.name}")
+            raise PoolError(f"The pool {pool.name!r} runs. Stop it first: {pool.command('down')}")
         image = images()["access-point"]
         where, given = str(pool.state), str(file.resolve())
         try:

@@ -101,7 +101,7 @@ def read_settings(pool: Pool) -> PoolSettings | None:
     if layout != LAYOUT:
         raise PoolError(
             f"The state in {pool.state} has layout {layout}, this version works with {LAYOUT}. "
-            f"Use the version that made it, or start anew: `prominence pool down --purge --name {pool.name}`."
+            f"Use the version that made it, or start anew: `{pool.command('down --purge')}`."
         )
     try:
         return parse(PoolSettings, document)
@@ -112,8 +112,8 @@ def read_settings(pool: Pool) -> PoolSettings | None:
 def _refuse_a_half(pool: Pool) -> None:
     if (pool.state / RESTORING).exists():
         raise PoolError(
-            f"A restore of {pool.name!r} has begun and has not ended: repeat `prominence pool restore`, or start anew: "
-            f"`prominence pool down --purge --name {pool.name}`."
+            f"A restore of {pool.name!r} has begun and has not ended: repeat `{pool.command('restore FILE')}`, or "
+            f"start anew: `{pool.command('down --purge')}`."
         )
 
 

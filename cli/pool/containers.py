@@ -189,19 +189,23 @@ def containers(engine: docker.DockerClient, pool: Pool, *roles: str) -> list[Con
     return [container for container in found if container.labels.get(ROLE_LABEL) in roles]
 
 
-def remove_everything(engine: docker.DockerClient, pool: Pool, say: Say) -> None:
-    """No container and no network of the pool is left afterwards. What it kept on disk stays."""
+def remove_everything(engine: docker.DockerClient, pool: Pool, say: Say) -> bool:
+    """No container and no network of the pool is left afterwards; whether there was any. What it kept on disk stays."""
     refuse_anothers(engine, pool)
+    any_was_there = False
     # imc goes first: it would make up for workers that vanish. Workers go before their tasks: they would start others,
     # and a job that runs must not take its container's end for its own, but be queued again.
     for role in (IMC, WORKER, TASK, ACCESS_POINT, FENCE):
         for container in containers(engine, pool, role):
             say(f"Removing {container.name}")
             stop_and_remove(container, at_once=role in (TASK, WORKER))
+            any_was_there = True
     _remove_images_of_jobs(engine, pool)
     for network in _networks(engine, pool):
         say(f"Removing network {network.name}")
         network.remove()
+        any_was_there = True
+    return any_was_there
 
 
 def _remove_images_of_jobs(engine: docker.DockerClient, pool: Pool) -> None:

@@ -6,12 +6,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from prominence.cli.pool.errors import PoolError
 from prominence.core.notifications import EmailAddress
-from prominence.core.validation import Strict
+from prominence.core.validation import Spelling, Strict
 
 LAYOUT = 1
 """Version of the state directory's layout. An older or newer one is refused, never guessed at."""
@@ -44,6 +45,12 @@ RESTORING = "restoring.json"
 """In the state while a restore has begun and has not ended: `prominence-admin` writes it."""
 
 
+_REACH = Spelling(
+    "public|[0-9a-fA-F.:/]+(,[0-9a-fA-F.:/]+)*",
+    "must be public, or networks such as 10.0.0.0/8, commas between them",
+)
+
+
 class PoolSettings(Strict):
     """What `pool up` was told, kept in the state directory so that the next `up` means the same pool."""
 
@@ -57,10 +64,8 @@ class PoolSettings(Strict):
         description="HOST[:PORT] of a mail server that tells its user of jobs' ends.",
     )
     mail_to: EmailAddress | None = Field(default=None, description="The email address of the pool's user.")
-    webhooks: str | None = Field(
-        default=None,
-        pattern=r"^(public|[0-9a-fA-F.:/]+(,[0-9a-fA-F.:/]+)*)$",
-        description="Whether users' programs are called: public addresses, or these networks besides.",
+    webhooks: Annotated[str, _REACH] | None = Field(
+        default=None, description="Whether users' programs are called: public addresses, or these networks besides."
     )
     shares: dict[str, float] = Field(
         default_factory=dict, description="Which part of all cores groups get while others wait as well."
@@ -103,6 +108,10 @@ class Pool:
                 f"{' '.join(NOT_IN_A_PATH)}. Set XDG_STATE_HOME to another directory."
             )
         return cls(name, state)
+
+    def command(self, words: str) -> str:
+        """`prominence pool WORDS`, as it is to be typed for this one."""
+        return f"prominence pool {words}" + ("" if self.name == DEFAULT_NAME else f" --name {self.name}")
 
     @property
     def network(self) -> str:

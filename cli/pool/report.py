@@ -37,21 +37,21 @@ def look_at(engine: docker.DockerClient, pool: Pool) -> PoolReport:
     settings = read_settings(pool)
     own = {container.labels["prominence.role"]: container for container in containers(engine, pool, ACCESS_POINT, IMC)}
     if settings is None or not own:
-        report.lines.append(f"The pool {pool.name!r} is not running. Start it: prominence pool up")
+        report.lines.append(f"The pool {pool.name!r} is not running. Start it: {pool.command('up')}")
         return report
     for role in (ACCESS_POINT, IMC):
         state = own[role].status if role in own else "missing"
         report.lines.append(f"{role}: {state}")
         if state != "running":
-            report.complaints.append(f"The {role} container is {state}. Repair: prominence pool up")
+            report.complaints.append(f"The {role} container is {state}. Repair: {pool.command('up')}")
     if complaint := api_complaint(settings.port):
-        report.complaints.append(f"API: {complaint}. Look at: prominence pool logs restapi")
+        report.complaints.append(f"API: {complaint}. Look at: {pool.command('logs restapi')}")
     else:
         report.lines.append(f"API: well, on http://127.0.0.1:{settings.port}")
     if complaint := imc_complaint(engine, pool):
-        report.complaints.append(f"{complaint}. Look at: prominence pool logs imc")
+        report.complaints.append(f"{complaint}. Look at: {pool.command('logs imc')}")
     if complaint := fence_complaint(engine, pool, settings):
-        report.complaints.append(f"Jobs reach more than they should: {complaint}. Repair: prominence pool up")
+        report.complaints.append(f"Jobs reach more than they should: {complaint}. Repair: {pool.command('up')}")
     free_mib = units.mib_of_bytes(shutil.disk_usage(pool.state).free)
     if free_mib < MIN_FREE_DISK_MIB:
         report.complaints.append(

@@ -94,3 +94,11 @@ def test_the_state_goes_even_when_no_image_is_left_to_delete_it_with(engine: Any
 
 def _state(pool: Pool) -> dict[str, str]:
     return {"prominence.state": str(pool.state)}
+
+
+def test_it_is_told_whether_there_was_anything_to_remove(engine: Any, pool: Pool) -> None:
+    up(engine, pool)
+    said: list[str] = []
+    assert remove_everything(engine, pool, said.append)
+    assert said
+    assert not remove_everything(engine, pool, said.append)

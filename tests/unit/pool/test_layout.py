@@ -86,3 +86,8 @@ def test_workers_are_kept_for_as_long_as_its_user_says(tmp_path: Path) -> None:
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(Rejected):
         parse(PoolSettings, wrong)
+
+
+def test_what_people_are_told_to_type_is_for_their_pool() -> None:
+    assert Pool.named("default").command("up") == "prominence pool up"
+    assert Pool.named("mine").command("logs imc") == "prominence pool logs imc --name mine"
