@@ -13,7 +13,7 @@ import click
 from prominence.cli.pool.backup import back_up, put_back
 from prominence.cli.pool.bring_up import Wishes, alone, bring_up
 from prominence.cli.pool.bundle import ROLES, WORKER, write_bundle
-from prominence.cli.pool.containers import remove_everything, remove_state
+from prominence.cli.pool.containers import ACCESS_POINT, containers, remove_everything, remove_state
 from prominence.cli.pool.engine import engine
 from prominence.cli.pool.errors import PoolError
 from prominence.cli.pool.layout import DEFAULT_NAME, LOGS, NAME_PATTERN, Pool
@@ -206,9 +206,11 @@ def logs(name: str, service: str | None, lines: int) -> None:
 @click.option("--until-empty", is_flag=True, help="End when the last worker has gone.")
 def watch(name: str, since: datetime | None, until_empty: bool) -> None:
     """Print workers as they appear and go."""
-    start = since.replace(tzinfo=UTC) if since else datetime.now(UTC)
+    start, where = since.replace(tzinfo=UTC) if since else datetime.now(UTC), Pool.named(name)
     with engine() as docker:
-        for line in worker_events(docker, Pool.named(name), start, until_empty):
+        if not containers(docker, where, ACCESS_POINT):
+            say(where.not_running)
+        for line in worker_events(docker, where, start, until_empty):
             click.echo(line)
 
 

@@ -114,6 +114,11 @@ class Pool:
         return f"prominence pool {words}" + ("" if self.name == DEFAULT_NAME else f" --name {self.name}")
 
     @property
+    def not_running(self) -> str:
+        """What is said of it then."""
+        return f"The pool {self.name!r} is not running. Start it: {self.command('up')}"
+
+    @property
     def network(self) -> str:
         """Where access point, imc and workers meet."""
         return f"prominence-{self.name}"

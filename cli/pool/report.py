@@ -37,7 +37,7 @@ def look_at(engine: docker.DockerClient, pool: Pool) -> PoolReport:
     settings = read_settings(pool)
     own = {container.labels["prominence.role"]: container for container in containers(engine, pool, ACCESS_POINT, IMC)}
     if settings is None or not own:
-        report.lines.append(f"The pool {pool.name!r} is not running. Start it: {pool.command('up')}")
+        report.lines.append(pool.not_running)
         return report
     for role in (ACCESS_POINT, IMC):
         state = own[role].status if role in own else "missing"

@@ -91,3 +91,4 @@ def test_settings_that_make_no_sense_are_refused(wrong: dict[str, object]) -> No
 def test_what_people_are_told_to_type_is_for_their_pool() -> None:
     assert Pool.named("default").command("up") == "prominence pool up"
     assert Pool.named("mine").command("logs imc") == "prominence pool logs imc --name mine"
+    assert Pool.named("mine").not_running.endswith("prominence pool up --name mine")
