@@ -35,7 +35,7 @@ from prominence.cli.errors import ClientError
 from prominence.cli.lazy import Lazy, LazyGroup
 from prominence.cli.render.text import clean
 from prominence.core import version
-from prominence.core.errors import ProminenceError
+from prominence.core.errors import ProminenceError, sentence
 
 _EPILOG = f"""\b
 Which service, and which token; the first that exists decides:
@@ -70,10 +70,8 @@ class CommandLine(LazyGroup):
             code = exit_codes.FAILED
         except ClientError as error:
             code = _end(error.told(), error.exit_code)
-        except ProminenceError as error:
-            code = _end(str(error), exit_codes.FAILED)
-        except OSError as error:
-            code = _end(f"{error.filename or 'The operating system'}: {error.strerror or error}.", exit_codes.FAILED)
+        except (ProminenceError, OSError) as error:
+            code = _end(sentence(error), exit_codes.FAILED)
         except Exception as error:  # noqa: BLE001 - Python's own end would use 1, which is a job's exit code
             code = _end(_unforeseen(error), exit_codes.FAILED)
         sys.exit(code if isinstance(code, int) else 0)

@@ -160,3 +160,10 @@ class NoSuchImage(CloudError):
 
 class NoSuchFlavour(CloudError):
     """The cloud does not have the flavour we name."""
+
+
+def sentence(error: ProminenceError | OSError) -> str:
+    """For people, at the end of a command: of the operating system's errors without their numbers."""
+    if isinstance(error, OSError):
+        return f"{error.filename or 'The operating system'}: {error.strerror or error}."
+    return str(error)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from prominence.core import logs
-from prominence.core.errors import CredentialsRefused, Mistake, ProminenceError, Rejected
+from prominence.core.errors import CredentialsRefused, Mistake, ProminenceError, Rejected, sentence
 from prominence.core.keyvalue.etcd import EtcdKeyValue
 from prominence.core.settings import load, shown
 from prominence.imc import admin, command
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logs.configure("imc", settings.log_file, settings.log_level)
         return serve(configured, partial(_again, given.config), token, owners_token)
     except (ProminenceError, OSError) as error:
-        print(f"prominence-imc: {error}", file=sys.stderr)
+        print(f"prominence-imc: {sentence(error)}", file=sys.stderr)
         return 1
 
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from prominence.core.errors import Conflict, ProminenceError
+from prominence.core.errors import Conflict, ProminenceError, sentence
 from prominence.core.keyvalue.etcd import EtcdKeyValue
 from prominence.core.newfile import new_file
 from prominence.core.settings import load
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         finally:
             store.close()
     except (ProminenceError, OSError) as error:
-        print(f"{NAME}: {error}", file=sys.stderr)
+        print(f"{NAME}: {sentence(error)}", file=sys.stderr)
         return 1
     return 0
 
@@ -103,8 +103,11 @@ def _written_to(file: str) -> Iterator[IO[bytes]]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    with new_file(Path(file)) as stream:
-        yield stream
+    try:
+        with new_file(Path(file)) as stream:
+            yield stream
+    except FileExistsError as error:
+        raise Conflict(str(error)) from error
 
 
 def _tell(made: Manifest, how: str, stream: IO[str]) -> None:

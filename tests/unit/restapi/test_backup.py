@@ -23,6 +23,7 @@ from prominence.core.errors import Conflict, Rejected, Unavailable
 from prominence.core.keyvalue.memory import MemoryKeyValue
 from prominence.core.keyvalue.port import REVISIONS_BEFORE
 from prominence.restapi.adapters import sqlite
+from prominence.restapi.backup import main as command
 from prominence.restapi.backup import manifest, stored
 from prominence.restapi.backup.copying import Source, back_up
 from prominence.restapi.backup.manifest import DIRECTORY, FILE, LINK, Cut, Manifest, Member, Order, PartSum
@@ -556,3 +557,13 @@ def test_who_has_files_open_is_named(tmp_path: Path) -> None:
         (processes / str(number) / "comm").write_text(f"p{number}\n")
     (processes / "11").mkdir()
     assert users_of([Path("/state")], [Path("/state/etcd")], processes) == ["p7 (7)"]
+
+
+def test_what_cannot_be_read_or_written_is_told_in_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(["verify", str(tmp_path / "nowhere")]) == 1
+    (tmp_path / "backup").write_text("of yesterday")
+    with pytest.raises(Conflict, match=r"backup is there already\.$"), command._written_to(str(tmp_path / "backup")):
+        pass
+    assert capsys.readouterr().err == f"prominence-admin: {tmp_path / 'nowhere'}: No such file or directory.\n"
