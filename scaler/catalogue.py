@@ -24,6 +24,7 @@ Kind = tuple[str, str]
 
 UNLIMITED = 1 << 40
 
+_FAILED = WorkerPhase.FAILED
 _WORKED = (WorkerPhase.REGISTERED, WorkerPhase.DRAINING, WorkerPhase.DRAINED)
 
 
@@ -272,10 +273,10 @@ def _backed_off(workers: Collection[Worker], policy: Policy, now: datetime) -> d
 def _failures(workers: Collection[Worker]) -> dict[Kind, list[Worker]]:
     """Failed workers by flavour, since one came up, in the order in which they failed."""
     failures: dict[Kind, list[Worker]] = defaultdict(list)
-    failing = {wanted_kind(worker) for worker in workers if worker.phase is WorkerPhase.FAILED}
+    failing = {wanted_kind(worker) for worker in workers if worker.phase is _FAILED}
     of_these = [worker for worker in workers if failing and wanted_kind(worker) in failing]
     for worker in sorted(of_these, key=lambda worker: (worker.phase_since, worker.name)):
-        if worker.phase is WorkerPhase.FAILED:
+        if worker.phase is _FAILED:
             failures[wanted_kind(worker)].append(worker)
         elif worker.phase in _WORKED:
             failures.pop(wanted_kind(worker), None)

@@ -39,6 +39,7 @@ _NEAREST_FIRST = (
 )
 """From the reason of jobs that will start soonest to that of jobs that never will."""
 
+_THERE = (Stage.READY, Stage.LEAVING)
 _MOST_WORKERS = 20
 """That are named in one explanation."""
 
@@ -111,7 +112,7 @@ Held = tuple[Wanted, int, datetime]
 
 
 def _soon(room: Room) -> tuple[Reason, Details]:
-    if room.stage in (Stage.READY, Stage.LEAVING):
+    if room.stage in _THERE:
         return Reason.MATCHING, {"worker": room.worker}
     if room.trouble:
         return Reason.NO_CAPACITY, {"detail": room.trouble, "worker": room.worker}

@@ -30,8 +30,8 @@ def give(rooms: Sequence[Room], waiting: Waiting) -> tuple[list[Given], Waiting]
         rest = jobs
         possible = np.flatnonzero(amounts.enough(free, needs[row].tolist()) & open_to[row])
         if len(possible):
-            fitting = amounts.copies(needs[row], free[:, possible].T)
-            taken = np.diff(np.minimum(np.cumsum(np.minimum(fitting, jobs)), jobs), prepend=0)
+            fitting = np.minimum(amounts.copies(needs[row], free[:, possible].T), jobs)
+            taken = np.minimum(fitting, np.maximum(jobs - (np.cumsum(fitting) - fitting), 0))
             used = np.flatnonzero(taken)
             given, counts = possible[used], taken[used]
             free[:, given] -= sizes[row, :, None] * counts

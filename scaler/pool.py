@@ -28,6 +28,11 @@ class Stage(enum.IntEnum):
     LEAVING = 3
 
 
+# Asked for each of thousands of workers: to look a member of an enum up takes longer than all that is done with it.
+_PRESENT, _ABSENT, _FAILED = Wish.PRESENT, Wish.ABSENT, WorkerPhase.FAILED
+_READY, _LEAVING = Stage.READY, Stage.LEAVING
+
+
 class Room(NamedTuple):
     """Room that jobs can be given. trouble: why the worker may be late, "" when nothing is known to be wrong.
 
@@ -56,12 +61,12 @@ class Member(NamedTuple):
 
     @property
     def is_staying(self) -> bool:
-        return self.wish is Wish.PRESENT
+        return self.wish is _PRESENT
 
     @property
     def is_at_work(self) -> bool:
         """It runs something and is to go on: nothing is done about it."""
-        return self.is_claimed and not self.is_failing and self.wish is Wish.PRESENT
+        return self.is_claimed and not self.is_failing and self.wish is _PRESENT
 
     @property
     def is_idle(self) -> bool:
@@ -127,7 +132,7 @@ def _members(snapshot: PoolSnapshot, failed_jobs_max: int) -> Iterator[Member]:
     workers = {worker.name: worker for worker in snapshot.workers or ()}
     for name in sorted({**points, **workers}):
         record, point = workers.get(name), points.get(name)
-        wish, is_claimed, is_failing = Wish.PRESENT, False, False
+        wish, is_claimed, is_failing = _PRESENT, False, False
         if record is not None:
             if record.phase.is_over:  # its ads may linger; they are no room
                 continue
@@ -146,9 +151,9 @@ def _there(member: Member, point: ExecutePoint) -> Room | None:
     if point.free.cpus == 0 or member.is_failing:
         return None
     record = member.record
-    if member.wish is Wish.ABSENT or (record is None and point.draining):
+    if member.wish is _ABSENT or (record is None and point.draining):
         return None
-    stage = Stage.READY if member.is_staying else Stage.LEAVING
+    stage = _READY if member.is_staying else _LEAVING
     return Room(member.name, stage, point.free, _place(point, record), _flavour_name(record), busy=member.is_claimed)
 
 
@@ -181,7 +186,7 @@ def _notes(snapshot: PoolSnapshot) -> tuple[str, ...]:
         sorted(
             f"{worker.name} ({_flavour_name(worker) or 'no flavour'}) failed: {worker.reason or 'no reason given'}"
             for worker in snapshot.workers or ()
-            if worker.phase is WorkerPhase.FAILED
+            if worker.phase is _FAILED
         )
     )
 
