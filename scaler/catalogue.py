@@ -110,7 +110,8 @@ class Catalogue:
 
     @cached_property
     def _rooms(self) -> Numbers:
-        return amounts.rooms(flavour.size for flavour in self.flavours)
+        """A column for each flavour."""
+        return np.ascontiguousarray(amounts.rooms(flavour.size for flavour in self.flavours).T)
 
     @cached_property
     def _places(self) -> tuple[Place, ...]:
@@ -118,7 +119,7 @@ class Catalogue:
 
     def fitting(self, size: Size, placement: Placement) -> list[int]:
         """The numbers of the flavours on which such a job runs, whether they can be had or not."""
-        fits = (self._rooms >= amounts.needs((size,))).all(axis=1)
+        fits = amounts.enough(self._rooms, amounts.needs((size,))[0].tolist())
         if not placement.is_anywhere:
             fits &= amounts.takes((placement,), self._places)[0]
         found: list[int] = np.flatnonzero(fits).tolist()

@@ -161,9 +161,9 @@ def _why(demand: Demand, limits: Limits) -> tuple[Reason, Details]:
     if limits.is_full:
         used = limits.pool.existing + limits.ordered
         return Reason.POOL_LIMIT, {"limit": str(limits.policy.max_workers), "used": str(used)}
-    refusals = [refusal for number in fitting if (refusal := limits.catalogue.refusals[number])]
-    if len(refusals) == len(fitting):
-        return _refused(demand, refusals)
+    refusals = limits.catalogue.refusals
+    if all(refusals[number] for number in fitting):
+        return _refused(demand, [refusal for number in fitting if (refusal := refusals[number])])
     return Reason.QUEUED, {"detail": f"at most {limits.policy.creations_per_round} workers are ordered in one round"}
 
 
