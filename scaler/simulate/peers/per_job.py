@@ -4,10 +4,11 @@ per job once a minute, with no more than 60 jobs on their way and 200 in all, an
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from prominence.core.scaling import Action, ScalingPlan
 from prominence.scaler.simulate.load import Load
-from prominence.scaler.simulate.peers.seen import Slots, create, drained, machines, plan, remove
+from prominence.scaler.simulate.peers.seen import Seen, Slots, create, drained, machines, plan, remove
 from prominence.scaler.simulate.strategy import Sight
 
 MOST_ON_THEIR_WAY, MOST = 60, 200
@@ -27,24 +28,24 @@ class PerJob:
 
     def plan(self, sight: Sight) -> ScalingPlan:
         there = machines(sight.snapshot)
-        spare = Counter(one.worker.request.size for one in there if not one.is_claimed)
-        coming = sum(1 for one in there if one.is_coming)
-        slots = Slots(sight.snapshot)
-        existing = sum(1 for worker in sight.snapshot.workers or () if not worker.phase.is_over)
-        actions: list[Action] = []
         waiting: Counter[object] = Counter()
         for demand in sight.snapshot.demand or ():
             waiting[demand.size] += demand.jobs
-            for _ in range(demand.jobs):
-                if spare[demand.size] > 0:
-                    spare[demand.size] -= 1
-                elif coming + len(actions) < MOST_ON_THEIR_WAY and existing + len(actions) < MOST:
-                    fitting = (f for f in self._flavours if demand.size.fits(f.size))
-                    flavour = next((f for f in fitting if slots.take(f)), None)
-                    if flavour is None:
-                        break
-                    actions.append(create(sight, flavour, "a job waits", demand.size))
-        for one in there:
-            if one.is_idle and not waiting[one.worker.request.size]:
-                actions.append(remove(one, "its job is gone"))
-        return plan(sight, [*actions, *drained(sight.snapshot)])
+        done = (one for one in there if one.is_idle and not waiting[one.worker.request.size])
+        removed = [remove(one, "its job is gone") for one in done]
+        return plan(sight, [*self._created(sight, there), *removed, *drained(sight.snapshot)])
+
+    def _created(self, sight: Sight, there: Sequence[Seen]) -> Iterator[Action]:
+        spare = Counter(one.worker.request.size for one in there if not one.is_claimed)
+        coming = sum(1 for one in there if one.is_coming)
+        existing = sum(1 for worker in sight.snapshot.workers or () if not worker.phase.is_over)
+        slots, left = Slots(sight.snapshot), min(MOST_ON_THEIR_WAY - coming, MOST - existing)
+        for demand in sight.snapshot.demand or ():
+            has_one = min(demand.jobs, spare[demand.size])
+            spare[demand.size] -= has_one
+            for _ in range(min(left, demand.jobs - has_one)):
+                flavour = next((f for f in self._flavours if demand.size.fits(f.size) and slots.take(f)), None)
+                if flavour is None:
+                    break
+                left -= 1
+                yield create(sight, flavour, "a job waits", demand.size)
