@@ -7,7 +7,7 @@ from typing import Any
 
 import tomli_w
 
-from prominence.cli.pool.layout import API_PATH, API_PORT, MIN_FREE_DISK_MIB, Pool, PoolSettings
+from prominence.cli.pool.layout import API_PATH, API_PORT, MIN_FREE_DISK_MIB, PUBLIC, Pool, PoolSettings
 from prominence.cli.pool.secrets import PROXIES, local_user
 
 COLLECTOR = "ap"
@@ -83,7 +83,7 @@ def _shares(settings: PoolSettings) -> dict[str, Any]:
 def _webhooks(settings: PoolSettings) -> dict[str, Any]:
     if settings.webhooks is None:
         return {}
-    allowed = [] if settings.webhooks == "public" else settings.webhooks.split(",")
+    allowed = [] if settings.webhooks == PUBLIC else settings.webhooks.split(",")
     return {"webhooks": {"allowed_networks": allowed, "interval_s": 2.0}}
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from prominence.cli.pool.errors import PoolError
 from prominence.core.notifications import EmailAddress
-from prominence.core.validation import Spelling, Strict
+from prominence.core.validation import Strict
 
 LAYOUT = 1
 """Version of the state directory's layout. An older or newer one is refused, never guessed at."""
@@ -45,10 +45,8 @@ RESTORING = "restoring.json"
 """In the state while a restore has begun and has not ended: `prominence-admin` writes it."""
 
 
-_REACH = Spelling(
-    "public|[0-9a-fA-F.:/]+(,[0-9a-fA-F.:/]+)*",
-    "must be public, or networks such as 10.0.0.0/8, commas between them",
-)
+PUBLIC = "public"
+"""Where webhooks may lead, if not into networks of the site's own."""
 
 
 class PoolSettings(Strict):
@@ -64,13 +62,23 @@ class PoolSettings(Strict):
         description="HOST[:PORT] of a mail server that tells its user of jobs' ends.",
     )
     mail_to: EmailAddress | None = Field(default=None, description="The email address of the pool's user.")
-    webhooks: Annotated[str, _REACH] | None = Field(
+    webhooks: str | None = Field(
         default=None, description="Whether users' programs are called: public addresses, or these networks besides."
     )
     shares: dict[str, float] = Field(
         default_factory=dict, description="Which part of all cores groups get while others wait as well."
     )
     task_network: str = Field(default="none", pattern="^(none|outbound)$", description="Network of jobs' containers.")
+
+    @field_validator("webhooks")
+    @classmethod
+    def _is_within_reach(cls, text: str | None) -> str | None:
+        try:
+            for network in text.split(",") if text is not None and text != PUBLIC else ():
+                ip_network(network)
+        except ValueError:
+            raise ValueError("must be public, or networks such as 10.0.0.0/8, commas between them") from None
+        return text
 
     @model_validator(mode="after")
     def _mail_goes_somewhere(self) -> PoolSettings:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from prominence.cli.pool.configuration import write_configuration
 from prominence.cli.pool.errors import PoolError
@@ -15,6 +19,7 @@ from prominence.core.errors import Rejected
 from prominence.core.settings import load
 from prominence.core.validation import parse
 from prominence.restapi.settings import RestApiSettings
+from prominence.restapi.webhook_settings import WebhookSettings
 from prominence.scaler.settings import ScalerSettings
 
 
@@ -92,3 +97,29 @@ def test_what_people_are_told_to_type_is_for_their_pool() -> None:
     assert Pool.named("default").command("up") == "prominence pool up"
     assert Pool.named("mine").command("logs imc") == "prominence pool logs imc --name mine"
     assert Pool.named("mine").not_running.endswith("prominence pool up --name mine")
+
+
+_NETWORKS = st.one_of(
+    st.ip_addresses().map(str),
+    st.sampled_from(["10.0.0.0/8", "fd00::/8", "10.0.0.1/8", "1", "::", "10.0.0.0/33", "", " ", "public"]),
+    st.text("0123456789abcdef.:/%, ", max_size=12),
+)
+
+
+@given(st.lists(_NETWORKS, min_size=1, max_size=3).map(",".join))
+def test_where_webhooks_lead_is_refused_here_if_the_api_would_refuse_it(text: str) -> None:
+    def refused(settings: Callable[[], object]) -> bool:
+        try:
+            settings()
+        except ValidationError:
+            return True
+        return False
+
+    here = refused(lambda: PoolSettings(port=8280, webhooks=text))
+    assert here == (text != "public" and refused(lambda: WebhookSettings(allowed_networks=tuple(text.split(",")))))
+
+
+@pytest.mark.parametrize("text", ["1", "10.0.0.1/8", "public,10.0.0.0/8", "", "10.0.0.0/8, 10.1.0.0/16"])
+def test_what_is_no_network_is_told_by_what_it_should_be(text: str) -> None:
+    with pytest.raises(Rejected, match="webhooks: must be public, or networks such as"):
+        parse(PoolSettings, {"port": 8280, "webhooks": text})
