@@ -106,7 +106,8 @@ class First(Node):
         """Let the others end, for good with this result, or to begin anew."""
         small = result is not None and len(document.dumps(result)) <= LARGEST // 2
         self.say(over=True, final=result is not None, result=result if small else None)
-        self.close()
+        # Who does not hear of it takes the first one for lost, and the job would begin anew, which is done.
+        self.close(self.pace.silence_s if result is not None else 0.0)
 
     def _others(self) -> List[Notice]:
         found = (self.latest(number) for number in self.circle.others)

@@ -75,6 +75,7 @@ class Node:
         self._notice = Notice(os.urandom(8).hex(), host=seat.host, address=seat.address)
         self._lock = threading.Lock()
         self._closed = threading.Event()
+        self._give_up_at = 0.0
         self._thread = threading.Thread(target=self._serve, name="nodes", daemon=True)
 
     def meet(self, stop: Stop) -> None:
@@ -108,11 +109,12 @@ class Node:
         with self._lock:
             self._notice = self._notice._replace(**news)
 
-    def close(self) -> None:
-        """Say what was to be said, and no more."""
+    def close(self, insist_s: float = 0.0) -> None:
+        """Say what was to be said, and no more. insist_s: for so long where the access point is away; else once."""
+        self._give_up_at = self._clock() + insist_s
         self._closed.set()
         if self._thread.is_alive():
-            self._thread.join(10 * self.pace.beat_s)
+            self._thread.join(insist_s + 10 * self.pace.beat_s)
 
     def _has_met(self) -> bool:
         raise NotImplementedError
@@ -122,18 +124,24 @@ class Node:
 
     def _serve(self) -> None:
         could_be_reached = True
-        is_last = False
-        while not is_last:
+        while True:
             is_last = self._closed.is_set()
-            try:
-                if not could_be_reached:
-                    self._directory = self._reach()
-                self._turn(could_be_reached)
-                could_be_reached = True
-            except AccessPointLost:  # as while it is started again; nobody is to blame for their silence then
-                could_be_reached = False
+            could_be_reached = self._has_taken_turn(could_be_reached)
             if not is_last:
                 self._closed.wait(self.pace.beat_s)
+            elif could_be_reached or self._clock() >= self._give_up_at:
+                return
+            else:
+                time.sleep(self.pace.beat_s)
+
+    def _has_taken_turn(self, could_be_reached: bool) -> bool:
+        try:
+            if not could_be_reached:
+                self._directory = self._reach()
+            self._turn(could_be_reached)
+        except AccessPointLost:  # as while it is started again; nobody is to blame for their silence then
+            return False
+        return True
 
     def _turn(self, could_be_reached: bool) -> None:
         with self._lock:

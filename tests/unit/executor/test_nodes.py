@@ -293,6 +293,33 @@ def test_an_access_point_that_is_away_is_waited_for(tmp_path: Path) -> None:
     assert shared.away <= 0
 
 
+def test_that_the_job_is_over_is_said_when_the_access_point_is_back(tmp_path: Path) -> None:
+    shared = Shared()
+    first = First(lambda: shared, Seat(0, 2, "worker-0", "10.0.0.0"), QUICK)
+    other = Attempt(a_plan(nodes=2), NodeWorker(shared, 1, PretendedRuntime(), tmp_path))
+    first.meet(Stop())
+    [report] = first.gather(Stop(), 1, 10)
+    assert report.outcome is Outcome.SUCCESS
+    shared.away = 20
+    first.end(ExecutionReport(Outcome.SUCCESS, 0.0))
+    assert other.ended() == 0
+
+
+def test_an_access_point_that_stays_away_is_not_waited_for_without_end() -> None:
+    shared = Shared()
+    first = First(lambda: shared, Seat(0, 2, "worker-0", "10.0.0.0"), QUICK._replace(silence_s=0.02))
+    other = Other(lambda: shared, Seat(1, 2, "worker-1", "10.0.0.1"), QUICK)
+    meeting = threading.Thread(target=other.meet, args=(Stop(),))
+    meeting.start()
+    first.meet(Stop())
+    meeting.join()
+    shared.away = 10**9
+    first.end(ExecutionReport(Outcome.SUCCESS, 0.0))
+    assert notice_file(0) in shared.files
+    assert not document.loads(Notice, shared.files[notice_file(0)].decode()).final
+    other.close()
+
+
 def test_an_image_that_another_node_cannot_have_is_why_the_job_has_failed(tmp_path: Path) -> None:
     shared = Shared()
     here = PretendedRuntime(held=["busybox:1"])
