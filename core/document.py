@@ -21,8 +21,12 @@ class BadDocument(ValueError):
 
 
 def dumps(document: Any) -> str:
-    """The document as JSON text. Enum members are written as their values."""
-    return json.dumps(_plain(document), ensure_ascii=False, sort_keys=True)
+    """The document as JSON text that UTF-8 can write. Enum members are written as their values.
+
+    What is no character, as in the name of a file that is not in UTF-8, is a question mark.
+    """
+    text = json.dumps(_plain(document), ensure_ascii=False, sort_keys=True)
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def loads(cls: type[T], text: str) -> T:

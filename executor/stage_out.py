@@ -82,6 +82,8 @@ class _Keeper:
 
     def file(self, name: str) -> _Sent:
         """Keep a file."""
+        if name.encode("utf-8", "replace").decode() != name:
+            raise _Lost(NOT_SENT, Reason.OUTPUT_NOT_FOUND, "its name is not in UTF-8")
         try:
             descriptor = beneath.open_file(self._home, name)
         except FileNotFoundError as error:

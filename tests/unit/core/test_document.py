@@ -115,6 +115,12 @@ def test_a_report_arrives_as_it_was_sent(report: ExecutionReport) -> None:
     assert loads(ExecutionReport, dumps(report)) == report
 
 
+def test_what_is_no_character_is_written_as_a_question_mark() -> None:
+    report = ExecutionReport(Outcome.SUCCESS, 0.0, stage_out=(TransferReport("caf\udce9", "success", 1.0),))
+    [arrived] = loads(ExecutionReport, dumps(report).encode().decode()).stage_out
+    assert arrived.name == "caf?"
+
+
 def test_what_a_newer_writer_adds_is_ignored() -> None:
     assert loads(ExecutionPlan, changed(("tasks", 0, "mounts"), ["/data"])) == PLAN
 

@@ -213,6 +213,13 @@ class TestOut:
         ]
         assert set(web.contents) == {"store:there"}
 
+    def test_a_file_whose_name_is_no_text_is_told_and_the_rest_is_kept(self, home: Path, web: PretendedWeb) -> None:
+        for name in (b"a", b"caf\xe9", b"z"):
+            (home / os.fsdecode(name)).write_text("x")
+        told = keep(home, web, files=("*",))
+        assert (told.reason(), set(web.contents)) == (Reason.OUTPUT_NOT_FOUND, {"store:a", "store:z"})
+        assert told.words() == [("a", "success"), ("caf\udce9", "failedUpload"), ("z", "success")]
+
     @pytest.mark.parametrize(
         ("error", "reason", "blame"),
         [
