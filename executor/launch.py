@@ -13,7 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Iterator, NamedTuple, Set
 
-from prominence.executor import sandbox
+from prominence.executor import fulldisk, sandbox
+from prominence.executor.ports import RuntimeFailed
 
 DIRECTORY = "prominence-launch"
 AGENT = f"/tmp/{DIRECTORY}/agent"
@@ -22,6 +23,7 @@ LARGEST_COMMAND = 128 * 1024
 FAILED = 255
 """What ssh exits with where it could not do its part."""
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _REAL_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _SCRIPT = f"""#!/bin/sh
 # In place of ssh: AGENT [OPTION ...] HOST COMMAND ...
@@ -50,9 +52,7 @@ class Errands:
     def __init__(self, tmp: Path) -> None:
         self._directory = sandbox.make_directory(tmp, DIRECTORY)
         self._seen: Set[str] = set(os.listdir(self._directory))  # of a task before
-        agent = self._directory / "agent"
-        agent.write_text(_SCRIPT, encoding="utf-8")
-        agent.chmod(0o755)
+        _write_anew(self._directory, "agent", _SCRIPT)
 
     def new(self) -> Iterator[Request]:
         """Those that have not been told yet. What is no request is passed over."""
@@ -83,6 +83,23 @@ class Errands:
             return Request(name, _text(here, "host"), _text(here, "command"))
         finally:
             os.close(here)
+
+
+def _write_anew(parent: Path, name: str, text: str) -> None:
+    """A program of ours, whatever a task before has put in its place. Raises RuntimeFailed."""
+    try:
+        here = os.open(parent, _REAL_DIRECTORY)
+        try:
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=here)
+            with os.fdopen(os.open(name, _NEW, 0o700, dir_fd=here), "w", encoding="utf-8") as file:
+                file.write(text)
+                os.fchmod(file.fileno(), 0o755)
+        finally:
+            os.close(here)
+    except OSError as error:
+        fulldisk.check(error)
+        raise RuntimeFailed(f"{parent / name} cannot be written: {error.strerror}") from error
 
 
 def _text(directory: int, name: str) -> str:

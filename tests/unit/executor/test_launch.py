@@ -70,6 +70,24 @@ def test_an_answer_goes_through_no_link(tmp_path: Path) -> None:
     assert not (tmp_path / "victim").exists()
 
 
+def test_what_a_task_before_has_put_in_the_programs_place_is_replaced(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    agent = tmp_path / launch.DIRECTORY / "agent"
+    agent.parent.mkdir()
+    agent.symlink_to(victim)
+    Errands(tmp_path)
+    assert (victim.read_text(), agent.is_symlink(), agent.stat().st_mode & 0o777) == ("precious", False, 0o755)
+    agent.unlink()
+    os.mkfifo(agent)
+    Errands(tmp_path)
+    assert agent.is_file()
+    agent.unlink()
+    agent.mkdir()
+    with pytest.raises(RuntimeFailed):
+        Errands(tmp_path)
+
+
 def test_a_directory_that_was_swapped_for_a_link_is_refused(tmp_path: Path) -> None:
     (tmp_path / launch.DIRECTORY).symlink_to("/etc")
     with pytest.raises(RuntimeFailed):
