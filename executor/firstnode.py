@@ -34,6 +34,7 @@ class First(Node):
     def __init__(self, reach: Callable[[], Directory], seat: Seat, pace: Pace = USUAL) -> None:
         super().__init__(reach, seat, pace)
         self._launches: SimpleQueue[Tuple[int, Launch, Callable[[int], None]]] = SimpleQueue()
+        self._unsaid: List[Tuple[int, Launch, Callable[[int], None]]] = []
         self._places: Dict[int, int] = {}
         self._waiting: List[Tuple[int, int, Callable[[int], None]]] = []
 
@@ -135,9 +136,13 @@ class First(Node):
     def _pass_on(self, directory: Directory) -> None:
         attempt = self._notice.attempt
         while not self._launches.empty():
-            number, launch, answer = self._launches.get()
-            place = self._places[number] = self._places.get(number, 0) + 1
+            self._unsaid.append(self._launches.get())
+        while self._unsaid:
+            number, launch, answer = self._unsaid[0]
+            place = self._places.get(number, 0) + 1
             directory.write(launch_file(attempt, number, place), document.dumps(launch).encode())
+            del self._unsaid[0]  # not before: while the access point is away it is still to be said
+            self._places[number] = place
             self._waiting.append((number, place, answer))
         left = []
         for number, place, answer in self._waiting:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from queue import Empty, SimpleQueue
-from typing import Callable, NamedTuple, Optional, Tuple
+from typing import Callable, List, NamedTuple, Optional, Tuple
 
 from prominence.core import document
 from prominence.core.report import ExecutionReport, NodeReport
@@ -28,6 +28,7 @@ class Other(Node):
         super().__init__(reach, seat, pace)
         self._asked: SimpleQueue[Asked] = SimpleQueue()
         self._answers: SimpleQueue[Tuple[int, Launched]] = SimpleQueue()
+        self._unsaid: List[Tuple[int, Launched]] = []
         self._next = 1
         self._put_back: Optional[Asked] = None
 
@@ -84,8 +85,11 @@ class Other(Node):
     def _pass_on(self, directory: Directory) -> None:
         attempt = self.first().attempt
         while not self._answers.empty():
-            place, launched = self._answers.get()
+            self._unsaid.append(self._answers.get())
+        while self._unsaid:
+            place, launched = self._unsaid[0]
             directory.write(launched_file(attempt, self.number, place), document.dumps(launched).encode())
+            del self._unsaid[0]  # not before: while the access point is away it is still to be said
         text = directory.read(launch_file(attempt, self.number, self._next), LARGEST) if self._is_joined() else None
         launch = understood(Launch, text)
         if launch is not None:

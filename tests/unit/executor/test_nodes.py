@@ -31,12 +31,16 @@ HASTY = QUICK._replace(meet_s=0.02)
 
 
 class Shared:
-    """The directory of a job and the ads of its nodes. away: so many more times nobody reaches it."""
+    """The directory of a job and the ads of its nodes. away: so many more times nobody reaches it.
 
-    def __init__(self) -> None:
+    lost: what begins so cannot be written the first time.
+    """
+
+    def __init__(self, *lost: str) -> None:
         self.files: dict[str, bytes] = {}
         self.noted: list[tuple[str, int]] = []
         self.away = 0
+        self.lost = list(lost)
 
     def read(self, name: str, most: int) -> bytes | None:
         self._be_away()
@@ -44,6 +48,9 @@ class Shared:
 
     def write(self, name: str, content: bytes) -> None:
         self._be_away()
+        for one in filter(name.startswith, list(self.lost)):
+            self.lost.remove(one)
+            raise AccessPointLost("it is restarted")
         self.files[name] = content
 
     def _be_away(self) -> None:
@@ -142,6 +149,17 @@ def test_what_an_mpi_starts_on_another_node_runs_in_its_container_there(tmp_path
         *(1, "worker-1", Outcome.SUCCESS),
         [7],
     )
+
+
+def test_a_launch_and_its_end_are_told_once_more_where_the_access_point_was_away(tmp_path: Path) -> None:
+    shared = Shared("launch-", "launched-")
+    here, there = PretendedRuntime(), PretendedRuntime(ends=[Ended(Cause.EXITED, 7)])
+    here.on_run = launched(tmp_path / "0", "10.0.0.1", "prted --name 1")
+    plan = a_plan(MPI, nodes=2)
+    first = Attempt(plan, NodeWorker(shared, 0, here, tmp_path / "0"))
+    other = Attempt(plan, NodeWorker(shared, 1, there, tmp_path / "1"))
+    assert (first.ended(), other.ended(), code(tmp_path / "0")) == (0, 0, "7")
+    assert (shared.lost, len(there.ran)) == ([], 1)
 
 
 def test_what_is_asked_for_on_no_node_of_the_job_is_refused(tmp_path: Path) -> None:
