@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Callable, Dict, Iterator, List, Optional, Tuple
@@ -92,16 +92,24 @@ class First(Node):
         """Of those that have done their part."""
         return tuple(one.report for one in self._others() if one.report is not None)
 
-    def earlier(self) -> Optional[Notice]:
+    def earlier(self, stop: Stop) -> Optional[Notice]:
         """The last that it said before it was started again, where that was that the job is over for good.
 
-        As when its output could not be brought home: the others have gone by then.
+        As when its output could not be brought home: the others have gone by then. Nothing else is said before that is
+        known, since it would take its place. Raises WorkerLost, Interrupted.
         """
-        with suppress(AccessPointLost):
-            before = understood(Notice, self._directory.read(notice_file(self.number), LARGEST))
-            if before is not None and before.final:
-                return before
-        return None
+        give_up_at = self._clock() + self.pace.silence_s
+        while True:
+            try:
+                before = understood(Notice, self._directory.read(notice_file(self.number), LARGEST))
+                return before if before is not None and before.final else None
+            except AccessPointLost as error:
+                if self._clock() >= give_up_at:
+                    raise WorkerLost(f"the job's directory cannot be reached: {error}") from error
+            if stop.requested:
+                raise Interrupted
+            time.sleep(self.pace.look_s)
+            self._directory = self._reach()
 
     def end(self, result: Optional[ExecutionReport]) -> None:
         """Let the others end, for good with this result, or to begin anew."""

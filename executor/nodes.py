@@ -76,6 +76,8 @@ class Node:
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._give_up_at = 0.0
+        self.was_lost = ""
+        """Why the job could not go on when that was seen first: what ended for it does not go on when another is back."""
         self._thread = threading.Thread(target=self._serve, name="nodes", daemon=True)
 
     def meet(self, stop: Stop) -> None:
@@ -97,7 +99,9 @@ class Node:
     def lost(self) -> str:
         """Why the job cannot go on, for people; "": it can."""
         with self._lock:
-            return self.circle.lost(self._clock())
+            why = self.circle.lost(self._clock())
+        self.was_lost = self.was_lost or why
+        return why
 
     def latest(self, number: int) -> Optional[Notice]:
         """What a node has said last."""

@@ -63,7 +63,7 @@ class _Attempt:
         """All of it; why it did not succeed."""
         plan = fitted(read_plan(), self._worker.cpus)
         self.team = self._worker.team(plan)
-        if (earlier := self.team.earlier()) is not None:
+        if (earlier := self.team.earlier(self._told_to)) is not None:
             return self._as_earlier(earlier.result)
         if not self.team.meet(self._told_to):
             return None

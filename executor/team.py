@@ -40,8 +40,8 @@ class FirstTeam:
         self._node, self._plan, self._completions = node, plan, completions
         self._ad, self._unmet = ad, unmet
 
-    def earlier(self) -> Optional[Notice]:
-        return self._node.earlier()
+    def earlier(self, stop: Stop) -> Optional[Notice]:
+        return self._node.earlier(stop)
 
     def meet(self, stop: Stop) -> bool:
         _meet(self._node, stop, self._ad, self._unmet)
@@ -56,6 +56,8 @@ class FirstTeam:
     def settle(self, failure: Optional[Failure], stop: Stop) -> Tuple[Optional[Failure], Tuple[NodeReport, ...]]:
         if stop.requested or (failure is not None and failure.exit_code == exits.HANDED_BACK):
             return failure, self._node.reports()
+        if self._node.was_lost and failure is not None and not _is_its_own(failure):
+            return handed_back(WorkerLost(self._node.was_lost)), ()
         try:
             patience_s = float("inf") if failure is None else _LAST_WORDS_S
             reports = self._node.gather(stop, len(self._plan.tasks), patience_s)
@@ -89,7 +91,7 @@ class OtherTeam:
     def __init__(self, node: Other, ad: Callable[[], Ad], unmet: int) -> None:
         self._node, self._ad, self._unmet = node, ad, unmet
 
-    def earlier(self) -> Optional[Notice]:
+    def earlier(self, stop: Stop) -> Optional[Notice]:
         return None
 
     def meet(self, stop: Stop) -> bool:
@@ -120,7 +122,7 @@ class OtherTeam:
         return None if plan.forgives else first
 
     def settle(self, failure: Optional[Failure], stop: Stop) -> Tuple[Optional[Failure], Tuple[NodeReport, ...]]:
-        lost = self._node.lost()
+        lost = self._node.lost() or self._node.was_lost
         return (handed_back(WorkerLost(lost)) if lost and not self._node.first().over else failure), ()
 
     def end(self, exit_code: int, report: ExecutionReport, stop: Stop) -> int:

@@ -20,8 +20,8 @@ class Team(Protocol):
 
     keeps_outputs: bool
 
-    def earlier(self) -> Optional[Notice]:
-        """What this one said last, where that was that the job is over for good."""
+    def earlier(self, stop: Stop) -> Optional[Notice]:
+        """What this one said last, where that was that the job is over for good. Raises WorkerLost, Interrupted."""
 
     def meet(self, stop: Stop) -> bool:
         """Wait for the others; whether there is anything to do yet. Raises WorkerLost, Interrupted."""
@@ -44,7 +44,7 @@ class Single:
 
     keeps_outputs = True
 
-    def earlier(self) -> Optional[Notice]:
+    def earlier(self, stop: Stop) -> Optional[Notice]:
         return None
 
     def meet(self, stop: Stop) -> bool:

@@ -16,6 +16,7 @@ from prominence.core.reasons import Reason
 from prominence.core.report import UNMET, ExecutionReport, NodeReport, Outcome
 from prominence.executor import exits, launch
 from prominence.executor.accesspoint import AccessPointLost
+from prominence.executor.failures import STOPPED
 from prominence.executor.firstnode import First
 from prominence.executor.meeting import LARGEST, Circle, Notice, notice_file
 from prominence.executor.nodes import NotMet, Pace, Seat
@@ -277,6 +278,37 @@ def test_a_first_node_that_is_started_again_after_the_end_ends_as_it_has_ended(t
     assert again.report._replace(finished_at=None) == first.report._replace(finished_at=None)
 
 
+def test_how_the_job_has_ended_is_asked_until_the_access_point_is_there(tmp_path: Path) -> None:
+    shared, here = Shared(), PretendedRuntime()
+    result = ExecutionReport(Outcome.SUCCESS, 0.0, exit_code=0)
+    shared.write(notice_file(0), document.dumps(Notice("old", 17, over=True, final=True, result=result)).encode())
+    shared.away = 3
+    again = Attempt(a_plan(nodes=2), NodeWorker(shared, 0, here, tmp_path))
+    assert (again.ended(), here.ran) == (0, [])
+    shared.away = 10**9
+    hasty = QUICK._replace(silence_s=0.02)
+    again = Attempt(a_plan(nodes=2), NodeWorker(shared, 0, here, tmp_path, hasty))
+    assert (again.ended(), here.ran) == (exits.HANDED_BACK, [])
+    again = Attempt(a_plan(nodes=2), NodeWorker(shared, 0, here, tmp_path))
+    again.stop.request()
+    assert (again.ended(), here.ran) == (exits.STOPPED, [])
+    assert document.loads(Notice, shared.files[notice_file(0)].decode()).final
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_what_was_stopped_since_another_was_lost_is_given_back_though_that_is_back(number: int) -> None:
+    shared = Shared()
+    seat, silences = Seat(number, 2, "worker", "10.0.0.1"), ["nothing is heard any more", *[""] * 10]
+    node: First | Other = First(lambda: shared, seat, QUICK) if number == 0 else Other(lambda: shared, seat, QUICK)
+    node.circle.lost = lambda now: silences.pop(0)  # type: ignore[method-assign]
+    ad = Shared
+    team: Team = FirstTeam(node, a_plan(), 0, ad, 0) if isinstance(node, First) else OtherTeam(node, ad, 0)
+    assert team.watched(Stop()).requested
+    failure, _ = team.settle(STOPPED, Stop())
+    assert failure is not None
+    assert (failure.exit_code, failure.details) == (exits.HANDED_BACK, {"detail": "nothing is heard any more"})
+
+
 def test_one_whose_result_was_lost_fails_and_waits_for_nobody(tmp_path: Path) -> None:
     shared = Shared()
     shared.write(notice_file(0), document.dumps(Notice("old", 17, over=True, final=True)).encode())
@@ -293,7 +325,7 @@ def test_a_result_that_is_too_large_to_be_read_is_not_told(tmp_path: Path) -> No
     first.end(ExecutionReport(Outcome.SUCCESS, 0.0, details={"detail": "x" * LARGEST}))
     told = document.loads(Notice, shared.files[notice_file(0)].decode())
     assert (told.final, told.result) == (True, None)
-    assert first.earlier() == told
+    assert first.earlier(Stop()) == told
 
 
 def test_an_access_point_that_is_away_is_waited_for(tmp_path: Path) -> None:
