@@ -77,7 +77,7 @@ class Node:
         self._closed = threading.Event()
         self._give_up_at = 0.0
         self.was_lost = ""
-        """Why the job could not go on when that was seen first: what ended for it does not go on when another is back."""
+        """Why the job could not go on when that was seen first: what has ended for it does not go on any more."""
         self._thread = threading.Thread(target=self._serve, name="nodes", daemon=True)
 
     def meet(self, stop: Stop) -> None:

@@ -6,6 +6,7 @@ import os
 import socket
 import struct
 import threading
+import time
 import uuid
 from collections import Counter
 from contextlib import suppress
@@ -21,6 +22,8 @@ from prominence.executor.broker.session import Session
 from prominence.executor.broker.settings import Settings
 from prominence.executor.broker.spec import Peer
 
+_BREATH_S = 0.2
+"""Until it is tried again to let somebody in."""
 _CREDENTIALS = struct.Struct("iII")
 
 
@@ -89,13 +92,26 @@ def listen(path: str) -> socket.socket:
 def serve(
     listener: socket.socket, engine: Engine, settings: Settings, sessions: Sessions, store: Optional[Store]
 ) -> None:
-    """Talk to everybody who connects, until the listener is closed."""
+    """Talk to everybody who connects, until the listener is closed.
+
+    Who comes while there are no descriptors or threads left has to wait, and the next ones are served all the same.
+    """
     pulled = PulledImages(engine, settings)
     pulls = Pulls(engine, pulled.fetch)
-    while True:
-        connection, _ = listener.accept()
-        means = (engine, pulls, store, settings, sessions)
-        threading.Thread(target=_talk, args=(connection, *means), daemon=True).start()
+    means = (engine, pulls, store, settings, sessions)
+    while listener.fileno() >= 0:
+        try:
+            connection, _ = listener.accept()
+        except OSError as error:
+            if listener.fileno() >= 0:
+                log.warning("nobody can connect", error=str(error))
+                time.sleep(_BREATH_S)
+            continue
+        try:
+            threading.Thread(target=_talk, args=(connection, *means), daemon=True).start()
+        except RuntimeError as error:  # no more threads
+            log.warning("nobody can be talked to", error=str(error))
+            connection.close()
 
 
 def _talk(
