@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from prominence.core.bootstrap import Invitation
 INVITATION = Invitation(url="http://nowhere", secret=SecretStr("s"))
 
 
-def _fail(error: Exception, *_: object) -> None:
+def _fail(error: Exception, *_: object, **__: object) -> None:
     raise error
 
 
@@ -48,6 +50,26 @@ def test_the_token_is_renewed_at_half_of_its_time_until_it_is_refused(tmp_path: 
     worker.program.renew({"url": "", "worker": "worker-1"}, "key", 600, ask, pauses.append)
     assert pauses == [300, 50, 20]
     assert worker.token.read_text() == "two\n"
+
+
+@pytest.mark.parametrize("error", [http.client.BadStatusLine("?"), http.client.IncompleteRead(b""), OSError("reset")])
+def test_an_answer_that_breaks_off_is_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    worker = JoiningWorker(tmp_path, INVITATION)
+    broken = SimpleNamespace(open=partial(_fail, error))
+    monkeypatch.setattr(worker.program.urllib.request, "build_opener", lambda *_: broken)
+    with pytest.raises(worker.program.Failed):
+        worker.program.asked({"url": "http://nowhere", "worker": "w"}, "key")
+
+
+def test_a_disk_that_takes_no_token_is_tried_again(tmp_path: Path) -> None:
+    worker = JoiningWorker(tmp_path, INVITATION)
+    worker.program.asked = lambda *_: {"token": "one", "lifetime_s": 100}
+    worker.program.TOKEN = tmp_path / "tokens.d" / "pool"
+    assert worker.join(lambda seconds: (tmp_path / "tokens.d").mkdir()) == 100
+    assert worker.program.TOKEN.read_text() == "one\n"
+    assert "secret" not in worker.told()
 
 
 @pytest.mark.parametrize(

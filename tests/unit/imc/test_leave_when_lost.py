@@ -69,6 +69,14 @@ def test_the_collector_is_not_asked_while_there_is_a_job() -> None:
     assert leave.Watch(LOST_S, UNUSED_S, lambda: 0).reason(True, never) == ""
 
 
+def test_a_collector_that_no_program_can_be_started_to_ask_has_not_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_process(*_: object, **__: object) -> None:
+        raise BlockingIOError("no more processes")
+
+    monkeypatch.setattr(leave.subprocess, "run", no_process)
+    assert not leave.collector_answers()
+
+
 def test_looks_are_frequent_enough_and_not_more() -> None:
     assert leave.Watch(1800, 86400, lambda: 0).pause_s == 180
     assert leave.Watch(0, 86400, lambda: 0).pause_s == 300
