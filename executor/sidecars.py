@@ -117,7 +117,7 @@ class _Sidecar:
 
 
 class Letters:
-    """Files on the access point that grow while something writes. Where it cannot be reached, nothing is kept."""
+    """Files on the access point that grow while something writes. While it cannot be reached they do not."""
 
     def __init__(self, reach: Callable[[], AccessPoint], every_s: float = _TELL_S) -> None:
         self._reach = reach
@@ -144,23 +144,29 @@ class Letters:
             self._thread.join()
 
     def _tell(self) -> None:
-        try:
-            self._access_point = self._reach()
-            while not self._over.wait(self._every_s):
-                self._send()
-            for stream in self._streams:
-                stream.finish()
-            self._send()
-        except AccessPointLost:
-            return
+        while not self._over.wait(self._every_s):
+            self._has_sent()
+        for stream in self._streams:
+            stream.finish()
+        # It may have been started again since it was last spoken with.
+        _ = self._has_sent() or self._has_sent()
 
-    def _send(self) -> None:
-        assert self._access_point is not None
+    def _has_sent(self) -> bool:
+        try:
+            self._access_point = self._access_point or self._reach()
+            self._send(self._access_point)
+        except AccessPointLost:
+            self._access_point = None
+            return False
+        return True
+
+    def _send(self, access_point: AccessPoint) -> None:
         for stream in list(self._streams):
             sent = self._sent.get(stream.name)
             content = stream.content(sent or 0)
             if content or sent is None:  # an attempt before this one has left its own there
-                self._access_point.extend(stream.name, content, anew=sent is None)
+                self._sent.pop(stream.name, None)  # of what fails nobody knows how much has come: it is written anew
+                access_point.extend(stream.name, content, anew=sent is None)
                 self._sent[stream.name] = (sent or 0) + len(content)
 
 

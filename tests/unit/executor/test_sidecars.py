@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
 from builders_executor import PretendedRuntime, a_plan, a_planned_task
 
 from prominence.core.plan import ExecutionPlan
@@ -19,16 +20,24 @@ SIDECAR = a_planned_task(command=("serve",), beside=True)
 
 
 class PretendedAccessPoint:
-    """The job's directory there, in memory; lost: nobody passes anything on."""
+    """The job's directory there, in memory; lost: nobody passes anything on.
+
+    breaks_off: what is longer comes no further, once.
+    """
 
     def __init__(self, lost: bool = False) -> None:
         self.files: dict[str, bytes] = {"stdout.0": b"of an attempt before this one"}
         self._lost = lost
+        self.breaks_off: int | None = None
 
     def extend(self, name: str, content: bytes, anew: bool) -> None:
         if self._lost:
             raise AccessPointLost("it has hung up")
-        self.files[name] = content if anew else self.files[name] + content
+        comes = content[: self.breaks_off]
+        self.files[name] = comes if anew else self.files[name] + comes
+        if comes != content:
+            self.breaks_off = None
+            raise AccessPointLost("it has hung up")
 
 
 def reached(access_point: PretendedAccessPoint) -> Any:
@@ -86,6 +95,17 @@ def test_of_much_output_the_beginning_is_kept_and_it_says_so() -> None:
     kept = access_point.files["stdout.3"]
     assert kept[:LARGEST_OUTPUT] == b"x" * LARGEST_OUTPUT
     assert kept[LARGEST_OUTPUT:] == b"\n[what follows was left out]\n"
+
+
+@pytest.mark.parametrize("every_s", [0.001, 1000])
+def test_output_comes_whole_though_the_access_point_is_started_again(every_s: float) -> None:
+    access_point = PretendedAccessPoint()
+    access_point.breaks_off = 5
+    letters = Letters(reached(access_point), every_s)
+    with open(letters.written_to("stdout.1"), "wb") as pipe:
+        pipe.write(b"before and after\n")
+    letters.close()
+    assert access_point.files["stdout.1"] == b"before and after\n"
 
 
 def test_output_is_passed_on_while_it_grows() -> None:
