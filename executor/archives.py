@@ -23,6 +23,13 @@ from prominence.executor import fulldisk
 from prominence.executor.ports import Interrupted, Stop
 
 MOST_ENTRIES = 1_000_000
+_LONGEST_NAME = 1024 * 1024
+_LONGEST_LINK = 4096
+_NAMES = (
+    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+)
+"""Kinds of what stands before an entry, and tells its name."""
 _PIECE = 1024 * 1024
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -74,9 +81,20 @@ def unpack(file: Path, directory: Path, most: Optional[int], stop: Stop, any_lin
 
 
 def _unpack_tar(file: Path, into: _Into) -> None:
-    with tarfile.open(file, "r:*") as archive:
+    with tarfile.open(file, "r:*", tarinfo=_Entry) as archive:
         for entry in archive:
             _of_tar(archive, entry, into)
+
+
+class _Entry(tarfile.TarInfo):
+    """tarfile reads what an archive calls a name in one piece, however long it says that it is."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Entry:
+        entry = super().frombuf(buf, encoding, errors)
+        if entry.type in _NAMES and entry.size > _LONGEST_NAME:
+            raise BadArchive("a name in it is too long")
+        return entry
 
 
 def _of_tar(archive: tarfile.TarFile, entry: tarfile.TarInfo, into: _Into) -> None:
@@ -104,7 +122,8 @@ def _of_zip(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, into: _Into) -> No
     if entry.is_dir():
         into.directory(entry.filename)
     elif stat.S_ISLNK(mode):
-        into.link(entry.filename, archive.read(entry).decode("utf-8", "surrogateescape")[:4096])
+        with archive.open(entry) as source:  # of which an archive can make anything that fits into memory, or does not
+            into.link(entry.filename, source.read(_LONGEST_LINK).decode("utf-8", "surrogateescape"))
     else:
         with archive.open(entry) as source:
             into.file(entry.filename, source, mode or 0o644)

@@ -8,6 +8,7 @@ import io
 import lzma
 import os
 import tarfile
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -125,6 +126,30 @@ def test_a_zip_that_would_lead_out_is_refused(home: Path, tmp_path: Path, name: 
     with pytest.raises(BadArchive):
         unpack(tmp_path / "a.zip", home)
     assert everything(home) == set()
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE])
+@pytest.mark.parametrize("before", [[], [(entry("a"), b"a")]])
+def test_names_that_are_as_long_as_memory_is_large_are_not_read(
+    home: Path, tmp_path: Path, kind: bytes, before: list[tuple[tarfile.TarInfo, bytes]]
+) -> None:
+    file = tar(tmp_path / "a.tgz", *before, (entry("name", kind), bytes(4 * 1024 * 1024)))
+    with pytest.raises(BadArchive, match="a name in it is too long"):
+        unpack(file, home)
+
+
+def test_of_a_link_no_more_is_read_than_links_have(home: Path, tmp_path: Path) -> None:
+    link = zipfile.ZipInfo("link")
+    link.external_attr, link.compress_type = 0o120777 << 16, zipfile.ZIP_DEFLATED
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(link, b"x" * 64 * 1024 * 1024)
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadArchive):
+            unpack(tmp_path / "a.zip", home)
+        assert tracemalloc.get_traced_memory()[1] < 16 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_link_that_is_there_already_is_replaced_and_not_followed(home: Path, tmp_path: Path) -> None:
