@@ -143,6 +143,8 @@ class First(Node):
 
     def _pass_on(self, directory: Directory) -> None:
         attempt = self._notice.attempt
+        if self.walltime is not None and self.walltime.limit_s != self._notice.walltime_s:
+            self.say(walltime_s=self.walltime.limit_s)
         while not self._launches.empty():
             self._unsaid.append(self._launches.get())
         while self._unsaid:

@@ -20,6 +20,7 @@ class Notice(NamedTuple):
     host: the execute point; address: where the other nodes reach it. report: what became of it, once it has done its
     part. left: it gives the job back. Of the first node: met: the attempts of all nodes that it has met, in their
     order; task: the number of the one that it is at, and turn: which run of all that were launched on other nodes;
+    walltime_s: the job's, which may have changed, None as long as it has told none;
     over: it is about to end, and final: not to begin anew; result: the job's report then, if it is no larger than what
     is read.
     """
@@ -33,6 +34,7 @@ class Notice(NamedTuple):
     met: Tuple[str, ...] = ()
     task: int = -1
     turn: int = 0
+    walltime_s: Optional[int] = None
     over: bool = False
     final: bool = False
     result: Optional[ExecutionReport] = None

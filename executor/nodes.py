@@ -15,6 +15,7 @@ from typing import Any, Callable, NamedTuple, Optional, Protocol, Type, TypeVar
 
 from prominence.core import document
 from prominence.executor.accesspoint import AccessPointLost
+from prominence.executor.deadline import Walltime
 from prominence.executor.meeting import (
     LARGEST,
     Circle,
@@ -76,6 +77,8 @@ class Node:
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._give_up_at = 0.0
+        self.walltime: Optional[Walltime] = None
+        """Of the tasks, once they are run: it changes on the first node, and on all others with that."""
         self.was_lost = ""
         """Why the job could not go on when that was seen first: what has ended for it does not go on any more."""
         self._thread = threading.Thread(target=self._serve, name="nodes", daemon=True)

@@ -83,7 +83,9 @@ class Other(Node):
             return True
 
     def _pass_on(self, directory: Directory) -> None:
-        attempt = self.first().attempt
+        attempt, walltime_s = self.first().attempt, self.first().walltime_s
+        if self.walltime is not None and walltime_s is not None:
+            self.walltime.limit_s = walltime_s
         while not self._answers.empty():
             self._unsaid.append(self._answers.get())
         while self._unsaid:

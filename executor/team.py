@@ -51,6 +51,7 @@ class FirstTeam:
         return Watched(stop, lambda: bool(self._node.lost() or self._failed()))
 
     def run_tasks(self, plan: ExecutionPlan, bench: Bench, stop: Stop, progress: Progress) -> Optional[Failure]:
+        self._node.walltime = bench.walltime
         return run_tasks(plan, bench._replace(between=self._node), stop, progress)
 
     def settle(self, failure: Optional[Failure], stop: Stop) -> Tuple[Optional[Failure], Tuple[NodeReport, ...]]:
@@ -102,6 +103,7 @@ class OtherTeam:
         return Watched(stop, lambda: self._node.first().over or bool(self._node.lost()))
 
     def run_tasks(self, plan: ExecutionPlan, bench: Bench, stop: Stop, progress: Progress) -> Optional[Failure]:
+        self._node.walltime = bench.walltime
         done: Tuple[TaskReport, ...] = ()
         first: Optional[Failure] = None
         for number, task in enumerate(plan.tasks):
@@ -176,7 +178,8 @@ class OtherTeam:
                 ended.cause is Cause.STOPPED and not stop.requested
             ):
                 return report, None
-            return report, judge(plan, number, ended, bench.disk_kib, spent_s + (report.wall_s or 0.0))
+            held_to = plan._replace(walltime_s=bench.walltime.limit_s)
+            return report, judge(held_to, number, ended, bench.disk_kib, spent_s + (report.wall_s or 0.0))
         except (RuntimeTrouble, Interrupted) as error:
             return report, why_not_run(error, task, plan)
         finally:

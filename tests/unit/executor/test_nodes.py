@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from builders_executor import PretendedRuntime, PretendedWorker, a_plan, a_planned_task
+from patience import PATIENCE
 
 from prominence.core import document
 from prominence.core.plan import ExecutionPlan
@@ -16,6 +17,7 @@ from prominence.core.reasons import Reason
 from prominence.core.report import UNMET, ExecutionReport, NodeReport, Outcome
 from prominence.executor import exits, launch
 from prominence.executor.accesspoint import AccessPointLost
+from prominence.executor.bench import Bench
 from prominence.executor.failures import STOPPED
 from prominence.executor.firstnode import First
 from prominence.executor.meeting import LARGEST, Circle, Notice, notice_file
@@ -65,7 +67,9 @@ class Shared:
 
 
 class NodeWorker(PretendedWorker):
-    """A machine that has got a node of a job."""
+    """A machine that has got a node of a job. walltime_s: what the job's is changed to; None: it is not."""
+
+    walltime_s: int | None = None
 
     def __init__(
         self, shared: Shared, number: int, runtime: PretendedRuntime, tmp: Path, pace: Pace = QUICK, nodes: int = 2
@@ -81,6 +85,11 @@ class NodeWorker(PretendedWorker):
         if number:
             return OtherTeam(Other(lambda: self._shared, seat, self._pace), lambda: self._shared, 0)
         return FirstTeam(First(lambda: self._shared, seat, self._pace), plan, 0, lambda: self._shared, 3)
+
+    def attend(self, bench: Bench, live_s: int | None, over: threading.Event) -> None:
+        super().attend(bench, live_s, over)
+        if self.walltime_s is not None:
+            bench.walltime.limit_s = self.walltime_s
 
     def workspace(self, runtimes: object, mounts: int, beside: int = 0) -> Workspace:
         for name in ("home", "tmp"):
@@ -190,6 +199,26 @@ def test_or_on_all_of_them_and_one_that_fails_anywhere_fails_the_job(tmp_path: P
     assert (first.ended(), other.ended()) == (42, 0)
     assert first.report.reason is Reason.TASK_FAILED
     assert [node.exit_code for node in first.report.nodes] == [42]
+
+
+def test_a_walltime_that_is_changed_while_the_job_runs_holds_on_all_nodes(tmp_path: Path) -> None:
+    shared, here, there = Shared(), PretendedRuntime(), PretendedRuntime()
+    left: list[float | None] = []
+
+    def work() -> None:
+        _, limits = there.ran[0]
+        give_up_at = time.monotonic() + 10 * PATIENCE
+        while limits.timeout_s == 60 and time.monotonic() < give_up_at:
+            time.sleep(0.001)
+        left.append(limits.timeout_s)
+
+    there.on_run = work
+    plan = a_plan(nodes=2, everywhere=True, walltime_s=60)
+    changed = NodeWorker(shared, 0, here, tmp_path / "0")
+    changed.walltime_s = 7200
+    first = Attempt(plan, changed)
+    other = Attempt(plan, NodeWorker(shared, 1, there, tmp_path / "1"))
+    assert (first.ended(), other.ended(), left) == (0, 0, [7200])
 
 
 def test_who_meets_nobody_gives_the_job_back_and_says_so(tmp_path: Path) -> None:
