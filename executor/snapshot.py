@@ -6,7 +6,9 @@ import os
 import posixpath
 import tarfile
 import tempfile
+from contextlib import suppress
 from pathlib import Path
+from typing import Optional
 
 from prominence.core.orders import Answer, Order, Refusal
 from prominence.executor import beneath, packing
@@ -25,18 +27,30 @@ def take(order: Order, home: Path, sandbox: Path, web: Web) -> Answer:
     try:
         with tempfile.TemporaryDirectory(dir=sandbox, prefix="snapshot-") as scratch:
             archive = Path(scratch) / "snapshot.tgz"
-            packing.pack(tree, _called(path), archive, Stop())
-            size = archive.stat().st_size
-            if order.most is not None and size > order.most:
-                return Answer(
-                    refusal=Refusal.TOO_LARGE, detail=f"it has {size} bytes packed, and may have {order.most}"
-                )
+            room = _Room(archive, order.most)
+            with suppress(Interrupted):  # what went on until all is packed might fill the worker's disk
+                packing.pack(tree, _called(path), archive, room)
+            if room.requested:
+                detail = f"packed it has more than the {order.most} bytes that it may have"
+                return Answer(refusal=Refusal.TOO_LARGE, detail=detail)
             web.put(Address(order.url, dict(order.headers)), archive, Stop())
     except (OSError, tarfile.TarError, TransferFailed, Interrupted) as error:
         return Answer(refusal=Refusal.FAILED, detail=_why(error))
     finally:
         os.close(tree)
     return Answer(exit_code=0)
+
+
+class _Room(Stop):
+    """Requested as soon as the file has more bytes than so many; None: never."""
+
+    def __init__(self, file: Path, most: Optional[int]) -> None:
+        super().__init__()
+        self._file, self._most = file, most
+
+    @property
+    def requested(self) -> bool:
+        return self._most is not None and self._file.stat().st_size > self._most
 
 
 def _why(error: Exception) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import tarfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,3 +98,10 @@ def test_what_is_too_large_is_not_sent(home: Path, tmp_path: Path) -> None:
     web = Web()
     assert snapshot.take(order("results", most=10), home, tmp_path, web).refusal is Refusal.TOO_LARGE
     assert web.sent == {}
+
+
+def test_no_more_is_packed_than_may_be_sent(home: Path, tmp_path: Path) -> None:
+    (home / "results" / "huge").touch()
+    os.truncate(home / "results" / "huge", 10**13)
+    answer = snapshot.take(order("results", most=10_000), home, tmp_path, Web())
+    assert answer.detail == "packed it has more than the 10000 bytes that it may have"
