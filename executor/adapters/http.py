@@ -183,7 +183,7 @@ class _Tag:
     """The entity tag of a file that has arrived in part, kept beside it: a part of another file is worth nothing."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file.with_name(f".{file.name[:200]}.tag")
+        self._file = file.with_name(f".{os.fsdecode(os.fsencode(file.name)[:200])}.tag")
 
     @property
     def value(self) -> str:
