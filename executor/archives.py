@@ -7,6 +7,7 @@ directories and links is made, and no more is unpacked than there is room for.
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import lzma
 import os
@@ -55,7 +56,8 @@ def is_archive(name: str) -> bool:
 def unpack(file: Path, directory: Path, most: Optional[int], stop: Stop, any_links: bool = False) -> int:
     """Unpack the file into the directory; how many bytes came out. most: so many may.
 
-    any_links: links may lead where they like, as those that were there before; nothing is put through one in any case.
+    any_links: it is what was there before: links may lead where they like, and what is in its way goes, a directory
+    with all that is in it. Nothing is put through a link in any case.
 
     Raises BadArchive, Interrupted.
     """
@@ -181,9 +183,24 @@ class _Into:
         """The directory that the entry goes into, and its name there, where nothing is any more."""
         *above, last = self._parts(name)
         where = self._enter(above)
-        with suppress(FileNotFoundError):
-            os.unlink(last, dir_fd=where)
+        try:
+            with suppress(FileNotFoundError):
+                self._make_room(where, above, last)
+        except OSError:
+            os.close(where)
+            raise
         return where, last
+
+    def _make_room(self, where: int, above: Sequence[str], last: str) -> None:
+        """A directory that is in the way goes with all that is in it where this is a job's own from before."""
+        try:
+            os.unlink(last, dir_fd=where)
+        except (IsADirectoryError, PermissionError):
+            if not self._any_links:
+                raise
+            import shutil  # rarely: each import keeps jobs waiting
+
+            shutil.rmtree(self._root.joinpath(*above, last))
 
     def _parts(self, name: str) -> List[str]:
         self._entries += 1
@@ -200,13 +217,24 @@ class _Into:
             for part in parts:
                 with suppress(FileExistsError):
                     os.mkdir(part, 0o755, dir_fd=here)
-                below = os.open(part, _DIRECTORY, dir_fd=here)
+                below = self._open(part, here)
                 os.close(here)
                 here = below
         except OSError:
             os.close(here)
             raise
         return here
+
+    def _open(self, part: str, here: int) -> int:
+        """The directory. What is in its way goes as above."""
+        try:
+            return os.open(part, _DIRECTORY, dir_fd=here)
+        except OSError as error:
+            if not self._any_links or error.errno not in (errno.ENOTDIR, errno.ELOOP):
+                raise
+        os.unlink(part, dir_fd=here)
+        os.mkdir(part, 0o755, dir_fd=here)
+        return os.open(part, _DIRECTORY, dir_fd=here)
 
     def _count(self, size: int) -> None:
         if self._stop.requested:

@@ -17,7 +17,7 @@ from typing import Iterator, Optional, Protocol, Tuple
 from prominence.core.plan import PlannedCheckpoint
 from prominence.core.reasons import Reason
 from prominence.core.report import CheckpointReport, Outcome
-from prominence.executor import archives, beneath, exits, packing
+from prominence.executor import archives, beneath, exits, fulldisk, packing
 from prominence.executor.archives import BadArchive
 from prominence.executor.failures import STOPPED, Failure
 from prominence.executor.ports import Interrupted, Stop
@@ -57,7 +57,7 @@ class Checkpoints:
         return self._told
 
     def restore(self, stop: Stop) -> Optional[Failure]:
-        """Put the latest where it came from; why that did not work. That there is none is fine."""
+        """Put the latest where it came from; why that did not work. That there is none is fine. Raises WorkerLost."""
         try:
             with self._place() as archive:
                 found = patiently(lambda: self._fetch(archive, stop), lambda: _size(archive), stop)
@@ -67,6 +67,8 @@ class Checkpoints:
         except Interrupted:
             return STOPPED
         except (TransferFailed, BadArchive, OSError) as error:
+            if isinstance(error, OSError):
+                fulldisk.check(error)
             details = {"detail": str(error)}
             return Failure(Outcome.SYSTEM_FAILED, Reason.CHECKPOINT_NOT_RESTORED, exits.SYSTEM_FAILED, details)
         return None

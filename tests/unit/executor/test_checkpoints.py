@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from pathlib import Path
@@ -16,7 +17,7 @@ from prominence.executor import checkpoints as module
 from prominence.executor import environment, packing
 from prominence.executor.checkpoints import Checkpoints
 from prominence.executor.failures import STOPPED
-from prominence.executor.ports import Stop
+from prominence.executor.ports import Stop, WorkerLost
 from prominence.executor.transfer import Address, Refused
 
 
@@ -98,6 +99,27 @@ def test_the_latest_is_restored_over_what_came_with_the_job(home: Path, store: S
     assert (other / "state" / "count").read_text() == "2"
 
 
+def test_what_a_task_has_made_another_kind_of_thing_is_restored_as_that(home: Path, store: Store) -> None:
+    (home / "state" / "was-file").mkdir()
+    (home / "state" / "was-file" / "a").write_text("a")
+    (home / "state" / "was-link").mkdir()
+    (home / "state" / "was-directory").symlink_to("/elsewhere")
+    (home / "state" / "was-directory-too").write_text("b")
+    of(home, store).save(Stop())
+    other = next_attempt(home)
+    for name in ("was-directory", "was-directory-too"):
+        (other / "state" / name / "deep").mkdir(parents=True)
+    (other / "state" / "was-file").write_text("came with the job")
+    (other / "precious").mkdir()
+    (other / "state" / "was-link").symlink_to("../precious")
+    assert of(other, store).restore(Stop()) is None
+    assert (other / "state" / "was-file" / "a").read_text() == "a"
+    assert (other / "state" / "was-link").is_dir() and not (other / "state" / "was-link").is_symlink()
+    assert os.readlink(other / "state" / "was-directory") == "/elsewhere"
+    assert (other / "state" / "was-directory-too").read_text() == "b"
+    assert (other / "precious").is_dir()
+
+
 def test_one_that_did_not_arrive_is_none_and_the_one_before_stays(home: Path, store: Store) -> None:
     (home / "state" / "count").write_text("1")
     saving = of(home, store)
@@ -141,6 +163,17 @@ def test_one_that_is_broken_fails_the_job_rather_than_be_restored_in_part(home: 
     failure = of(home, store).restore(Stop())
     assert failure is not None
     assert failure.reason is Reason.CHECKPOINT_NOT_RESTORED
+
+
+def test_a_full_disk_is_the_workers_and_not_the_checkpoints(
+    home: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(**_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(module.tempfile, "TemporaryDirectory", full)
+    with pytest.raises(WorkerLost):
+        of(home, store).restore(Stop())
 
 
 def test_who_is_told_to_stop_restores_none(home: Path, store: Store) -> None:
