@@ -13,6 +13,10 @@ import urllib.request
 from typing import Any
 
 
+_METADATA = {ipaddress.ip_address(one) for one in ("fd00:ec2::254", "fd20:ce::254", "168.63.129.16")}
+"""Of clouds, where they are not link-local: Amazon's and Google's by IPv6, and what Azure has beside its own."""
+
+
 class Forbidden(OSError):
     """There, no artifact is fetched from."""
 
@@ -40,6 +44,8 @@ def may_be_fetched_from(address: str) -> bool:
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
         ip = ip.ipv4_mapped
+    if ip in _METADATA:
+        return False
     return not (ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_multicast)
 
 

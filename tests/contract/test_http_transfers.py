@@ -182,6 +182,8 @@ def test_artifacts_do_not_come_from_the_worker_itself(server: LocalServer, tmp_p
         ("93.184.215.14", True), ("10.0.0.1", True), ("2606:2800:21f::1", True), ("127.0.0.1", False), ("::1", False),
         ("169.254.169.254", False), ("fe80::1%eth0", False), ("::ffff:127.0.0.1", False), ("0.0.0.0", False),
         ("::ffff:169.254.169.254", False), ("224.0.0.1", False),
+        ("fd00:ec2::254", False), ("fd20:ce::254", False), ("168.63.129.16", False), ("::ffff:168.63.129.16", False),
+        ("fd00:ec2::253", True),
     ],
 )  # fmt: skip
 def test_neither_the_worker_nor_a_metadata_service_is_a_source(address: str, may: bool) -> None:
