@@ -11,7 +11,7 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import Iterator, NamedTuple, Set
+from typing import Iterator, NamedTuple, Optional, Set
 
 from prominence.executor import fulldisk, sandbox
 from prominence.executor.ports import RuntimeFailed
@@ -55,13 +55,16 @@ class Errands:
         _write_anew(self._directory, "agent", _SCRIPT)
 
     def new(self) -> Iterator[Request]:
-        """Those that have not been told yet. What is no request is passed over."""
+        """Those that have not been told yet. What is no request is passed over; one that cannot be run has failed."""
         for name in sorted(os.listdir(self._directory)):
             if name.startswith("ask.") and name not in self._seen:
-                with suppress(OSError, UnicodeDecodeError):
+                with suppress(OSError):
                     request = self._read(name)
                     self._seen.add(name)
-                    yield request
+                    if request is None:
+                        self.answer(Request(name, "", ""), FAILED)
+                    else:
+                        yield request
 
     def answer(self, request: Request, code: int) -> None:
         """Let the one who asked go on. That nobody waits any more is fine."""
@@ -75,12 +78,13 @@ class Errands:
             finally:
                 os.close(here)
 
-    def _read(self, name: str) -> Request:
-        """Raises OSError where it is not there whole."""
+    def _read(self, name: str) -> Optional[Request]:
+        """None: it is no text, or too long. Raises OSError where it is not there whole."""
         here = os.open(self._directory / name, _REAL_DIRECTORY)
         try:
             os.stat("ready", dir_fd=here, follow_symlinks=False)
-            return Request(name, _text(here, "host"), _text(here, "command"))
+            host, command = _text(here, "host"), _text(here, "command")
+            return None if host is None or command is None else Request(name, host, command)
         finally:
             os.close(here)
 
@@ -102,8 +106,12 @@ def _write_anew(parent: Path, name: str, text: str) -> None:
         raise RuntimeFailed(f"{parent / name} cannot be written: {error.strerror}") from error
 
 
-def _text(directory: int, name: str) -> str:
+def _text(directory: int, name: str) -> Optional[str]:
     with open(os.open(name, _READ, dir_fd=directory), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(f"{name} is no file")
-        return file.read(LARGEST_COMMAND).decode()
+        found = file.read(LARGEST_COMMAND + 1)
+    try:
+        return found.decode() if len(found) <= LARGEST_COMMAND else None
+    except UnicodeDecodeError:
+        return None

@@ -52,6 +52,16 @@ def test_what_a_task_before_has_asked_for_is_not_told_again(tmp_path: Path) -> N
     assert list(errands.new()) == [Request("ask.2", "a", "false")]
 
 
+@pytest.mark.parametrize("command", [b"caf\xe9", b"x" * (launch.LARGEST_COMMAND + 1)])
+def test_who_asks_for_what_cannot_be_run_does_not_wait_for_it(tmp_path: Path, command: bytes) -> None:
+    errands = Errands(tmp_path)
+    directory = asked(tmp_path, "ask.1", host="a")
+    (directory / "command").write_bytes(command)
+    (directory / "ready").touch()
+    assert list(errands.new()) == []
+    assert (directory / "code").read_text() == "255"
+
+
 def test_no_link_and_no_pipe_is_read(tmp_path: Path) -> None:
     errands = Errands(tmp_path)
     (tmp_path / "secret").write_text("secret")
