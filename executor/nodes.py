@@ -26,6 +26,9 @@ from prominence.executor.ports import Interrupted, Stop, WorkerLost
 
 T = TypeVar("T")
 
+_LAST_TURN_S = 5.0
+"""For what is said last, where the access point is slow."""
+
 
 class Pace(NamedTuple):
     """Seconds. meet_s: for so long the others are waited for; then the slot is given back, since two jobs might each
@@ -121,7 +124,7 @@ class Node:
         self._give_up_at = self._clock() + insist_s
         self._closed.set()
         if self._thread.is_alive():
-            self._thread.join(insist_s + 10 * self.pace.beat_s)
+            self._thread.join(insist_s + _LAST_TURN_S)
 
     def _has_met(self) -> bool:
         raise NotImplementedError

@@ -12,7 +12,6 @@ import ssl
 import urllib.request
 from typing import Any
 
-
 _METADATA = {ipaddress.ip_address(one) for one in ("fd00:ec2::254", "fd20:ce::254", "168.63.129.16")}
 """Of clouds, where they are not link-local: Amazon's and Google's by IPv6, and what Azure has beside its own."""
 
