@@ -169,7 +169,7 @@ def portable(text: str) -> str:
 
 def original(portable_text: str) -> str:
     """The text that `portable` made this of."""
-    return unquote(portable_text, errors="surrogatepass")
+    return unquote(portable_text)  # of a text that a worker made up what is no character is replaced
 
 
 def text_literal(text: str) -> str:

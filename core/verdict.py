@@ -43,6 +43,7 @@ TOO_LONG_IN_QUEUE = "the job waited longer than it may"
 """The same when its own policy removed it."""
 
 _LONGEST_SENTENCE = 1000
+_TOO_LARGE = 2**63
 
 _OF_WAITING = {
     Reason.WORKER_REQUESTED: Status.DEPLOYING,
@@ -129,9 +130,9 @@ def verdict(ad: JobAd, report: ExecutionReport | None, explanation: Explanation 
 
 
 def number(ad: JobAd, name: str) -> int | None:
-    """A whole number of the ad; None for what is not there or is none."""
+    """A whole number of the ad; None for what is not there or is none, or has more than 64 bits."""
     value = ad.get(name)
-    return int(value) if isinstance(value, int | float) and math.isfinite(value) else None
+    return int(value) if isinstance(value, int | float) and math.isfinite(value) and abs(value) < _TOO_LARGE else None
 
 
 def has_others(ad: JobAd) -> bool:

@@ -37,7 +37,7 @@ def recount(text: str) -> dict[int, int]:
     """Cores times milliseconds, by the numbers that the accounts have for jobs. text: of whole records of a history."""
     found: dict[int, int] = {}
     facts: dict[str, str] = {}
-    for line in text.splitlines():
+    for line in text.split("\n"):  # other ends of lines may stand in texts
         if line.startswith("*** "):
             found.update(_counted(facts))
             facts = {}

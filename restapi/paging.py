@@ -17,6 +17,7 @@ from typing import TypeVar
 from prominence.core import classads
 from prominence.core.errors import Rejected
 from prominence.core.jobid import JobId
+from prominence.core.verdict import number
 from prominence.core.view import JobAd, ended_at
 
 Item = TypeVar("Item")
@@ -67,7 +68,7 @@ class Order:
             case Key.ID:
                 return job_id, job_id
             case Key.CREATED:
-                return int(ad.get(classads.SUBMITTED_AT, 0)), job_id
+                return number(ad, classads.SUBMITTED_AT) or 0, job_id
             case Key.ENDED:
                 return ended_at(ad) or 0, job_id
             case Key.NAME:

@@ -35,7 +35,8 @@ def whole_ads(content: bytes) -> int:
 def ads(content: bytes) -> Iterator[Any]:
     """The ClassAds in whole records of a history, of jobs or of attempts, with what we know of those."""
     lines: list[str] = []
-    for line in content.decode("utf-8", "replace").splitlines():
+    # Python knows more ends of lines than HTCondor, which writes texts of workers as they are.
+    for line in content.decode("utf-8", "replace").split("\n"):
         if not line.startswith("*** "):
             if _is_wanted(line):
                 lines.append(line)

@@ -78,6 +78,13 @@ class TestHistory:
         content = record(7, Owner="= 3").replace("ClusterId = 7\n", "ClusterId = = 7\n").encode() + record(8).encode()
         assert [ad["ClusterId"] for ad in records.ads(content)] == [8]
 
+    @pytest.mark.parametrize("end", ["\u2028", "\x85", "\x0b", "\x0c", "\x1c", "\r"])
+    def test_a_line_ends_where_htcondor_ends_it(self, end: str) -> None:
+        """What a worker says of a job stands in its record as it is."""
+        content = record(7, JobPrio="1", HoldReason=f'"no{end}*** room"', ProminenceNode="2").encode()
+        [ad] = records.ads(content)
+        assert (ad["HoldReason"], ad["ProminenceNode"]) == (f"no{end}*** room", 2)
+
     def test_half_a_record_takes_no_other_with_it(self) -> None:
         """A schedd that died while it wrote goes on behind what it had written."""
         content = record(7).encode()[:80] + record(8).encode()
@@ -197,7 +204,10 @@ class TestFollower:
                 [*sorted(ad_of(7)), "ProminenceArrayIndex", "RemoteWallClockTime", "CumulativeSlotTime", "RequestCpus"]
             ),
             st.sampled_from(
-                ['"member"', "undefined", "error", "-1", "1e9", '"x"', '""', "true", "{ 1 }", "[ a = 1 ]", "nothing"]
+                [
+                    *('"member"', "undefined", "error", "-1", "1e9", '"x"', '""', "true", "{ 1 }", "[ a = 1 ]"),
+                    *("nothing", "1.0E300", 'real("INF")', 'real("NaN")', '"%ED%A0%80"', '"%FF"', '"\u2028*** "'),
+                ]
             ),
             max_size=4,
         ),
@@ -212,6 +222,23 @@ class TestFollower:
         assert followed.usage.by_user(Period(0, 10**12), "", None)['eve"'].jobs >= 1
         followed.writer.close()
         followed.usage_writer.close()
+
+    @pytest.mark.parametrize("number", ["1.0E300", 'real("INF")', 'real("NaN")'])
+    def test_numbers_that_nothing_can_hold_keep_nobody_from_being_booked_nor_forgotten(
+        self, number: str, followed: Followed
+    ) -> None:
+        odd = dict.fromkeys(("QDate", "JobCurrentStartDate", "CompletionDate", "ChirpProminenceCpuMs"), number)
+        followed.sandboxes.make(UID, {SPEC_FILE: a_job().model_dump_json()})
+        followed.write(followed.history, record(7, EnteredCurrentStatus="200", **odd) + record(8))
+        followed.step()
+        assert [job.job_id for job in followed.jobs()] == [7, 8]
+        assert followed.writer.forget(201) == 2
+
+    def test_texts_that_nothing_can_hold_neither(self, followed: Followed) -> None:
+        label = {classads.label("app"): '"%ED%A0%80"'}
+        followed.write(followed.history, record(7, ProminenceName='"%ED%A0%80"', **label) + record(8))
+        followed.step()
+        assert [job.job_id for job in followed.jobs()] == [7, 8]
 
     def test_what_was_followed_before_is_not_repeated(self, followed: Followed) -> None:
         followed.write(followed.history, record(7))

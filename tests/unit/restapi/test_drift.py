@@ -53,6 +53,11 @@ def test_each_job_counts_once_with_its_last_record_and_what_is_no_job_of_ours_no
     assert recount(text) == {1: 24_000, 2: 7_250, int(JobId.member(6, 3)): 2_000, -int(JobId.member(7, 1)): 2_000}
 
 
+def test_what_a_worker_says_of_a_job_is_no_line_of_the_record() -> None:
+    name, said = "LastHoldReason", '"no\u2028RemoteWallClockTime = 99\u2028*** room"'
+    assert recount(f"{name} = {said}\n" + a_record(1, 10)) == recount(a_record(1, 10)) != {}
+
+
 def test_what_is_missing_or_different_is_drift() -> None:
     assert compare({1: 1000, 2: 1000, 3: 1000}, {1: 1000, 2: 900}) == Drift(3, 2, 1100)
     assert compare({}, {1: 5}) == Drift(0, 0, 0)
