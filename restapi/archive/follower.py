@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from prominence.core import classads, logs
 from prominence.core.jobid import LAST_INDEX
-from prominence.core.logfile import Position, news
+from prominence.core.logfile import News, Position, news
 from prominence.core.report import ExecutionReport
 from prominence.core.view import JobView, view
 from prominence.restapi.archive import attempts as told
@@ -82,8 +82,9 @@ class Follower:
         return self._follow_events() | self._follow_history() | self._follow_epochs() | self._follow_usage()
 
     def _follow_history(self) -> bool:
-        found = news(self.history, self.book.position(self.history.name), records.whole_ads)
-        if not found.content:
+        before = self.book.position(self.history.name)
+        found = news(self.history, before, records.whole_ads)
+        if not _is_to_be_noted(found, before):
             return False
         jobs = [self._finished(ad) for ad in records.ads(found.content) if _is_ours(ad)]
         self.book.book_jobs(jobs, self.history.name, found.position)
@@ -98,21 +99,23 @@ class Follower:
         return self._book_runs(self.epochs, lambda ad: run_of_epoch(ad, records.labels(ad)))
 
     def _book_runs(self, log_file: Path, run_of: Callable[[Any], Run | None]) -> bool:
-        found = news(log_file, self.usage.position(log_file.name), records.whole_ads)
-        if not found.content:
+        before = self.usage.position(log_file.name)
+        found = news(log_file, before, records.whole_ads)
+        if not _is_to_be_noted(found, before):
             return False
         runs = [run for ad in records.ads(found.content) if _is_ours(ad, ANY_KIND) and (run := run_of(ad))]
         self.usage.book_usage(runs, log_file.name, found.position)
         return True
 
     def _follow_events(self) -> bool:
-        found = news(self.events, self.book.position(self.events.name), records.whole_events)
-        if not found.content:
+        here = self.book.position(self.events.name)
+        found = news(self.events, here, records.whole_events)
+        if not _is_to_be_noted(found, here):
             return False
         changed: dict[int, tuple[Attempt, ...]] = {}
         taken = self.taken()
         events = list(records.events(found.content))
-        for event, behind in zip(events, [*events[1:], None], strict=True):
+        for event, behind in zip(events, [*events, None][1:], strict=True):
             if event.kind == INFORMATION:
                 continue
             before = changed.get(event.job_id) or self.book.attempts(event.job_id)
@@ -137,6 +140,11 @@ class Follower:
     def _finished(self, ad: Any) -> Finished:
         known = plain(ad)
         return finished(known, records.labels(ad), *files_of(str(known.get(classads.JOB_UID, "")), self.sandboxes))
+
+
+def _is_to_be_noted(found: News, before: Position) -> bool:
+    """Records, or that the place is in another file by now."""
+    return bool(found.content) or found.position.inode not in (0, before.inode)
 
 
 def _is_ours(ad: Any, kinds: Collection[Kind] = _TOLD) -> bool:

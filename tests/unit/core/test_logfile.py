@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prominence.core import logfile
 from prominence.core.logfile import Position, end_of, is_current, news
 
 
@@ -75,6 +78,53 @@ class TestNews:
         log.rename(tmp_path / "log.1")
         log.write_bytes(b"two\n")
         assert not is_current(log, position)
+
+    @pytest.mark.parametrize("behind", [False, True])
+    def test_a_name_that_changes_while_one_looks_repeats_nothing_and_leaves_nothing_out(
+        self, behind: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        log, listed = tmp_path / "log", logfile._oldest_first
+        if behind:
+            (tmp_path / "log.0").write_bytes(b"one\n")
+            os.utime(tmp_path / "log.0", (0, 0))
+        else:
+            log.write_bytes(b"one\n")
+        position = news(log, Position(), lines).position
+        with open(log, "ab") as file:
+            file.write(b"two\n")
+        renamed: list[Path] = []
+
+        def list_and_rename(file: Path) -> list[Path]:
+            found = listed(file)
+            if not renamed:
+                renamed.append(log.rename(tmp_path / "log.1"))
+                log.write_bytes(b"three\n")
+            return found
+
+        monkeypatch.setattr(logfile, "_oldest_first", list_and_rename)
+        read = b""
+        while (found := news(log, position, lines)).content:
+            read, position = read + found.content, found.position
+        assert (read, len(renamed)) == (b"two\nthree\n", 1)
+
+    def test_a_copy_is_followed_from_where_the_file_was(self, tmp_path: Path) -> None:
+        there, here = tmp_path / "there", tmp_path / "here"
+        there.mkdir()
+        (there / "log.1").write_bytes(b"".join(b"%d\n" % number for number in range(1000)))
+        (there / "log").write_bytes(b"one\ntwo\n")
+        first = news(there / "log", Position(), lines)
+        second = news(there / "log", first.position, lines, piece=6)
+        shutil.copytree(there, here)
+        assert news(here / "log", first.position, lines).content == b"one\ntwo\n"
+        third = news(here / "log", second.position, lines)
+        assert (second.content, third.content) == (b"one\n", b"two\n")
+        assert is_current(here / "log", third.position)
+        ended = news(there / "log", second.position, lines).position
+        moved = news(here / "log", ended, lines)
+        assert (moved.content, moved.position) == (b"", third.position)
+        with open(here / "log", "ab") as file:
+            file.write(b"three\n")
+        assert news(here / "log", third.position, lines).content == b"three\n"
 
     def test_whoever_begins_at_the_end_hears_of_what_comes_after(self, tmp_path: Path) -> None:
         log = tmp_path / "log"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -267,6 +268,27 @@ class TestFollower:
             [attempt.worker for attempt in followed.archive.attempts(JobId.member(7, index))] for index in range(4)
         ]
         assert workers == [["w-1"], ["w-2"], ["w-3"], []]
+
+    def test_a_log_of_what_is_no_event_is_followed_all_the_same(self, followed: Followed) -> None:
+        followed.write(followed.events, event("ExecuteEvent", at="noon"))
+        followed.step()
+        followed.write(followed.events, event("ExecuteEvent", SlotName="slot1_1@w-1"))
+        followed.step()
+        assert [one.worker for one in followed.archive.attempts(7)] == ["w-1"]
+
+    def test_what_a_backup_brought_back_repeats_no_attempt(self, followed: Followed, tmp_path: Path) -> None:
+        started, ended = event("ExecuteEvent", SlotName="slot1_1@w-1"), event("JobTerminatedEvent", ReturnValue=0)
+        followed.write(followed.events, started + ended)
+        followed.write(followed.history, record(7))
+        followed.step()
+        before = followed.archive.attempts(7)
+        followed.writer.close()
+        followed.usage_writer.close()
+        shutil.copytree(tmp_path, tmp_path / "restored")
+        again = Followed(tmp_path / "restored")
+        again.step()
+        assert (again.archive.attempts(7), len(before)) == (before, 1)
+        assert all(sqlite.FollowingFile(file, again.history).catch_up() for file in again.history.parent.glob("*.db"))
 
     def test_attempts_are_told_with_the_report_that_was_there_when_they_ended(self, followed: Followed) -> None:
         told = a_report(exit_code=3)
