@@ -175,7 +175,7 @@ class Client:
         query = [("wait", str(wait_s)), *((stream, str(size)) for stream, size in read.items())] if known else []
         headers = {"If-None-Match": f'"{known}"'} if known else {}
         with self._api.send("GET", _at(job_id), query=query, headers=headers) as response:
-            version = response.headers.get("ETag", "").strip('"')
+            version = response.headers.get("ETag", "").removeprefix("W/").strip('"')  # weak where a proxy compresses
             if response.status_code == HTTPStatus.NOT_MODIFIED:
                 return News(None, version or known)
             found = self._documents(self._api.read(response))

@@ -99,6 +99,12 @@ def test_news_of_a_job_are_waited_for_by_its_version() -> None:
     assert [request.headers.get("If-None-Match") for request in api.asked] == [None, '"abc"', '"abc"']
 
 
+def test_a_version_is_the_same_whether_a_proxy_compresses_it_or_not() -> None:
+    api = FakeApi()
+    api.instead.append(refusing(200, [{"id": 12}], ETag='W/"abc"'))
+    assert a_client(api).watch_job(12) == News({"id": 12}, "abc")
+
+
 def test_acts_on_jobs_are_sent() -> None:
     api = FakeApi()
     client = a_client(api)
