@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -25,6 +26,7 @@ Place = tuple[int | str, int]
 """Where a job stands: the value that it is ordered by, and its id."""
 
 _LARGEST = 2**63 - 1
+_NO_CHARACTER = re.compile("[\ud800-\udfff]")
 _NOT_OURS = "is not one that this service gave out; leave it out to begin anew"
 
 
@@ -128,6 +130,8 @@ def read_order(word: str) -> Order:
 
 
 def _is_one(word: str, value: int | str, job_id: int) -> bool:
+    if isinstance(value, str) and _NO_CHARACTER.search(value):
+        return False
     kind = str if word.removeprefix("-") == Key.NAME else int
     numbers = [number for number in (value, job_id) if isinstance(number, int)]
     return type(value) is kind and type(job_id) is int and all(0 <= number <= _LARGEST for number in numbers)
