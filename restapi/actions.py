@@ -115,6 +115,7 @@ def edit(job_id: JobId, body: Any, caller: Identity, services: Services) -> None
     if more_ms > 0:
         # The job is in the queue already, as it was: what it gets more is counted by itself for a while.
         take(job.owner.group, more_ms, f"{job.uid}+{services.new_uid()}", services)
+    text = submission.written(new)
     _keep_plan(new, job.uid, services)
     if attributes and not services.queue.edit(changing, attributes):
         _keep_plan(old, job.uid, services)
@@ -122,7 +123,7 @@ def edit(job_id: JobId, body: Any, caller: Identity, services: Services) -> None
     if only_walltime and services.queue.find(Selection(ids=(job_id,), statuses=_ON_WORKERS)):
         walltime_s = services.site.walltime_s(new)
         services.desk.give(job, Order(Verb.WALLTIME, expires=0, limit_s=0, walltime_s=walltime_s))
-    services.sandboxes.replace(job.uid, SPEC_FILE, new.model_dump_json(exclude_none=True))
+    services.sandboxes.replace(job.uid, SPEC_FILE, text)
     before, after = changes.differences(old, new)
     audit.record("edit job", caller, job=job_id.shown, before=before, after=after)
 

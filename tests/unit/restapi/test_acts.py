@@ -17,8 +17,10 @@ from prominence.core.job import JobSpec
 from prominence.core.plan import ExecutionPlan
 from prominence.core.policies import Checkpoint, Policies
 from prominence.core.states import TOO_MANY_ATTEMPTS, HoldCode, JobStatus
+from prominence.restapi import submission
 from prominence.restapi.adapters.memory import MemoryIdentities
 from prominence.restapi.changes import changed, edits
+from prominence.restapi.files import SPEC_FILE
 from prominence.restapi.identity import Account
 from prominence.restapi.selection import Selection
 
@@ -195,6 +197,14 @@ class TestEdit:
         api.finish(ended, a_report())
         for job, status in ((running, 409), (failed, 409), (ended, 404)):
             assert refused(api, "PATCH", f"/jobs/{job}", json=self.CHANGE)[0] == status
+
+    def test_a_description_stays_one_that_can_be_read(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        job = api.submit()
+        before = api.describe(job)
+        monkeypatch.setattr(submission, "LARGEST_READ", len(api.sandboxes.files[api.uid(job)][SPEC_FILE]) + 5)
+        assert refused(api, "PATCH", f"/jobs/{job}", json={"labels": {"a": "12345"}})[0] == 400
+        assert api.describe(job) == before
+        assert api.get("/jobs?constraint=a=12345") == []
 
     def test_a_full_disk_changes_nothing(self, api: Api) -> None:
         job = api.submit()
