@@ -43,8 +43,7 @@ class Tally(Generic[Standing]):
         """
         known = self._known.get(key)
         if known is None or more(known.standing) is None:
-            known = _Known(look())
-            self._known.put(key, known)
+            known = self._looked(key, known, look)
         with self._lock:
             standing = known.standing
             taken = more(standing)
@@ -53,3 +52,13 @@ class Tally(Generic[Standing]):
                 return None
         self._full.put(key, standing)
         return standing
+
+    def _looked(self, key: str, before: _Known[Standing] | None, look: Callable[[], Standing]) -> _Known[Standing]:
+        """As it stands now. Who else has looked meanwhile may have taken some since: then it is as that one has it."""
+        found = _Known(look())
+        with self._lock:
+            known = self._known.get(key)
+            if known is None or known is before:
+                self._known.put(key, found)
+                return found
+            return known

@@ -134,6 +134,19 @@ class TestQueued:
                 queued.take("alice")
         assert len(counted) <= 2
 
+    def test_who_looks_while_another_looks_counts_what_that_one_takes(self) -> None:
+        others: list[int] = []
+
+        def count(user: str, most: int) -> int:
+            if not others:
+                others.append(1)
+                queued.take("alice", 2)
+            return 0
+
+        queued = Queued(3, count, Clock())
+        with pytest.raises(TooMany):
+            queued.take("alice", 2)
+
     def test_several_at_once_take_no_more_than_there_are(self) -> None:
         queued, taken = Queued(50, lambda user, most: 0, Clock()), []
         queued.take("alice")
