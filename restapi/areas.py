@@ -37,6 +37,8 @@ SCHEMA: dict[str, Any] = {
 
 SCRATCH = "scratch"
 CHECKPOINTS = "checkpoints"
+OF_JOBS = (SCRATCH, CHECKPOINTS)
+"""The folders of what jobs have written."""
 
 _PLAIN = "@+,= "
 _LONGEST_OWNER = 180

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from prominence.restapi.areas import OF_JOBS
 from prominence.restapi.ledger import JobRecord
 from prominence.restapi.limits import Limits
 from prominence.restapi.members import whole
@@ -50,7 +51,7 @@ class Cleaning:
 
 def clean(seen: Seen, limits: Limits, now: datetime) -> Cleaning:
     """What has had its time."""
-    uploads = [one.name for one in seen.uploads or () if one.modified_at + limits.uploads_kept <= now]
+    uploads = [one.name for one in seen.uploads or () if has_had_its_time(one, limits, now)]
     if seen.queued is None:
         return Cleaning(tuple(uploads))
     outputs = _by_job(seen.outputs or ())
@@ -69,6 +70,12 @@ def clean(seen: Seen, limits: Limits, now: datetime) -> Cleaning:
         ),
         letters=tuple(sorted(_letters(seen, now))),
     )
+
+
+def has_had_its_time(stored: Stored, limits: Limits, now: datetime) -> bool:
+    """An upload; an output of a job, whatever else of that is kept."""
+    kept = limits.outputs_kept if stored.name.partition("/")[0] in OF_JOBS else limits.uploads_kept
+    return stored.modified_at + kept <= now
 
 
 def _records(seen: Seen, with_outputs: frozenset[str], over: set[str], limits: Limits, now: datetime) -> list[str]:

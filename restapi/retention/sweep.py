@@ -10,12 +10,12 @@ from typing import TypeVar
 from prominence.core import classads, logs
 from prominence.core.errors import Unavailable
 from prominence.restapi import ledger
-from prominence.restapi.areas import CHECKPOINTS, SCRATCH, Kind
+from prominence.restapi.areas import OF_JOBS, Kind
 from prominence.restapi.mail import outbox
 from prominence.restapi.members import whole
 from prominence.restapi.outbox.shelf import Shelf
 from prominence.restapi.outbox.waiting import Waiting
-from prominence.restapi.retention.rules import Cleaning, Seen, clean
+from prominence.restapi.retention.rules import Cleaning, Seen, clean, has_had_its_time
 from prominence.restapi.selection import EVERY_KIND, Selection
 from prominence.restapi.services import Services
 from prominence.restapi.webhooks import shelves
@@ -23,9 +23,6 @@ from prominence.restapi.webhooks import shelves
 log = logs.get(__name__)
 
 T = TypeVar("T")
-
-OF_JOBS = (SCRATCH, CHECKPOINTS)
-"""The folders of what jobs have written."""
 
 _LETTERS: tuple[Shelf[Waiting], ...] = (outbox.LETTERS, shelves.LETTERS)  # type: ignore[assignment]  # only read
 """Of those who wait for jobs' ends."""
@@ -56,7 +53,7 @@ def sweep(services: Services) -> Cleaning:
     cleaning = plan(services)
     for name in cleaning.objects:
         with _going_on("object", name):
-            services.objects.delete(name)
+            _take_object(name, services)
     for uid in cleaning.records:
         with _going_on("record", uid):
             ledger.close_record(uid, services.store)
@@ -72,6 +69,14 @@ def sweep(services: Services) -> Cleaning:
             services.served.tidy(services.clock() - BROKEN_OFF_AFTER)
     log.info("swept", **_counts(cleaning))
     return cleaning
+
+
+def _take_object(name: str, services: Services) -> None:
+    """Unless it has been written anew since it was looked at. Raises Unavailable."""
+    stored = services.objects.stat(name)
+    if stored is not None and not has_had_its_time(stored, services.limits, services.clock()):
+        raise Unavailable("It was written anew in this moment.")
+    services.objects.delete(name)
 
 
 def _written(services: Services) -> dict[str, datetime]:

@@ -154,6 +154,20 @@ class TestSweep:
         assert ledger.find(uid, api.store) is None
         assert plan(api.services) == Cleaning()
 
+    def test_what_is_written_anew_while_it_is_swept_stays(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        name, listed = "uploads/alice/a", api.objects.list
+        api.objects.store(name, b"old")
+        api.clock.advance(30 * 86400)
+
+        def list_and_write(folder: str) -> list[Stored]:
+            found = listed(folder)
+            api.objects.store(name, b"new")
+            return found
+
+        monkeypatch.setattr(api.objects, "list", list_and_write)
+        assert sweep(api.services).objects == (name,)
+        assert api.objects.stat(name) is not None
+
     def test_what_does_not_answer_is_left_for_the_next_time(self, api: Api) -> None:
         uid = api.uid(api.submit())
         api.clock.advance(30 * 86400)
