@@ -94,6 +94,8 @@ def _fetch(session: requests.Session, url: str, part: Path, progress: Progress) 
             raise Unreachable(f"{part.name} could not be gone on with.")
         if answer.status_code not in (200, 206):
             raise _refused(answer, "It cannot be had")
+        if not goes_on:
+            part.unlink(missing_ok=True)  # before the tag of another content is noted
         etag = answer.headers.get("ETag", "")
         _tag_of(part).write_text(etag if etag.startswith('"') else "", "utf-8")
         if goes_on:
