@@ -89,6 +89,7 @@ ATTRIBUTES = (
 
 _CLOCKS_DIFFER_S = 30
 _LONGEST_TROUBLE = 300
+_LAST_MOMENT = 253_402_300_799  # the end of the year 9999
 _OF_LIVE = (
     ("cpuTimeUsage", LIVE_CPU_MS, 1000),
     ("cpus", LIVE_CPUS, 1000),
@@ -128,16 +129,22 @@ def view(ad: JobAd, report: ExecutionReport | None, explanation: Explanation | N
     )
 
 
+def moment(ad: JobAd, name: str) -> int | None:
+    """A Unix epoch of the ad; None for what is not there, or is in no calendar: a worker may have made it up."""
+    found = number(ad, name)
+    return found if found is not None and 0 < found <= _LAST_MOMENT else None
+
+
 def ended_at(ad: JobAd) -> int | None:
     """When a job ended that has."""
-    return number(ad, classads.FINISHED_AT) or number(ad, classads.ENTERED_STATUS_AT)
+    return moment(ad, classads.FINISHED_AT) or moment(ad, classads.ENTERED_STATUS_AT)
 
 
 def events(ad: JobAd, has_ended: bool) -> dict[str, int]:
     """Unix epochs. An idle job that ran before has no start: it will start anew."""
-    started = number(ad, classads.STARTED_AT) if ad.get(classads.JOB_STATUS) != JobStatus.IDLE else None
+    started = moment(ad, classads.STARTED_AT) if ad.get(classads.JOB_STATUS) != JobStatus.IDLE else None
     finished = ended_at(ad) if has_ended else None
-    times = {"createTime": number(ad, classads.SUBMITTED_AT), "startTime": started, "endTime": finished}
+    times = {"createTime": moment(ad, classads.SUBMITTED_AT), "startTime": started, "endTime": finished}
     return {name: time for name, time in times.items() if time}
 
 

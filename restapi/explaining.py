@@ -14,7 +14,8 @@ from prominence.core.jobid import JobId
 from prominence.core.reasons import MEANINGS, Reason, explain
 from prominence.core.scaling import Explanation, ScalingPlan, Start
 from prominence.core.states import JobStatus, Status
-from prominence.core.verdict import number, verdict
+from prominence.core.verdict import verdict
+from prominence.core.view import moment
 from prominence.restapi import audit, plans, query, waiting
 from prominence.restapi.identity import Act, Identity, Role, may
 from prominence.restapi.presentation import Job
@@ -105,7 +106,7 @@ def _start(explanation: Explanation | None, job: Job, now: datetime) -> dict[str
 
 def _matched_for(explanation: Explanation, job: Job, now: datetime) -> timedelta:
     """For how long there has been room for this job, at least."""
-    idle_since = number(job.ad, classads.ENTERED_STATUS_AT) or _epoch(now)
+    idle_since = moment(job.ad, classads.ENTERED_STATUS_AT) or _epoch(now)
     return now - max(explanation.since or now, datetime.fromtimestamp(idle_since, UTC))
 
 

@@ -18,8 +18,7 @@ from typing import TypeVar
 from prominence.core import classads
 from prominence.core.errors import Rejected
 from prominence.core.jobid import JobId
-from prominence.core.verdict import number
-from prominence.core.view import JobAd, ended_at
+from prominence.core.view import JobAd, ended_at, moment
 
 Item = TypeVar("Item")
 Place = tuple[int | str, int]
@@ -70,7 +69,7 @@ class Order:
             case Key.ID:
                 return job_id, job_id
             case Key.CREATED:
-                return number(ad, classads.SUBMITTED_AT) or 0, job_id
+                return moment(ad, classads.SUBMITTED_AT) or 0, job_id
             case Key.ENDED:
                 return ended_at(ad) or 0, job_id
             case Key.NAME:

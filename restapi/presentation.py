@@ -19,6 +19,7 @@ from prominence.core.job import JobSpec
 from prominence.core.jobid import JobId
 from prominence.core.states import Status
 from prominence.core.substitution import read_values
+from prominence.core.verdict import number
 from prominence.core.view import JobAd, JobView
 from prominence.core.workflow import WorkflowSpec
 from prominence.core.workflow_view import progress, workflow_view
@@ -251,8 +252,8 @@ def _resources(job: Job) -> dict[str, Any]:
     """As the job asks, and what the site has given it where it says nothing."""
     given = {
         "cpus": job.ad.get(classads.REQUEST_CPUS, 0),
-        "memory": units.memory_gb(int(job.ad.get(classads.REQUEST_MEMORY, 0))),
-        "disk": units.disk_gb(int(job.ad.get(classads.REQUEST_DISK, 0))),
+        "memory": units.memory_gb(number(job.ad, classads.REQUEST_MEMORY) or 0),
+        "disk": units.disk_gb(number(job.ad, classads.REQUEST_DISK) or 0),
     }
     asked = job.spec.resources.model_dump(exclude_none=True) if job.spec is not None else {}
     if job.spec is not None:

@@ -101,14 +101,19 @@ def _of_place(explanations: Sequence[Explanation], rank: int) -> Explanation:
 def _demand(ad: JobAd) -> Demand:
     """As the scaler counts it."""
     size = Size(
-        cpus=max(1, int(ad.get(classads.REQUEST_CPUS, 0))),
-        memory_mib=int(ad.get(classads.REQUEST_MEMORY, 0)),
-        disk_mib=units.mib_needed(int(ad.get(classads.REQUEST_DISK, 0))),
-        gpus=int(ad.get(classads.REQUEST_GPUS, 0)),
+        cpus=max(1, _count(ad, classads.REQUEST_CPUS)),
+        memory_mib=_count(ad, classads.REQUEST_MEMORY),
+        disk_mib=units.mib_needed(_count(ad, classads.REQUEST_DISK)),
+        gpus=_count(ad, classads.REQUEST_GPUS),
     )
     user, group = str(ad.get(classads.ACCOUNTING_USER, "")), str(ad.get(classads.ACCOUNTING_GROUP, ""))
     nodes = max(1, number(ad, classads.NODE_COUNT) or 1)
     return size, of_texts(ad.get(name) for name in classads.PLACEMENT), user, group, nodes
+
+
+def _count(ad: JobAd, name: str) -> int:
+    """A job that has run may have been changed by its worker."""
+    return max(0, number(ad, name) or 0)
 
 
 def _kind_of(ad: JobAd, explanations: Mapping[Demand, Sequence[Explanation]]) -> Kind:

@@ -223,6 +223,12 @@ def test_events_are_those_that_have_happened(case: str, ad: JobAd, expected: dic
     assert view(ad, None, None).events == {name: SUBMITTED + seconds for name, seconds in expected.items()}
 
 
+@pytest.mark.parametrize("said", [10**15, -1, 1e300, "x"])
+def test_what_is_no_moment_is_none(said: Any) -> None:
+    odd = dict.fromkeys(("QDate", "JobCurrentStartDate", "CompletionDate"), said)
+    assert view({**completed(), **odd, "EnteredCurrentStatus": SUBMITTED}, None, None).events == {"endTime": SUBMITTED}
+
+
 def test_the_execution_is_told_in_the_words_of_the_api() -> None:
     tasks = (
         TaskReport("a", "docker", 0, None, 1.23456, "sha256:abc", 2.0, 1.5, 2048),

@@ -360,6 +360,11 @@ class TestDescribe:
         api.queue.change(job, JobStatus.HELD, HoldReasonCode=3, HoldReasonSubCode=TOO_MANY_ATTEMPTS, NumJobStarts=6)
         assert api.describe(job)["statusReasonCode"] == "TooManyAttempts"
 
+    def test_sizes_that_its_worker_made_up_do_not_hide_it(self, api: Api) -> None:
+        job = api.submit()
+        api.queue.change(job, JobStatus.IDLE, RequestMemory="x", RequestDisk=-5)
+        assert api.describe(job)["status"] == "idle"
+
     def test_what_is_unknown_or_anothers_is_an_empty_list(self, api: Api) -> None:
         of_bob = api.as_user("bob").submit()
         assert api.get(f"/jobs/{of_bob}") == []

@@ -86,6 +86,11 @@ def test_what_is_not_known_is_left_out() -> None:
     assert not {"Name", "Reason", "Started", "Wall time", "Memory", "Ran on"} & _words(letter)
 
 
+def test_moments_that_a_worker_made_up_keep_no_message_back() -> None:
+    letter = sent(**{classads.STARTED_AT: 10**15, classads.FINISHED_AT: 10**18, "QDate": -1})
+    assert not {"Submitted", "Started"} & _words(letter)
+
+
 def _words(letter: EmailMessage) -> set[str]:
     return {line.partition(":")[0] for line in text(letter).splitlines()}
 

@@ -51,6 +51,13 @@ def test_a_job_of_another_size_user_or_group_is_not_explained() -> None:
         assert reasons(jobs(5, **other), BOOTING) == {}
 
 
+def test_sizes_that_are_none_keep_no_other_job_from_being_explained() -> None:
+    """A job that has run may have been changed by its worker."""
+    for name in (classads.REQUEST_CPUS, classads.REQUEST_MEMORY, classads.REQUEST_DISK, classads.REQUEST_GPUS):
+        for said in ("x", -5, 1e300):
+            assert reasons([*jobs(5), *jobs(6, **{name: said})], BOOTING)[5] is Reason.WORKER_BOOTING
+
+
 def test_disk_is_rounded_up_as_the_scaler_does() -> None:
     one = an_explanation(size=a_size(disk_mib=11))
     assert reasons(jobs(5, RequestDisk=10 * 1024 + 1), one) == {5: Reason.WORKER_REQUESTED}
