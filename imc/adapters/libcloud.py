@@ -33,7 +33,7 @@ from prominence.imc import cloudinit
 from prominence.imc.adapters.cloud_errors import of_answer
 from prominence.imc.adapters.libcloud_discovery import Discovery
 from prominence.imc.adapters.libcloud_provider import Provider
-from prominence.imc.adapters.listing import Listing
+from prominence.imc.adapters.listing import Listing, Spared
 from prominence.imc.adapters.marks import WORKER
 from prominence.imc.adapters.named import NamedCloud
 from prominence.imc.declared_machines import MachineSettings
@@ -65,10 +65,13 @@ class LibcloudCloud(NamedCloud):
         self._pause = pause
         self._discovery = Discovery(name, declared, provider, clock, today)
         self._machines_there: Listing[list[Machine]] = Listing(clock, declared.poll_s)
-        self._trouble: tuple[ProminenceError, float] | None = None
+        self._offered: Spared[Sequence[Flavour]] = Spared(clock, declared.poll_s)
         self._of_thread = threading.local()
 
     def flavours(self) -> Sequence[Flavour]:
+        return self._offered.ask(self._discovered)
+
+    def _discovered(self) -> Sequence[Flavour]:
         with self._translated():
             return self._discovery.flavours(self._driver())
 
@@ -80,7 +83,7 @@ class LibcloudCloud(NamedCloud):
 
     def _look_at_quota(self) -> None:
         """When it is old, and not while the cloud is in trouble."""
-        if self._trouble or not self._discovery.quota_is_due():
+        if self._machines_there.is_in_trouble or not self._discovery.quota_is_due():
             return
         try:
             with self._translated():
@@ -99,17 +102,9 @@ class LibcloudCloud(NamedCloud):
         return [self._node(name, machines) for name, machines in sorted(by_name.items())]
 
     def _listed(self) -> list[Machine]:
-        """All machines as they are now. One in trouble is left alone for a while: it may take long to say nothing."""
-        if self._trouble and self._clock() < self._trouble[1]:
-            raise self._trouble[0]
-        began, self._trouble = self._clock(), None
-        try:
-            with self._translated():
-                return self._provider.machines(self._driver())
-        except ProminenceError as error:
-            now = self._clock()
-            self._trouble = (error, now + max(self._declared.poll_s, 3 * (now - began)))
-            raise
+        """All machines as they are now."""
+        with self._translated():
+            return self._provider.machines(self._driver())
 
     def create(self, name: str, flavour: Flavour, files: Sequence[File]) -> None:
         try:

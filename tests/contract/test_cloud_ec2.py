@@ -234,7 +234,7 @@ def test_a_cloud_that_takes_long_to_say_nothing_is_not_asked_all_the_time(ec2: O
         raise TimeoutError
 
     lazy = ec2.otherwise(poll_s=10)
-    lazy.cloud._clock = lambda: now[0]
+    lazy.cloud._machines_there._spared._clock = lambda: now[0]
     lazy.provider.machines = slow  # type: ignore[assignment,method-assign]  # a cloud in trouble
     for _ in range(100):
         now[0] += 1

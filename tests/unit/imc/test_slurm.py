@@ -248,6 +248,21 @@ class TestRefusals:
         with pytest.raises(Unavailable):
             a_cloud(Told(trouble)).nodes()
 
+    def test_a_login_node_that_hangs_is_left_alone_for_a_while(self) -> None:
+        """Or else each of imc's rounds would wait for it, and last longer than its lead."""
+        now = [0.0]
+
+        def hangs(command: Sequence[str], stdin: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
+            now[0] += timeout_s
+            raise subprocess.TimeoutExpired(command, timeout_s)
+
+        cloud = SlurmCloud("hpc", declared(), "lab", hangs, clock=lambda: now[0])
+        for _ in range(50):
+            now[0] += 2
+            with pytest.raises(Unavailable):
+                cloud.nodes()
+        assert now[0] == 50 * 2 + 60
+
     def test_a_submission_that_may_have_been_heard_is_unavailable(self) -> None:
         cloud = a_cloud(Told("", "what?", ""))
         with pytest.raises(Unavailable, match="tells no number"):
