@@ -103,6 +103,8 @@ def _clouds(settings: ImcSettings) -> dict[str, Cloud]:
             clouds[name] = _cloud(name, declared, settings.pool.name)
         except CredentialsRefused as error:
             mistakes.append(Mistake(f"clouds.{name}.credentials_file", str(error)))
+        except ImportError as error:
+            mistakes.append(Mistake(f"clouds.{name}.type", f"needs a library that is not installed here: {error}"))
     if mistakes:
         raise Rejected(mistakes)
     return clouds

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from prominence.core import logs
 from prominence.core.bootstrap import Patience
+from prominence.core.errors import Rejected
 from prominence.core.keyvalue.election import Election
 from prominence.core.keyvalue.port import KeyValue
 from prominence.imc import outsiders, revocations, serving
@@ -138,6 +139,9 @@ def _invitations(settings: ImcSettings) -> Invitations | None:
     joining = settings.joining
     if joining is None:
         return None
-    ca = joining.ca_file.read_text("ascii") if joining.ca_file else ""
+    try:
+        ca = joining.ca_file.read_text("ascii") if joining.ca_file else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise Rejected.because(f"{joining.ca_file} cannot be read: {error}", "joining.ca_file") from error
     key = settings.pool.keys_dir / settings.pool.signing_key
     return Invitations(key, joining.url.rstrip("/"), ca, joining.secret_lifetime_s)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from prominence.core import logs
-from prominence.core.errors import Mistake, Rejected
+from prominence.core.errors import Mistake, Rejected, Unavailable
 from prominence.imc.meter import Meter
 from prominence.imc.ports import Cloud
 from prominence.imc.records import Records
@@ -38,7 +38,8 @@ def merged(in_force: ImcSettings, told: ImcSettings) -> tuple[ImcSettings, tuple
 class Reload:
     """`ask` is called by any thread, or a signal's handler; `check` between two rounds, by theirs.
 
-    read: with what is in force, gives what is to be. Raises Rejected with all mistakes, or Unavailable.
+    read: with what is in force, gives what is to be. Raises Rejected with all mistakes, or Unavailable. apply: all of it,
+    or raises Rejected.
     """
 
     def __init__(
@@ -65,19 +66,22 @@ class Reload:
         """Take new settings over if somebody has asked for it. Raises Unavailable when it is to be tried again."""
         if not self._asked.is_set():
             return
+        self._asked.clear()  # first: whoever asks meanwhile may have written what is not read any more
         try:
             found = self._read(self.in_force)
             self._must_keep_used_clouds(found)
+            self._apply(found)
         except Rejected as error:
             self.trouble = f"the settings are refused, and those of before are in force: {error}"
             log.error("the settings are refused", mistakes=[str(mistake) for mistake in error.mistakes])
             self._meter.configured(is_valid=False)
+        except Unavailable:
+            self._asked.set()
+            raise
         else:
-            self._take_over(found)
-        self._asked.clear()
+            self._took_over(found)
 
-    def _take_over(self, found: Configured) -> None:
-        self._apply(found)
+    def _took_over(self, found: Configured) -> None:
         self.in_force = found
         self.trouble = f"in force after a restart only: {', '.join(found.later)}" if found.later else ""
         log.info("the settings are in force", clouds=sorted(found.clouds), after_a_restart=found.later)

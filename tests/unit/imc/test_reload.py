@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,15 @@ from builders_imc import JOINING, PretendWorld
 from prometheus_client import generate_latest
 
 from prominence.core.errors import Rejected, Unavailable
+from prominence.core.machines import Wish, WorkerPhase
 from prominence.core.settings import load
 from prominence.imc.acts import Acts
 from prominence.imc.adapters.memory import MemoryCloud
 from prominence.imc.adapters.prometheus import Metrics
 from prominence.imc.declared import DockerSettings
-from prominence.imc.main import _again
+from prominence.imc.lifecycle import Deadlines
+from prominence.imc.main import _again, _clouds
+from prominence.imc.process import _invitations
 from prominence.imc.reload import Configured, Reload, merged
 from prominence.imc.settings import ImcSettings
 
@@ -138,6 +142,28 @@ def test_a_cloud_where_workers_are_cannot_be_left_out(running: Running) -> None:
     assert "docker" in running.reload.in_force.clouds
 
 
+def test_workers_that_have_ended_are_forgotten_though_their_cloud_was_left_out(running: Running) -> None:
+    running.world.ask()
+    running.world.ticks(3)
+    running.world.wish("worker-1", Wish.ABSENT)
+    running.world.ticks(3)
+    running.write(DOCKER.format(name="new", limit=3))
+    running.again()
+    assert [record.phase for record in running.world.records.all().records] == [WorkerPhase.DELETED]
+    running.world.ticks(3, Deadlines().keep_s)
+    assert not running.world.records.all().records
+
+
+def test_of_a_cloud_that_does_not_answer_workers_that_have_ended_are_remembered(running: Running) -> None:
+    running.world.ask()
+    running.world.ticks(3)
+    running.world.wish("worker-1", Wish.ABSENT)
+    running.world.ticks(3)
+    running.world.cloud.faults.next("nodes", Unavailable("it is down"), times=5)
+    running.world.ticks(3, Deadlines().keep_s)
+    assert [record.name for record in running.world.records.all().records] == ["worker-1"]
+
+
 def test_what_takes_a_restart_is_told(running: Running) -> None:
     running.write(DOCKER.format(name="docker", limit=2), more="port = 9800")
     running.again()
@@ -167,3 +193,74 @@ def test_a_cloud_that_stays_as_it_was_is_the_same_object(running: Running) -> No
     running.write(DOCKER.format(name="docker", limit=-1))
     with pytest.raises(Rejected, match="clouds"):
         _again(running.file, second)
+
+
+def test_who_asks_while_the_settings_are_read_is_heard(running: Running) -> None:
+    inner = running.reload._read
+
+    def meanwhile(before: Configured) -> Configured:
+        found = inner(before)
+        running.write(DOCKER.format(name="docker", limit=3))
+        running.reload.ask()
+        running.reload._read = inner
+        return found
+
+    running.reload._read = meanwhile
+    running.write(DOCKER.format(name="docker", limit=2))
+    running.reload.ask()
+    running.reload.check()
+    running.reload.check()
+    assert running.reload.in_force.settings.clouds["docker"].limit == 3
+
+
+def test_settings_that_cannot_be_applied_are_refused_and_rounds_go_on(running: Running, tmp_path: Path) -> None:
+    ca = tmp_path / "ca.pem"
+    door = f'url = "https://door"\nca_file = "{ca}"'
+    running.file.write_text(FILE.format(join_s=300, more="") + DOCKER.format(name="docker", limit=1) + f"[joining]\n{door}")
+    settings = load(ImcSettings, "imc", running.file, {})
+
+    def apply(found: Configured) -> None:
+        _invitations(settings)
+        running.apply(found)
+
+    running.reload._apply = apply
+    running.write(DOCKER.format(name="docker", limit=2))
+    running.again()
+    assert f"joining.ca_file: {ca} cannot be read" in running.reload.trouble
+    running.world.ask()
+    running.again()
+    assert running.reload.in_force.settings.clouds["docker"].limit == 1
+    ca.write_text("a certificate")
+    running.again()
+    assert running.reload.in_force.settings.clouds["docker"].limit == 2
+
+
+def test_a_mistake_of_ours_in_new_settings_costs_one_round_and_not_all(running: Running) -> None:
+    def fails(_: Configured) -> Configured:
+        raise AssertionError("a mistake of ours")
+
+    running.reload._read = fails
+    running.reload.ask()
+    with pytest.raises(AssertionError):
+        running.reload.check()
+    running.reload.check()
+
+
+def test_a_cloud_whose_library_is_not_installed_is_refused(
+    running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "prominence.imc.adapters.libcloud", None)
+    running.write(
+        f"""
+        [joining]
+        url = "https://door"
+        [clouds.amazon]
+        type = "ec2"
+        region = "r"
+        credentials_file = "{tmp_path}/aws"
+        image = {{ id = "i" }}
+        flavours = ["*"]
+        """
+    )
+    with pytest.raises(Rejected, match="clouds.amazon.type: needs a library that is not installed here"):
+        _clouds(load(ImcSettings, "imc", running.file, {}))
