@@ -33,7 +33,9 @@ class World:
             found = (nodes[record.name] for nodes in self.nodes.values() if record.name in nodes)
             return next(found, Sight.NOTHING)
         if record.flavour.cloud not in self.nodes:
-            return Sight.UNKNOWN
+            # Of a worker that is over nothing was left on a cloud that is declared no more: nobody will look there.
+            is_declared = record.flavour.cloud in self.troubles
+            return Sight.UNKNOWN if is_declared or not record.phase.is_over else Sight.NOTHING
         return self.nodes[record.flavour.cloud].get(record.name, Sight.NOTHING)
 
     def execute_point_of(self, record: Record) -> ExecutePoint | Sight:
