@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from prominence.core.errors import Conflict, Rejected
 from prominence.core.keyvalue.port import ABSENT, Entry, KeyValue
-from prominence.core.published import PLAN_KEY, SNAPSHOT_KEY, packed_plan, packed_snapshot, unpacked
+from prominence.core.published import PLAN_KEY, SNAPSHOT_KEY, Model, packed_plan, packed_snapshot, unpacked
 from prominence.core.scaling import ScalingPlan
 from prominence.core.snapshot import PoolSnapshot
 
@@ -35,11 +35,11 @@ class Board:
 
     def snapshot(self) -> PoolSnapshot | None:
         """The one that was there when the round began; one that this version cannot read counts as none."""
-        entry = self._found[SNAPSHOT_KEY]
-        try:
-            return unpacked(PoolSnapshot, entry.value) if entry else None
-        except Rejected:
-            return None
+        return self._read(PoolSnapshot, SNAPSHOT_KEY)
+
+    def plan(self) -> ScalingPlan | None:
+        """Likewise."""
+        return self._read(ScalingPlan, PLAN_KEY)
 
     def publish_snapshot(self, snapshot: PoolSnapshot) -> Published:
         """What the next leader goes on from."""
@@ -49,6 +49,13 @@ class Board:
     def publish_plan(self, plan: ScalingPlan) -> None:
         """To be done before the plan is carried out: the intent is known before its effects are seen."""
         self._write(PLAN_KEY, packed_plan(plan))
+
+    def _read(self, model: type[Model], key: str) -> Model | None:
+        entry = self._found[key]
+        try:
+            return unpacked(model, entry.value) if entry else None
+        except Rejected:
+            return None
 
     def _write(self, key: str, value: bytes) -> int:
         found = self._found[key]

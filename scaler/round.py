@@ -97,7 +97,7 @@ class Rounds:
         fence = self._election.lead()
         if fence != self._fence:
             if fence is not None:
-                self._previous = self._board.snapshot()
+                self._previous, self._last = self._board.snapshot(), self._board.plan()
             log.info("another scaler leads" if fence is None else "this scaler leads now", fence=fence)
             self._fence = fence
         return fence

@@ -216,7 +216,9 @@ def test_who_asks_while_the_settings_are_read_is_heard(running: Running) -> None
 def test_settings_that_cannot_be_applied_are_refused_and_rounds_go_on(running: Running, tmp_path: Path) -> None:
     ca = tmp_path / "ca.pem"
     door = f'url = "https://door"\nca_file = "{ca}"'
-    running.file.write_text(FILE.format(join_s=300, more="") + DOCKER.format(name="docker", limit=1) + f"[joining]\n{door}")
+    running.file.write_text(
+        FILE.format(join_s=300, more="") + DOCKER.format(name="docker", limit=1) + f"[joining]\n{door}"
+    )
     settings = load(ImcSettings, "imc", running.file, {})
 
     def apply(found: Configured) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -150,6 +150,27 @@ def test_another_scaler_takes_over_within_a_lease_and_knows_who_is_idle(shop: Sh
     assert second.run() is not None
     after = shop.snapshot().execute_points
     assert after and after[0].idle_since == before[0].idle_since
+
+
+def test_whoever_leads_knows_since_when_jobs_wait_so_by_the_last_leader(shop: Shop) -> None:
+    full = POLICY.model_copy(update={"max_workers": 0})
+    first, second = shop.scaler("one", policy=full), shop.scaler("two", policy=full)
+
+    def since(scaler: Rounds) -> list[datetime | None]:
+        """Half a minute later, by this one."""
+        shop.seconds += TTL_S + 1
+        shop.pool.advance(timedelta(seconds=30))
+        plan = scaler.run()
+        return [one.since for one in plan.explanations] if plan else []
+
+    shop.pool.submit(a_size(), "alice")
+    began = shop.pool.now + timedelta(seconds=30)
+    assert since(first) == since(second) == [began]
+    gone = shop.pool.jobs.copy()
+    shop.pool.jobs.clear()
+    assert since(second) == []
+    shop.pool.jobs.extend(gone)
+    assert since(first) == [shop.pool.now], "they have not waited all the time since it led last"
 
 
 def test_a_leader_that_lost_its_lease_while_it_looked_does_nothing(shop: Shop) -> None:
