@@ -140,10 +140,10 @@ class Reconciler:
                 self._wake()
             case Step(Act.GIVE_UP, reason):
                 is_wasted = record.phase is WorkerPhase.LAUNCHED and not record.has_joined and not record.taken_at
-                if is_wasted and record.flavour:
+                is_noted = self._give_up(record, reason, now if is_wasted else None)
+                if is_noted and is_wasted and record.flavour:
                     self._history.wasted(record.flavour, now)
                     self._meter.wasted(record.flavour.cloud)
-                self._give_up(record, reason, now if is_wasted else None)
             case Step(Act.FORGET):
                 self._lead.check()
                 self._records.forget(name)
@@ -203,27 +203,28 @@ class Reconciler:
         log.info("worker enters phase", worker=record.name, phase=phase, reason=reason)
         joins = phase is WorkerPhase.REGISTERED and not record.has_joined
         boot_s = (now - record.phase_since).total_seconds()
-        if joins and record.flavour:
-            self._history.joined(record.flavour, boot_s, now)
-            self._meter.joined(record.flavour.cloud, boot_s)
 
         def change(current: Record) -> Record:
             entered = current.in_phase(phase, now, reason)
             return entered.model_copy(update={"has_joined": True, "boot_s": boot_s}) if joins else entered
 
-        self._change(record, change)
+        if self._change(record, change) and joins and record.flavour:
+            self._history.joined(record.flavour, boot_s, now)
+            self._meter.joined(record.flavour.cloud, boot_s)
         self._wake()
 
-    def _give_up(self, record: Record, reason: str, wasted_at: datetime | None = None) -> None:
+    def _give_up(self, record: Record, reason: str, wasted_at: datetime | None = None) -> bool:
         log.warning("worker is given up", worker=record.name, phase=record.phase, reason=reason)
         update = {"failing": reason, "reason": reason, "wasted_at": wasted_at}
-        self._change(record, lambda current: current.model_copy(update=update))
+        is_noted = self._change(record, lambda current: current.model_copy(update=update))
         self._wake()
+        return is_noted
 
-    def _change(self, record: Record, change: Change) -> None:
+    def _change(self, record: Record, change: Change) -> bool:
         """Unless the wish on which it was decided has changed meanwhile: then the next round decides anew."""
         wish = record.request.wish
-        self._update(record.name, lambda current: change(current) if current.request.wish is wish else None)
+        found = self._update(record.name, lambda current: change(current) if current.request.wish is wish else None)
+        return found is not None
 
     def _note(self, name: str, reason: str, refusal: str = "") -> None:
         """Let people read what holds a worker up, and afterwards what has."""

@@ -38,8 +38,8 @@ def merged(in_force: ImcSettings, told: ImcSettings) -> tuple[ImcSettings, tuple
 class Reload:
     """`ask` is called by any thread, or a signal's handler; `check` between two rounds, by theirs.
 
-    read: with what is in force, gives what is to be. Raises Rejected with all mistakes, or Unavailable. apply: all of it,
-    or raises Rejected.
+    read: with what is in force, gives what is to be. Raises Rejected with all mistakes, or Unavailable.
+    apply: all of it, or it raises Rejected.
     """
 
     def __init__(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from builders import a_flavour, a_size
@@ -21,6 +23,7 @@ from prominence.core.errors import (
 from prominence.core.machines import Flavour, Wish, WorkerPhase
 from prominence.imc.adapters.memory import MemoryCloud
 from prominence.imc.ports import NodeState
+from prominence.imc.records import WORKERS
 from prominence.imc.userdata import TOKEN
 
 BAD = a_flavour(cloud="docker", name="bad", size=a_size(2, 4000, 20000), price=0.1)
@@ -96,6 +99,28 @@ def test_a_black_hole_wastes_three_machines_an_hour_at_most_and_the_others_get_a
     assert world.at_work() == 20
     world.ticks(int(HOUR / 10), 10)
     assert world.created["bad"] <= 4
+
+
+def test_a_machine_is_wasted_once_however_often_that_cannot_be_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that has no room left is read as before."""
+    world = Trial(BAD, black_holes=("bad",))
+    world.want(1)
+    world.ticks(2)
+    inner = world.store.put_if
+
+    def full(key: str, *rest: Any) -> int:
+        if key.startswith(WORKERS):
+            raise Unavailable("etcd has no room")
+        return inner(key, *rest)
+
+    monkeypatch.setattr(world.store, "put_if", full)
+    world.now += timedelta(seconds=60)
+    for _ in range(5):
+        with pytest.raises(Unavailable):
+            world.tick()
+    monkeypatch.setattr(world.store, "put_if", inner)
+    world.ticks(5)
+    assert world.created["bad"] == 2, "the flavour has wasted one, and is tried again"
 
 
 def test_a_new_cloud_that_is_all_black_hole_gets_few_machines_at_once() -> None:
