@@ -28,7 +28,8 @@ def _table(*rows: tuple[type[ProminenceError], str]) -> Table:
 EC2 = _table(
     (
         OutOfCapacity,
-        r"^(Server\.)?(Insufficient\w*Capacity|InsufficientFreeAddressesInSubnet|SpotMaxPriceTooLow|Unsupported)\b",
+        r"^(Server\.)?(Insufficient\w*Capacity|InsufficientFreeAddressesInSubnet|SpotMaxPriceTooLow|Unsupported"
+        r"|IdempotentInstanceTerminated|SpotInstance(Termination|Shutdown))\b",
     ),
     (
         QuotaExceeded,
@@ -48,7 +49,8 @@ EC2 = _table(
         r"|IdempotentParameterMismatch|Server\.InternalError)\b",
     ),
 )
-"""The codes of AWS's reference, which stand before the colon. Unsupported: not in any zone that was asked for."""
+"""The codes of AWS's reference, which stand before the colon. Unsupported: not in any zone that was asked for.
+IdempotentInstanceTerminated: the machine that this very request has made is gone; one of another flavour is another."""
 
 GOOGLE = _table(
     (Unavailable, r"rateLimitExceeded|RATE_LIMIT|backendError|resourceNotReady|is not ready|not done within"),

@@ -162,12 +162,22 @@ class LibcloudCloud(NamedCloud):
                 break
             self._pause(_SETTLE_STEP_S)
         if not there:
+            if why := self._end(name):
+                raise of_answer(self._provider.errors, why, None)
             raise Unavailable(f"{self._name} has taken the request for a machine and does not list it")
 
     def _machines(self, name: str) -> list[Machine]:
         """Those of this name as they are now; there may be several, if the cloud has heard us twice."""
-        found = self._provider.machines(self._driver())
-        return [machine for machine in found if machine.state is not State.TERMINATED and _worker(machine) == name]
+        return [machine for machine in self._ever(name) if machine.state is not State.TERMINATED]
+
+    def _ever(self, name: str) -> list[Machine]:
+        """With those that have ended, of which some clouds tell for a while."""
+        return [machine for machine in self._provider.machines(self._driver()) if _worker(machine) == name]
+
+    def _end(self, name: str) -> str:
+        """Why the last machine of this name has ended; "" where none has, or nobody tells."""
+        over = [machine for machine in self._ever(name) if machine.state is State.TERMINATED]
+        return self._provider.fault(max(over, key=_age)) if over else ""
 
     def _node(self, name: str, machines: Sequence[Machine]) -> Node:
         running = [machine for machine in machines if not self._has_ended(machine)]

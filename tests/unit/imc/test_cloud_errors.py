@@ -46,6 +46,7 @@ def test_openstack(text: str, status: int | None, kind: type[Exception]) -> None
     [
         ("InsufficientInstanceCapacity: We currently do not have sufficient m5.large capacity", 500, OutOfCapacity),
         ("Server.InsufficientInstanceCapacity: Insufficient capacity", None, OutOfCapacity),
+        ("IdempotentInstanceTerminated: The client token was used for an instance that is gone", 400, OutOfCapacity),
         ("SpotMaxPriceTooLow: Your Spot request price of 0.01 is lower", 400, OutOfCapacity),
         ("VcpuLimitExceeded: You have requested more vCPU capacity than your limit of 32", 400, QuotaExceeded),
         ("AuthFailure: AWS was not able to validate the provided access credentials", 401, CredentialsRefused),

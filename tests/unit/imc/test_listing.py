@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,10 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prominence.core.errors import Unavailable
-from prominence.core.validation import parse
-from prominence.imc.adapters.libcloud import LibcloudCloud
 from prominence.imc.adapters.listing import Listing, Spared
-from prominence.imc.declared_machines import EC2Settings
 
 
 def test_a_look_holds_for_a_while_and_until_something_is_changed() -> None:
@@ -77,18 +73,3 @@ def test_what_fails_at_once_is_asked_again_at_once_where_nothing_is_kept() -> No
         with pytest.raises(Unavailable):
             spared.ask(cloud.look)
     assert cloud.asked == 3
-
-
-def test_a_cloud_whose_flavours_cannot_be_read_is_left_alone_too() -> None:
-    cloud = Slow(20)
-    told = {"type": "ec2", "region": "r", "credentials_file": "/c", "image": {"id": "i"}, "flavours": ["*"]}
-    provider: Any = SimpleNamespace(connect=lambda: None, sizes=cloud.look)
-    libcloud = LibcloudCloud("amazon", parse(EC2Settings, told), provider, clock=lambda: cloud.now)
-    for _ in range(10):
-        with pytest.raises(Unavailable):
-            libcloud.flavours()
-    assert cloud.asked == 1
-    cloud.now += 60
-    with pytest.raises(Unavailable):
-        libcloud.flavours()
-    assert cloud.asked == 2
