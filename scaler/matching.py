@@ -32,6 +32,7 @@ _TOLD_LATE = frozenset({classads.RUNTIMES.lower(), classads.STORAGE.lower()})
 """What a worker finds out about itself when it has joined already."""
 _OF_FLAVOURS = re.compile(r"has_|cpu|microarch|detected|total|.*gpu", re.IGNORECASE)
 _START = classads.START.lower()
+_LEAVING = classads.LEAVING.lower()
 _IDENTITY = classads.AUTHENTICATED_IDENTITY.lower()
 _OF_THE_POOL = re.compile(rf'"[^"@\\]+@{classads.WORKER_DOMAIN}"')
 _ANYBODY = f'"worker@{classads.WORKER_DOMAIN}"'
@@ -149,7 +150,7 @@ class Matcher:
         for name in sorted(ads.keys() & there):
             flavour = placed.get(name)
             machine = self._told(name, ads[name], asked, flavour is not None, same)
-            if flavour:
+            if flavour and not _is_leaving(machine):
                 other = by_flavour.get(name_of(flavour), machine)
                 by_flavour[name_of(flavour)] = by_cloud[flavour.cloud] = _better(other, machine)
         self._by_flavour |= {name: Seen(machine, now) for name, machine in by_flavour.items()}
@@ -206,6 +207,11 @@ def _candidate(advertised: Ad, asked: frozenset[str], is_ours: bool) -> Candidat
     if _IDENTITY in ad and _OF_THE_POOL.fullmatch(ad[_IDENTITY]):
         ad[_IDENTITY] = _ANYBODY
     return Candidate(tuple(sorted(ad.items())), asked - (_TOLD_LATE - ad.keys()) if is_ours else asked)
+
+
+def _is_leaving(machine: Candidate) -> bool:
+    """Its cloud takes it away: that it takes no jobs any more says nothing of others like it."""
+    return dict(machine.ad).get(_LEAVING, "").lower() == "true"
 
 
 def _better(one: Candidate, other: Candidate) -> Candidate:

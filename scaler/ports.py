@@ -35,7 +35,10 @@ class PoolSource(Protocol):
         """
 
     def ads(self, attributes: Collection[str]) -> Mapping[str, Ad]:
-        """By machine, what it advertises of these as if nothing ran there, and its START unless it drains."""
+        """By machine, what it advertises of these as if nothing ran there, and its START unless it drains.
+
+        And of one that its cloud takes away that it does.
+        """
 
     def collector_started_at(self) -> datetime:
         """Since when the collector has been listening: it has not heard of anything earlier."""

@@ -75,6 +75,7 @@ _OF_WHOLE_SLOTS = [
     classads.MACHINE,
     classads.START,
     classads.DRAINING,
+    classads.LEAVING,
     classads.TOTAL_CPUS,
     classads.TOTAL_MEMORY,
     classads.TOTAL_DISK,
@@ -201,6 +202,8 @@ def _whole_ad(slot: Any, wanted: Collection[str]) -> Ad:
     texts = {name: str(slot.lookup(of_whole.get(name, name))) for name in wanted if of_whole.get(name, name) in slot}
     if slot.get(classads.DRAINING) is not True and classads.START in slot:
         texts[classads.START] = str(slot.lookup(classads.START))
+    if slot.get(classads.LEAVING) is True:
+        texts[classads.LEAVING] = "true"
     if _AVAILABLE_GPUS in wanted:
         gpus = [str(slot.lookup(name)) for name in sorted(slot.keys()) if _GPU.match(name)]
         texts[_AVAILABLE_GPUS] = f"{{ {', '.join(gpus)} }}"

@@ -128,6 +128,17 @@ def test_the_slots_of_a_machine_are_one_execute_point(ads: list[classad2.ClassAd
     assert second.last_heard_at == datetime.fromtimestamp(2_000_000, UTC)
 
 
+@pytest.mark.parametrize(
+    ("told", "leaves"), [({}, False), ({"ProminenceLeaving": False}, False), ({"ProminenceLeaving": True}, True)]
+)
+def test_a_machine_that_its_cloud_takes_away_says_so_beside_its_start(
+    ads: list[classad2.ClassAd], told: dict[str, Any], leaves: bool
+) -> None:
+    ads.append(a_slot(Start=False, **told))
+    said = dict(HTCondorPool().ads(())["w-1"])
+    assert said == {"Start": "false", **({"ProminenceLeaving": "true"} if leaves else {})}
+
+
 def test_a_slot_that_is_claimed_and_runs_nothing_yet_is_claimed_and_free(ads: list[classad2.ClassAd]) -> None:
     ads.extend([a_slot(), a_dynamic_slot(Activity="Idle")])
     point = the_point()

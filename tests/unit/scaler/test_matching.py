@@ -121,6 +121,25 @@ def test_a_machine_takes_whom_its_start_takes() -> None:
     assert pool.meeting(plain, with_gpus) == [{"docker/small", "static-1"}, {"docker/small"}]
 
 
+@pytest.mark.parametrize("before", [False, True])
+def test_that_a_cloud_takes_one_machine_away_says_nothing_of_the_next(before: bool) -> None:
+    pool = Pool(SMALL, LARGE)
+    if before:
+        pool.add("w-2", SMALL, ProminenceStorage='"webdav"', Start="true")
+        assert pool.meeting(a_job("true")) == [ALL | {"w-2"}]
+        pool.remove()
+    pool.add("w-1", SMALL, ProminenceStorage='"s3"', Start="false", ProminenceLeaving="true")
+    assert pool.meeting(a_job("true")) == [ALL], "it takes none itself"
+    pool.remove()
+    assert pool.meeting(a_job("true")) == [ALL]
+
+
+def test_a_flavour_whose_machines_take_no_jobs_is_ordered_no_more() -> None:
+    pool = Pool(SMALL)
+    pool.add("w-1", SMALL, Start="false")
+    assert pool.meeting(a_job("true")) == [set()]
+
+
 def test_the_gpus_of_a_machine_are_those_that_the_job_asks_for() -> None:
     pool = Pool(SMALL)
     pool.add("w-1", SMALL, AvailableGPUs="{ [Capability=8.0;GlobalMemoryMb=16000] }")
