@@ -32,12 +32,17 @@ class Before:
     patience: timedelta = timedelta(0)
 
     def points(self, heard: Iterable[ExecutePoint], started: datetime | None) -> tuple[ExecutePoint, ...]:
-        """These, and those that a collector that was started then has not heard of yet."""
+        """These, and those that a collector that was started then has not heard of yet.
+
+        One that has just been started does not know for a moment since when it runs. It is asked once more, and then
+        taken at its word.
+        """
         points = self._remembered(heard)
-        is_new = started is not None and self.now - started < self.grace
-        if is_new and self.last and self.now - self.last.taken_at < self.grace:
-            points += _not_heard_yet(points, self.last)
-        return points
+        last = self.last
+        if last is None or self.now - last.taken_at >= self.grace:
+            return points
+        is_new = self.now - started < self.grace if started else last.collector_started_at is not None
+        return (*points, *_not_heard_yet(points, last)) if is_new else points
 
     def seen(
         self, points: Iterable[ExecutePoint], workers: Iterable[Worker], demand: Iterable[Demand] | None

@@ -130,12 +130,25 @@ def test_a_worker_that_is_over_is_no_machine_though_the_collector_is_new_or_tell
     assert look(pool).execute_points == ()
 
 
-def test_a_collector_of_unknown_age_is_taken_at_its_word() -> None:
+def test_a_collector_of_unknown_age_is_taken_at_its_word_the_second_time() -> None:
     pool = a_pool_with_a_worker()
     before = look(pool)
     pool.restart_collector()
     pool.unavailable["collector_started_at"] = "nobody knows"
-    assert look(pool, before).execute_points == ()
+    first = look(pool, before)
+    assert [point.name for point in first.execute_points or ()] == ["w-1"]
+    assert look(pool, first).execute_points == ()
+    assert look(pool).execute_points == ()
+
+
+def test_a_collector_that_does_not_know_at_once_that_it_is_new_has_its_time_all_the_same() -> None:
+    pool = a_pool_with_a_worker()
+    before = look(pool)
+    pool.restart_collector()
+    pool.unavailable["collector_started_at"] = "nobody says since when the collector runs"
+    first = look(pool, before)
+    pool.unavailable.clear()
+    assert [point.name for point in look(pool, first).execute_points or ()] == ["w-1"]
 
 
 def test_what_a_collector_has_not_heard_of_for_long_is_gone() -> None:
