@@ -8,6 +8,7 @@ All change the record as it is now, by compare-and-set, so none overwrites anoth
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -127,10 +128,11 @@ class Records:
         return None
 
     def forget(self, name: str) -> None:
-        """Remove the record of a worker that is over; another is left alone."""
-        found = self._read(name)
-        if found and found[0].phase.is_over:
-            self._store.delete_if(WORKERS + name, found[1])
+        """Remove the record of a worker that is over, whatever others write there; another is left alone."""
+        while (found := self._read(name)) and found[0].phase.is_over:
+            with suppress(Conflict):
+                self._store.delete_if(WORKERS + name, found[1])
+                return
 
     def raise_fence(self, fence: int) -> None:
         """Remember the highest fence seen. Raises Conflict when `fence` is lower."""

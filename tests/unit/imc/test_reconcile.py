@@ -241,6 +241,25 @@ def test_the_end_is_not_recorded_before_ads_and_token_are_gone(world: PretendWor
     assert world.record().phase is WorkerPhase.DELETED
 
 
+def test_that_somebody_writes_while_a_worker_is_forgotten_ends_no_round(
+    world: PretendWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.ask()
+    world.ticks(3)
+    world.wish("worker-1", Wish.ABSENT)
+    world.ticks(3)
+    inner = world.store.delete_if
+
+    def late(key: str, expected: int | None) -> None:
+        monkeypatch.setattr(world.store, "delete_if", inner)
+        world.wish("worker-1", Wish.ABSENT, "once more")
+        inner(key, expected)
+
+    monkeypatch.setattr(world.store, "delete_if", late)
+    world.tick(world.deadlines.keep_s)
+    assert world.records.get("worker-1") is None
+
+
 def test_ended_workers_are_shown_for_a_while_and_then_forgotten(world: PretendWorld) -> None:
     at_work(world)
     world.wish("worker-1", Wish.ABSENT)
