@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,7 +45,8 @@ class Managed:
         self.url, self.home = url, home
         self.pool = pool or f"contract-{uuid.uuid4().hex[:8]}"
         self.declared = managed_settings(url, home, **changes)
-        self.cloud = ManagedCloud("island", self.declared, self.pool, pause=lambda _: None)
+        self._ahead_s = 0
+        self.cloud = ManagedCloud("island", self.declared, self.pool, self._clock, lambda _: None)
 
     def otherwise(self, pool: str = "", **changes: Any) -> Managed:
         """The same with other settings."""
@@ -71,6 +73,13 @@ class Managed:
     def fail(self, **fault: Any) -> None:
         """As `infrastructure_manager_server.py` takes it."""
         requests.post(f"{self.url}/_faults", json=fault, timeout=10).raise_for_status()
+
+    def let_an_hour_pass(self) -> None:
+        """By the cloud's clock: a manager in trouble is left alone for a while."""
+        self._ahead_s += 3600
+
+    def _clock(self) -> float:
+        return time.monotonic() + self._ahead_s
 
     def break_down(self) -> None:
         """From now on nobody answers."""
