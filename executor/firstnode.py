@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from contextlib import contextmanager
 from pathlib import Path
-from queue import SimpleQueue
-from typing import Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Callable, Deque, Dict, Iterator, List, Optional, Tuple
 
 from prominence.core import document
 from prominence.core.report import ExecutionReport, NodeReport
@@ -33,8 +32,7 @@ class First(Node):
 
     def __init__(self, reach: Callable[[], Directory], seat: Seat, pace: Pace = USUAL) -> None:
         super().__init__(reach, seat, pace)
-        self._launches: SimpleQueue[Tuple[int, Launch, Callable[[int], None]]] = SimpleQueue()
-        self._unsaid: List[Tuple[int, Launch, Callable[[int], None]]] = []
+        self._launches: Deque[Tuple[int, Launch, Callable[[int], None]]] = deque()
         self._places: Dict[int, int] = {}
         self._waiting: List[Tuple[int, int, Callable[[int], None]]] = []
 
@@ -139,19 +137,17 @@ class First(Node):
         if number is None:
             errands.answer(request, FAILED)
             return
-        self._launches.put((number, Launch(task, turn, request.command), lambda code: errands.answer(request, code)))
+        self._launches.append((number, Launch(task, turn, request.command), lambda code: errands.answer(request, code)))
 
     def _pass_on(self, directory: Directory) -> None:
         attempt = self._notice.attempt
         if self.walltime is not None and self.walltime.limit_s != self._notice.walltime_s:
             self.say(walltime_s=self.walltime.limit_s)
-        while not self._launches.empty():
-            self._unsaid.append(self._launches.get())
-        while self._unsaid:
-            number, launch, answer = self._unsaid[0]
+        while self._launches:
+            number, launch, answer = self._launches[0]
             place = self._places.get(number, 0) + 1
             directory.write(launch_file(attempt, number, place), document.dumps(launch).encode())
-            del self._unsaid[0]  # not before: while the access point is away it is still to be said
+            self._launches.popleft()  # not before: while the access point is away it is still to be said
             self._places[number] = place
             self._waiting.append((number, place, answer))
         left = []

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from queue import Empty, SimpleQueue
-from typing import Callable, List, NamedTuple, Optional, Tuple
+from typing import Callable, Deque, NamedTuple, Optional, Tuple
 
 from prominence.core import document
 from prominence.core.report import ExecutionReport, NodeReport
@@ -27,8 +28,7 @@ class Other(Node):
     def __init__(self, reach: Callable[[], Directory], seat: Seat, pace: Pace = USUAL) -> None:
         super().__init__(reach, seat, pace)
         self._asked: SimpleQueue[Asked] = SimpleQueue()
-        self._answers: SimpleQueue[Tuple[int, Launched]] = SimpleQueue()
-        self._unsaid: List[Tuple[int, Launched]] = []
+        self._answers: Deque[Tuple[int, Launched]] = deque()
         self._next = 1
         self._put_back: Optional[Asked] = None
 
@@ -52,7 +52,7 @@ class Other(Node):
 
     def answer(self, asked: Asked, code: int) -> None:
         """What it ended with."""
-        self._answers.put((asked.place, Launched(code)))
+        self._answers.append((asked.place, Launched(code)))
 
     def end(self, report: ExecutionReport, stop: Stop) -> int:
         """Tell what became of this node, and wait for the first one's end; what to exit with."""
@@ -86,12 +86,10 @@ class Other(Node):
         attempt, walltime_s = self.first().attempt, self.first().walltime_s
         if self.walltime is not None and walltime_s is not None:
             self.walltime.limit_s = walltime_s
-        while not self._answers.empty():
-            self._unsaid.append(self._answers.get())
-        while self._unsaid:
-            place, launched = self._unsaid[0]
+        while self._answers:
+            place, launched = self._answers[0]
             directory.write(launched_file(attempt, self.number, place), document.dumps(launched).encode())
-            del self._unsaid[0]  # not before: while the access point is away it is still to be said
+            self._answers.popleft()  # not before: while the access point is away it is still to be said
         text = directory.read(launch_file(attempt, self.number, self._next), LARGEST) if self._is_joined() else None
         launch = understood(Launch, text)
         if launch is not None:
