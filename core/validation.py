@@ -173,7 +173,7 @@ def _undecodable(data: Any) -> Iterator[tuple[int | str, ...]]:
     left: list[tuple[tuple[int | str, ...], Any]] = [((), data)]
     while left:
         where, value = left.pop()
-        if isinstance(value, str) and _SURROGATE.search(value):
+        if isinstance(value, str) and SURROGATE.search(value):
             yield where
         elif isinstance(value, dict):
             # A key is a text in the place of its value.
@@ -183,7 +183,8 @@ def _undecodable(data: Any) -> Iterator[tuple[int | str, ...]]:
 
 
 _KIND = "[kind:"
-_SURROGATE = re.compile("[\ud800-\udfff]")
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half a character, which UTF-8 cannot write."""
 _NOT_UNICODE = "holds half of a surrogate pair, which is not a character"
 
 _SENTENCES = {

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -18,6 +17,7 @@ from typing import TypeVar
 from prominence.core import classads
 from prominence.core.errors import Rejected
 from prominence.core.jobid import JobId
+from prominence.core.validation import SURROGATE
 from prominence.core.view import JobAd, ended_at, moment
 
 Item = TypeVar("Item")
@@ -25,7 +25,6 @@ Place = tuple[int | str, int]
 """Where a job stands: the value that it is ordered by, and its id."""
 
 _LARGEST = 2**63 - 1
-_NO_CHARACTER = re.compile("[\ud800-\udfff]")
 _NOT_OURS = "is not one that this service gave out; leave it out to begin anew"
 
 
@@ -129,7 +128,7 @@ def read_order(word: str) -> Order:
 
 
 def _is_one(word: str, value: int | str, job_id: int) -> bool:
-    if isinstance(value, str) and _NO_CHARACTER.search(value):
+    if isinstance(value, str) and SURROGATE.search(value):
         return False
     kind = str if word.removeprefix("-") == Key.NAME else int
     numbers = [number for number in (value, job_id) if isinstance(number, int)]
