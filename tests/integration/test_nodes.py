@@ -73,11 +73,40 @@ def test_tasks_run_on_all_nodes_where_that_is_wished_and_each_writes_its_own_out
 def test_a_range_of_cores_for_all_nodes_gives_as_many_nodes_as_have_the_least(pool: RealPool, tiny_image: str) -> None:
     seen = "sh -c 'echo $PROMINENCE_NODE_NUM of $PROMINENCE_NODES with $PROMINENCE_CPUS'"
     asked = {"totalCpusRange": [2, 3], "cpus": 1, "memory": 0.3, "disk": 0.1}
-    policies = {"runSerialTasksOnAllNodes": True}
+    policies = {"runSerialTasksOnAllNodes": True, "leaveInQueue": True}
     job = pool.submit({"image": tiny_image, "cmd": seen, "runtime": "docker"}, resources=asked, policies=policies)
     described = pool.finish(job)
     assert described["status"] == "completed", described
     assert [pool.output(job, f"stdout?node={number}") for number in (0, 1)] == ["0 of 2 with 1\n", "1 of 2 with 1\n"]
+    # Of what stays in the queue nothing is left but the job, as it has ended.
+    until(lambda: _in_queue(pool, job) == "0 4", 60)
+    assert pool.describe(job)["status"] == "completed"
+    assert pool.request("DELETE", f"/jobs/{job}").status_code == 200
+    until(lambda: _in_queue(pool, job) == "", 60)
+
+
+def test_a_node_that_is_done_before_the_first_one_takes_nobody_with_it(pool: RealPool, tiny_image: str) -> None:
+    """HTCondor has a say: here, of processes that end in this order for sure."""
+    job = pool.submit({"image": tiny_image, "cmd": "true"}, resources={**SMALL, "cpus": 1000})
+    rule = pool.inside("access-point", "condor_q", "-allusers", f"{job}.0", "-af:r", "OtherJobRemoveRequirements")
+    assert pool.request("DELETE", f"/jobs/{job}").status_code == 200
+    alike = (
+        "universe = local",
+        "executable = /bin/sh",
+        "arguments = \"-c 'sleep $CHOICE(Process,6,1,600)'\"",
+        "My.ProminenceNode = $(Process)",
+        f"My.OtherJobRemoveRequirements = {rule.strip().replace(f'ClusterId == {job} ', 'ClusterId == $(Cluster) ')}",
+        "queue 3",
+    )
+    submit = ("sh", "-c", 'printf "%s\\n" "$@" > /tmp/alike.sub; condor_submit -terse /tmp/alike.sub', "sh", *alike)
+    other = int(pool.inside("access-point", *submit, user="prominence").partition(".")[0])
+    until(lambda: _in_queue(pool, other) == "", 60)
+    ended = pool.inside("access-point", "condor_history", str(other), "-af", "ProcId", "JobStatus")
+    assert sorted(ended.splitlines()) == ["0 4", "1 4", "2 3"]
+
+
+def _in_queue(pool: RealPool, job: int) -> str:
+    return pool.inside("access-point", "condor_q", "-allusers", str(job), "-af", "ProcId", "JobStatus").strip()
 
 
 @pytest.fixture
@@ -134,5 +163,5 @@ def test_a_node_that_is_lost_makes_the_job_begin_anew_and_a_deleted_one_leaves_n
     first = pool.describe(job)["attempts"][0]
     assert "node 1 of the job has begun anew" in first["reason"], first
     assert pool.request("DELETE", f"/jobs/{job}").status_code == 200
-    until(lambda: pool.inside("access-point", "condor_q", "-allusers", str(job), "-af", "ProcId") == "", 60)
+    until(lambda: _in_queue(pool, job) == "", 60)
     assert pool.describe(job)["status"] == "deleted"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import builders_hostile_text as hostile_text
@@ -90,7 +91,42 @@ def test_a_node_that_htcondor_holds_is_removed_with_all_others(code: int, remove
     ad = classad2.ClassAd({"NumJobStarts": 1, "JobStatus": int(JobStatus.HELD), "HoldReasonCode": code})
     commands = submitted(nodes=2).commands
     assert classad2.ExprTree(commands["periodic_remove"]).eval(ad) is removed
-    assert commands[f"My.{classads.REMOVES_OTHERS}"] == '"ClusterId == $(Cluster) && JobStatus =!= 3"'
+
+
+@pytest.mark.parametrize(
+    ("node", "status", "exit_code", "removed"),
+    [
+        (0, JobStatus.COMPLETED, 0, {1, 2}),  # the job is done: nothing of it is left behind
+        (0, JobStatus.COMPLETED, 1, {1, 2}),
+        (0, JobStatus.REMOVED, None, {1, 2}),
+        (1, JobStatus.COMPLETED, 0, set()),  # it may be faster than the first, which has files to bring home
+        (1, JobStatus.COMPLETED, 70, {0, 2}),
+        (1, JobStatus.REMOVED, None, {0, 2}),
+        (1, JobStatus.REMOVED, 0, {0, 2}),
+    ],
+)
+def test_a_node_that_leaves_takes_others_with_it_unless_it_has_done_its_part(
+    node: int, status: JobStatus, exit_code: int | None, removed: set[int]
+) -> None:
+    taken = _taken_along(node, status, exit_code)
+    others = {number: JobStatus.RUNNING for number in (0, 1, 2) if number != node}
+    assert {number for number, its in {**others, 3: JobStatus.REMOVED}.items() if taken(number, its)} == removed
+
+
+def test_a_job_that_is_done_and_stays_in_the_queue_stays_done_whatever_becomes_of_its_nodes() -> None:
+    assert not _taken_along(1, JobStatus.REMOVED, None)(0, JobStatus.COMPLETED)
+
+
+def _taken_along(node: int, status: JobStatus, exit_code: int | None) -> Callable[[int, JobStatus], bool]:
+    """Whether another node of the same job, in its status, is removed when this one leaves the queue."""
+    rule = submitted(nodes=4).commands[f"My.{classads.REMOVES_OTHERS}"].replace("$(Cluster)", "7")
+    leaving = classad2.ClassAd({classads.NODE: node, "JobStatus": int(status)})
+    if exit_code is not None:
+        leaving["ExitCode"] = exit_code
+    constraint = classad2.ExprTree(str(classad2.ExprTree(rule).eval(leaving)))
+    return lambda number, its: (
+        constraint.eval(classad2.ClassAd({"ClusterId": 7, classads.NODE: number, "JobStatus": int(its)})) is True
+    )
 
 
 @pytest.mark.parametrize(
