@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import docker
@@ -18,6 +19,13 @@ SAME = bool(os.environ.get("CI"))
 hypothesis.settings.register_profile("quick", max_examples=20, deadline=None, derandomize=SAME)
 hypothesis.settings.register_profile("thorough", max_examples=300, deadline=None, derandomize=SAME)
 hypothesis.settings.load_profile("quick")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, object, object]:
+    """A failure that shows half a character must not end the run: the way between its processes knows UTF-8 alone."""
+    report = yield
+    return json.loads(json.dumps(report, ensure_ascii=False).encode(errors="replace"))
 
 
 @pytest.fixture(scope="session")
