@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -32,6 +33,9 @@ DELETED_BY_OPERATOR = "deleted by an operator"
 
 OF_A_WORKFLOW = "removed because <OtherJobRemoveRequirements"
 """The same when the workflow was removed that the job is part of, or another node of the job."""
+
+_BY_NODE = re.compile(r"fired when job \([0-9]+\.([0-9]+)\) was removed")
+"""How that goes on, with the number of that node."""
 
 STARTED_TOO_OFTEN = "the job was started too often"
 """The same when a node's own policy removed it."""
@@ -182,7 +186,9 @@ def _removed(ad: JobAd) -> Verdict:
     if said.startswith(STARTED_TOO_OFTEN):
         return _too_many_attempts(ad)
     if said.startswith(OF_A_WORKFLOW) and has_others(ad):
-        return Verdict(Status.FAILED, Reason.EXECUTOR_FAILED, {"detail": "one of its nodes could not go on"})
+        which = _BY_NODE.search(said)
+        node = f"its node {which[1]}" if which else "one of its nodes"
+        return Verdict(Status.FAILED, Reason.EXECUTOR_FAILED, {"detail": f"{node} could not go on"})
     status, reason = next(found for beginning, found in _OF_REMOVAL.items() if said.startswith(beginning))
     return Verdict(status, reason)
 

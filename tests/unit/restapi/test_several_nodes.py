@@ -83,6 +83,14 @@ def test_why_htcondor_has_removed_it_is_told(api: Api, job: int, reason: str, to
     assert (described["status"], described["statusReasonCode"]) == told
 
 
+def test_which_of_its_nodes_could_not_go_on_is_told(api: Api, job: int) -> None:
+    reason = f"removed because <OtherJobRemoveRequirements = ClusterId == {job}> fired when job ({job}.1) was removed"
+    for number in (0, 1):
+        api.queue.leave(node(job, number) if number else job, JobStatus.REMOVED, RemoveReason=reason)
+    [described] = api.get(f"/jobs/{job}")
+    assert "its node 1 could not go on" in described["statusReason"]
+
+
 @pytest.mark.parametrize(("verb", "path"), [("DELETE", "/jobs/{}"), ("PUT", "/jobs/{}/hold")])
 def test_what_is_done_to_it_is_done_to_all_of_its_nodes(api: Api, job: int, verb: str, path: str) -> None:
     other = api.submit()
