@@ -67,12 +67,6 @@ class JobOfMany(JobSpec):
         description="Files to fetch before the tasks start, and outputs of other jobs of the workflow.",
     )
 
-    @model_validator(mode="after")
-    def _has_one_node(self) -> JobOfMany:
-        if self.resources.number_of_nodes > 1:
-            raise ValueError("resources.nodes: a job of a workflow has one node")
-        return self
-
 
 class WorkflowPolicies(Strict):
     """How a workflow is treated. What its jobs say themselves counts for them."""

@@ -99,7 +99,7 @@ class First(Node):
         give_up_at = self._clock() + self.pace.silence_s
         while True:
             try:
-                before = understood(Notice, self._directory.read(notice_file(self.number), LARGEST))
+                before = understood(Notice, self._directory.read(notice_file(self.job, self.number), LARGEST))
                 return before if before is not None and before.final else None
             except AccessPointLost as error:
                 if self._clock() >= give_up_at:

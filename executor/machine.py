@@ -193,7 +193,7 @@ class Machine:
         def reach() -> AccessPoint:
             return AccessPoint(self.place.sandbox)
 
-        seat = Seat(number, count, self.host, self.place.address)
+        seat = Seat(self.job_id, number, count, self.host, self.place.address)
         if number:
             return OtherTeam(Other(reach, seat), reach, self.place.unmet)
         return FirstTeam(First(reach, seat), plan, self.place.completions - self.place.unmet, reach, self.place.unmet)

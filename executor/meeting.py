@@ -54,9 +54,9 @@ class Launched(NamedTuple):
     code: int
 
 
-def notice_file(number: int) -> str:
-    """Its name in the job's directory."""
-    return f"node-{number}.json"
+def notice_file(job: str, number: int) -> str:
+    """Its name in the job's directory, which a workflow's job has in common with the one that is run in its place."""
+    return f"node-{job}-{number}.json"
 
 
 def launch_file(attempt: str, number: int, place: int) -> str:

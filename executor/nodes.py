@@ -43,8 +43,9 @@ class Pace(NamedTuple):
 
 
 class Seat(NamedTuple):
-    """Which of how many nodes this one is, on which execute point, and where the others reach it."""
+    """Which of how many nodes of which job this one is, on which execute point, and where the others reach it."""
 
+    job: str
     number: int
     nodes: int
     host: str
@@ -72,7 +73,7 @@ class Node:
     """What the first and the others have in common: a thread that tells and listens."""
 
     def __init__(self, reach: Callable[[], Directory], seat: Seat, pace: Pace = USUAL) -> None:
-        self.number = seat.number
+        self.job, self.number = seat.job, seat.number
         self.circle = Circle(seat.number, seat.nodes, pace.silence_s)
         self._reach, self._directory = reach, reach()
         self.pace, self._clock = pace, time.monotonic
@@ -157,9 +158,9 @@ class Node:
         with self._lock:
             self._notice = self._notice._replace(beat=self._notice.beat + 1)
             notice = self._notice
-        self._directory.write(notice_file(self.number), document.dumps(notice).encode())
+        self._directory.write(notice_file(self.job, self.number), document.dumps(notice).encode())
         for number in self.circle.others:
-            heard = understood(Notice, self._directory.read(notice_file(number), LARGEST))
+            heard = understood(Notice, self._directory.read(notice_file(self.job, number), LARGEST))
             if heard is not None:
                 with self._lock:
                     self.circle.hear(number, heard, self._clock())

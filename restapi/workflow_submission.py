@@ -210,7 +210,7 @@ def _within(
         yield (
             str(place),
             {
-                dag.SUBMIT_FILE: description.text() + "queue\n",
+                dag.SUBMIT_FILE: f"{description.text()}queue {job.resources.number_of_nodes}\n",
                 plan.FILE_NAME: plan_text(job, shared, services.site, planned(spec, job)),
                 SPEC_FILE: written(job),
                 **kept_apart(job),

@@ -24,7 +24,7 @@ from prominence.restapi.members import node_place, node_uid
 from prominence.restapi.selection import Kind
 from prominence.restapi.translate.needs import beyond
 from prominence.restapi.translate.site import Site
-from prominence.restapi.translate.submit import SubmitDescription, alike, describe, path_text, stays
+from prominence.restapi.translate.submit import SubmitDescription, alike, describe, path_text, removes_others, stays
 
 DAG_FILE = "workflow.dag"
 SUBMIT_FILE = "job.sub"
@@ -68,6 +68,9 @@ _HAS_ENDED_ON_HOLD = (
 )
 """A job that is held and not by hand has failed. DAGMan would wait for it for ever."""
 
+
+_OF_SEVERAL_NODES = {f"My.{classads.REMOVES_OTHERS}": removes_others(goes_alone="true")}
+"""For DAGMan a job has failed if a process of it was removed. Once the first ends well, others do by themselves."""
 
 _IDLE_S = 60
 _HAVE_ENDED = " + ".join((classads.DAG_DONE, classads.DAG_FAILED, classads.DAG_FUTILE))
@@ -151,6 +154,7 @@ def describe_job(
             ),
             f"My.{classads.PARAMETERS}": f'"$({VALUES})"',
             **({f"My.{classads.WORKFLOW_END}": '"$(DAG_STATUS) $(FAILED_COUNT)"'} if place >= len(spec.jobs) else {}),
+            **(_OF_SEVERAL_NODES if job.resources.number_of_nodes > 1 else {}),
         }
     )
 

@@ -135,21 +135,27 @@ def _end_of_one(job: SubmitDescription) -> dict[str, str]:
     terms = [too_often, f"{is_held} && {classads.HOLD_REASON_CODE} =!= {states.HoldCode.BY_HAND:d}"]
     if "periodic_remove" in job.commands:
         terms.append(job.commands["periodic_remove"])
-    is_done = f"{classads.JOB_STATUS} == {states.JobStatus.COMPLETED:d}"
-    # HTCondor asks this of each process that leaves the queue, whether it was removed or has ended by itself. One that
-    # has done its part takes nobody with it: it may be gone before the first, which has files to bring home. Those that
-    # are on their way out have a reason of their own, and the first that is done may be there to stay.
-    has_done_its_part = f"{classads.NODE} > 0 && {is_done} && {classads.EXIT_CODE} =?= 0"
-    others = (
-        f"{classads.CLUSTER_ID} == $(Cluster) && {classads.JOB_STATUS} =!= {states.JobStatus.REMOVED:d}"
-        f" && ({classads.NODE} > 0 || !({is_done}))"
-    )
     reasons = (classads.quote(reason) for reason in (verdict.STARTED_TOO_OFTEN, verdict.TOO_LONG_IN_QUEUE))
     return {
         "periodic_remove": " || ".join(f"({term})" for term in terms),
         f"My.{classads.PERIODIC_REMOVE_REASON}": f"ifThenElse({too_often}, {', '.join(reasons)})",
-        f"My.{classads.REMOVES_OTHERS}": f'ifThenElse({has_done_its_part}, "false", {classads.quote(others)})',
+        f"My.{classads.REMOVES_OTHERS}": removes_others(goes_alone=f"{classads.NODE} > 0"),
     }
+
+
+def removes_others(goes_alone: str) -> str:
+    """Which other nodes HTCondor removes when one leaves the queue, whether it was removed or has ended by itself.
+
+    One that has done its part takes nobody with it: it may be gone before the first, which has files to bring home.
+    goes_alone: of which nodes that is so.
+    """
+    is_done = f"{classads.JOB_STATUS} == {states.JobStatus.COMPLETED:d}"
+    # Those that are on their way out have a reason of their own, and the first that is done may be there to stay.
+    others = (
+        f"{classads.CLUSTER_ID} == $(Cluster) && {classads.JOB_STATUS} =!= {states.JobStatus.REMOVED:d}"
+        f" && ({classads.NODE} > 0 || !({is_done}))"
+    )
+    return f'ifThenElse({goes_alone} && {is_done} && {classads.EXIT_CODE} =?= 0, "false", {classads.quote(others)})'
 
 
 def _program(spec: JobSpec, sandbox: str, site: Site) -> dict[str, str]:

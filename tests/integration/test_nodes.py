@@ -12,6 +12,7 @@ import docker
 import pytest
 from mpi_image import PATH_OF_MPICH, ensure_mpi_image
 from real_parts import RealPool, new_pool, until
+from real_workflows import finish, jobs_of, printed, step, submit
 
 WHOLE = {"nodes": 2, "cpus": 8, "memory": 1, "disk": 1}
 """Of which no worker holds two."""
@@ -165,3 +166,39 @@ def test_a_node_that_is_lost_makes_the_job_begin_anew_and_a_deleted_one_leaves_n
     assert pool.request("DELETE", f"/jobs/{job}").status_code == 200
     until(lambda: _in_queue(pool, job) == "", 60)
     assert pool.describe(job)["status"] == "deleted"
+
+
+def test_jobs_of_workflows_have_several_nodes_too(pool: RealPool, tiny_image: str) -> None:
+    """One that ends well lets the next begin; one that has failed is run once more from its beginning, on all nodes."""
+    tells = "sh -c 'echo $x: $PROMINENCE_NODE_NUM of $PROMINENCE_NODES; test $x != 3'"
+    on_all = {"resources": SMALL, "policies": {"runSerialTasksOnAllNodes": True}}
+    workflow = submit(
+        pool,
+        step("solve", tiny_image, tells, **on_all),
+        step("say", tiny_image, "echo all done"),
+        dependencies={"solve": ["say"]},
+        factories=[{"type": "zip", "jobs": ["solve"], "parameters": [{"name": "x", "values": [1, 2]}]}],
+    )
+    ended = finish(pool, workflow)
+    assert (ended["status"], ended["progress"]["done"]) == ("completed", 3), ended
+    assert [printed(pool, workflow, f"solve/{index}") for index in (0, 1)] == ["1: 0 of 2\n", "2: 0 of 2\n"]
+    jobs = {one["name"]: one for one in jobs_of(pool, workflow)}
+    assert {name: one["status"] for name, one in jobs.items()} == dict.fromkeys(jobs, "completed")
+    assert pool.output(jobs["solve/1"]["id"], "stdout?node=1") == "2: 1 of 2\n"
+    assert pool.describe(jobs["solve/0"]["id"])["resources"]["nodes"] == 2
+
+    workflow = submit(
+        pool,
+        step("solve", tiny_image, tells, **on_all),
+        policies={"maximumReruns": 1},
+        factories=[{"type": "zip", "jobs": ["solve"], "parameters": [{"name": "x", "values": [3]}]}],
+    )
+    ended = finish(pool, workflow)
+    assert (ended["status"], ended["progress"]["failed"]) == ("failed", 1), ended
+    tried = jobs_of(pool, workflow)
+    assert [one["status"] for one in tried] == ["failed", "failed"], tried
+    for one in tried:
+        described = pool.describe(one["id"])
+        [second] = described["execution"]["nodes"]
+        assert (described["exitCode"], second["outcome"]) == (1, "task failed"), described
+    assert printed(pool, workflow, "solve/0") == "3: 0 of 2\n"  # the second has printed it anew

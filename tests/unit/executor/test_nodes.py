@@ -31,6 +31,7 @@ from prominence.executor.teams import Team
 
 QUICK = Pace(beat_s=0.002, meet_s=5, silence_s=5, look_s=0.002)
 HASTY = QUICK._replace(meet_s=0.02)
+JOB = "17"
 
 
 class Shared:
@@ -81,7 +82,7 @@ class NodeWorker(PretendedWorker):
 
     def team(self, plan: ExecutionPlan) -> Team:
         number, nodes = self.node
-        seat = Seat(number, nodes, self.host, f"10.0.0.{number}")
+        seat = Seat(JOB, number, nodes, self.host, f"10.0.0.{number}")
         if number:
             return OtherTeam(Other(lambda: self._shared, seat, self._pace), lambda: self._shared, 0)
         return FirstTeam(First(lambda: self._shared, seat, self._pace), plan, 0, lambda: self._shared, 3)
@@ -225,12 +226,12 @@ def test_who_meets_nobody_gives_the_job_back_and_says_so(tmp_path: Path) -> None
     shared = Shared()
     alone = Attempt(a_plan(nodes=2), NodeWorker(shared, 0, PretendedRuntime(), tmp_path, HASTY))
     assert (alone.ended(), shared.noted) == (exits.HANDED_BACK, [(UNMET, 4)])
-    assert document.loads(Notice, shared.files[notice_file(0)].decode()).left
+    assert document.loads(Notice, shared.files[notice_file(JOB, 0)].decode()).left
 
 
 def test_what_a_node_said_in_an_earlier_attempt_counts_for_nothing(tmp_path: Path) -> None:
     shared = Shared()
-    shared.write(notice_file(1), document.dumps(Notice("old", 17)).encode())
+    shared.write(notice_file(JOB, 1), document.dumps(Notice("old", 17)).encode())
     alone = Attempt(a_plan(nodes=2), NodeWorker(shared, 0, PretendedRuntime(), tmp_path, HASTY))
     assert alone.ended() == exits.HANDED_BACK
 
@@ -251,10 +252,10 @@ def test_a_node_that_begins_anew_makes_all_begin_anew(tmp_path: Path) -> None:
     here = PretendedRuntime(on_run=work)
     plan = a_plan(nodes=2)
     first = Attempt(plan, NodeWorker(shared, 0, here, tmp_path / "0"))
-    lost = Other(lambda: shared, Seat(1, 2, "worker-1", "10.0.0.1"), QUICK)
+    lost = Other(lambda: shared, Seat(JOB, 1, 2, "worker-1", "10.0.0.1"), QUICK)
     lost.meet(Stop())
     lost.close()
-    again = Other(lambda: shared, Seat(1, 2, "worker-2", "10.0.0.2"), HASTY)
+    again = Other(lambda: shared, Seat(JOB, 1, 2, "worker-2", "10.0.0.2"), HASTY)
     with pytest.raises(NotMet):
         again.meet(Stop())
     held.set()
@@ -264,7 +265,7 @@ def test_a_node_that_begins_anew_makes_all_begin_anew(tmp_path: Path) -> None:
 
 def test_the_others_begin_anew_with_the_first(tmp_path: Path) -> None:
     shared, runs, goes_on = Shared(), threading.Event(), threading.Event()
-    first = First(lambda: shared, Seat(0, 2, "worker-0", "10.0.0.0"), QUICK)
+    first = First(lambda: shared, Seat(JOB, 0, 2, "worker-0", "10.0.0.0"), QUICK)
 
     def work() -> None:
         runs.set()
@@ -290,7 +291,7 @@ def test_a_job_that_failed_and_is_to_be_repeated_is_so_on_all_nodes(tmp_path: Pa
 
 def test_a_node_that_comes_after_the_end_has_nothing_to_do(tmp_path: Path) -> None:
     shared, there = Shared(), PretendedRuntime()
-    shared.write(notice_file(0), document.dumps(Notice("old", 17, over=True, final=True)).encode())
+    shared.write(notice_file(JOB, 0), document.dumps(Notice("old", 17, over=True, final=True)).encode())
     late = Attempt(a_plan(nodes=2, everywhere=True), NodeWorker(shared, 1, there, tmp_path))
     assert (late.ended(), there.ran) == (0, [])
 
@@ -307,10 +308,22 @@ def test_a_first_node_that_is_started_again_after_the_end_ends_as_it_has_ended(t
     assert again.report._replace(finished_at=None) == first.report._replace(finished_at=None)
 
 
+def test_another_job_in_the_same_directory_begins_anew(tmp_path: Path) -> None:
+    """As of a workflow one that is run in the place of another that has failed."""
+    shared, here, there = Shared(), PretendedRuntime(), PretendedRuntime()
+    for number in (0, 1):
+        ended = Notice("old", 17, over=True, final=True)
+        shared.write(notice_file("16", number), document.dumps(ended).encode())
+    first = Attempt(a_plan(nodes=2, everywhere=True), NodeWorker(shared, 0, here, tmp_path / "0"))
+    other = Attempt(a_plan(nodes=2, everywhere=True), NodeWorker(shared, 1, there, tmp_path / "1"))
+    assert (first.ended(), other.ended()) == (0, 0)
+    assert (len(here.ran), len(there.ran)) == (1, 1)
+
+
 def test_how_the_job_has_ended_is_asked_until_the_access_point_is_there(tmp_path: Path) -> None:
     shared, here = Shared(), PretendedRuntime()
     result = ExecutionReport(Outcome.SUCCESS, 0.0, exit_code=0)
-    shared.write(notice_file(0), document.dumps(Notice("old", 17, over=True, final=True, result=result)).encode())
+    shared.write(notice_file(JOB, 0), document.dumps(Notice("old", 17, over=True, final=True, result=result)).encode())
     shared.away = 3
     again = Attempt(a_plan(nodes=2), NodeWorker(shared, 0, here, tmp_path))
     assert (again.ended(), here.ran) == (0, [])
@@ -321,13 +334,13 @@ def test_how_the_job_has_ended_is_asked_until_the_access_point_is_there(tmp_path
     again = Attempt(a_plan(nodes=2), NodeWorker(shared, 0, here, tmp_path))
     again.stop.request()
     assert (again.ended(), here.ran) == (exits.STOPPED, [])
-    assert document.loads(Notice, shared.files[notice_file(0)].decode()).final
+    assert document.loads(Notice, shared.files[notice_file(JOB, 0)].decode()).final
 
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_what_was_stopped_since_another_was_lost_is_given_back_though_that_is_back(number: int) -> None:
     shared = Shared()
-    seat, silences = Seat(number, 2, "worker", "10.0.0.1"), ["nothing is heard any more", *[""] * 10]
+    seat, silences = Seat(JOB, number, 2, "worker", "10.0.0.1"), ["nothing is heard any more", *[""] * 10]
     node: First | Other = First(lambda: shared, seat, QUICK) if number == 0 else Other(lambda: shared, seat, QUICK)
     node.circle.lost = lambda now: silences.pop(0)  # type: ignore[method-assign]
     ad = Shared
@@ -340,7 +353,7 @@ def test_what_was_stopped_since_another_was_lost_is_given_back_though_that_is_ba
 
 def test_one_whose_result_was_lost_fails_and_waits_for_nobody(tmp_path: Path) -> None:
     shared = Shared()
-    shared.write(notice_file(0), document.dumps(Notice("old", 17, over=True, final=True)).encode())
+    shared.write(notice_file(JOB, 0), document.dumps(Notice("old", 17, over=True, final=True)).encode())
     again = Attempt(a_plan(nodes=2), NodeWorker(shared, 0, PretendedRuntime(), tmp_path))
     assert (again.ended(), again.report.reason) == (exits.SYSTEM_FAILED, Reason.EXECUTOR_FAILED)
     assert again.report.details == {"detail": "the job had ended, and what became of it was lost with its worker"}
@@ -348,11 +361,11 @@ def test_one_whose_result_was_lost_fails_and_waits_for_nobody(tmp_path: Path) ->
 
 def test_a_result_that_is_too_large_to_be_read_is_not_told(tmp_path: Path) -> None:
     shared = Shared()
-    first = First(lambda: shared, Seat(0, 2, "worker-0", "10.0.0.0"), HASTY)
+    first = First(lambda: shared, Seat(JOB, 0, 2, "worker-0", "10.0.0.0"), HASTY)
     with pytest.raises(NotMet):
         first.meet(Stop())
     first.end(ExecutionReport(Outcome.SUCCESS, 0.0, details={"detail": "x" * LARGEST}))
-    told = document.loads(Notice, shared.files[notice_file(0)].decode())
+    told = document.loads(Notice, shared.files[notice_file(JOB, 0)].decode())
     assert (told.final, told.result) == (True, None)
     assert first.earlier(Stop()) == told
 
@@ -374,7 +387,7 @@ def test_an_access_point_that_is_away_is_waited_for(tmp_path: Path) -> None:
 
 def test_that_the_job_is_over_is_said_when_the_access_point_is_back(tmp_path: Path) -> None:
     shared = Shared()
-    first = First(lambda: shared, Seat(0, 2, "worker-0", "10.0.0.0"), QUICK)
+    first = First(lambda: shared, Seat(JOB, 0, 2, "worker-0", "10.0.0.0"), QUICK)
     other = Attempt(a_plan(nodes=2), NodeWorker(shared, 1, PretendedRuntime(), tmp_path))
     first.meet(Stop())
     [report] = first.gather(Stop(), 1, 10)
@@ -386,16 +399,16 @@ def test_that_the_job_is_over_is_said_when_the_access_point_is_back(tmp_path: Pa
 
 def test_an_access_point_that_stays_away_is_not_waited_for_without_end() -> None:
     shared = Shared()
-    first = First(lambda: shared, Seat(0, 2, "worker-0", "10.0.0.0"), QUICK._replace(silence_s=0.02))
-    other = Other(lambda: shared, Seat(1, 2, "worker-1", "10.0.0.1"), QUICK)
+    first = First(lambda: shared, Seat(JOB, 0, 2, "worker-0", "10.0.0.0"), QUICK._replace(silence_s=0.02))
+    other = Other(lambda: shared, Seat(JOB, 1, 2, "worker-1", "10.0.0.1"), QUICK)
     meeting = threading.Thread(target=other.meet, args=(Stop(),))
     meeting.start()
     first.meet(Stop())
     meeting.join()
     shared.away = 10**9
     first.end(ExecutionReport(Outcome.SUCCESS, 0.0))
-    assert notice_file(0) in shared.files
-    assert not document.loads(Notice, shared.files[notice_file(0)].decode()).final
+    assert notice_file(JOB, 0) in shared.files
+    assert not document.loads(Notice, shared.files[notice_file(JOB, 0)].decode()).final
     other.close()
 
 
@@ -436,8 +449,8 @@ def test_who_has_done_its_part_may_be_silent() -> None:
 
 def test_what_another_worker_makes_of_its_notice_is_passed_over(tmp_path: Path) -> None:
     shared = Shared()
-    shared.files[notice_file(1)] = b"\xff{[" * 1000
-    first = First(lambda: shared, Seat(0, 2, "worker-0", "10.0.0.0"), HASTY)
+    shared.files[notice_file(JOB, 1)] = b"\xff{[" * 1000
+    first = First(lambda: shared, Seat(JOB, 0, 2, "worker-0", "10.0.0.0"), HASTY)
     with pytest.raises(NotMet):
         first.meet(Stop())
     assert first.latest(1) is None
@@ -447,7 +460,7 @@ def test_what_another_worker_makes_of_its_notice_is_passed_over(tmp_path: Path) 
 def test_a_node_that_is_stopped_while_it_waits_is_interrupted() -> None:
     stop = Stop()
     stop.request()
-    other = Other(Shared, Seat(1, 2, "worker-1", "10.0.0.1"), QUICK)
+    other = Other(Shared, Seat(JOB, 1, 2, "worker-1", "10.0.0.1"), QUICK)
     with pytest.raises(Interrupted):
         other.meet(stop)
     other.close()
@@ -455,7 +468,7 @@ def test_a_node_that_is_stopped_while_it_waits_is_interrupted() -> None:
 
 def test_nodes_on_one_worker_are_one_host_to_an_mpi() -> None:
     shared = Shared()
-    first = First(lambda: shared, Seat(0, 4, "worker-0", "10.0.0.9"), QUICK)
+    first = First(lambda: shared, Seat(JOB, 0, 4, "worker-0", "10.0.0.9"), QUICK)
     for number, address in ((1, "10.0.0.9"), (2, "10.0.0.8"), (3, "10.0.0.8")):
         first.circle.hear(number, Notice("a", address=address), 0.0)
     assert first.hosts("w-0") == (("w-0", 2), ("10.0.0.8", 2))

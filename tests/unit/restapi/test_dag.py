@@ -237,6 +237,19 @@ def test_a_job_that_htcondor_holds_has_failed_and_does_not_keep_its_workflow_wai
     assert job_commands(of)["periodic_remove"].endswith(f" || {held}")
 
 
+def test_nodes_of_a_job_that_have_done_their_part_are_not_removed_since_dagman_would_take_that_for_a_failure() -> None:
+    of = parse(WorkflowSpec, {"jobs": [job_json(name="a", nodes=2), job_json(name="b")]})
+    rule = job_commands(of)[f"My.{classads.REMOVES_OTHERS}"].replace("$(Cluster)", "7")
+    for node in (0, 1):
+        done, failed = (
+            classad2.ClassAd({classads.NODE: node, "JobStatus": int(JobStatus.COMPLETED), "ExitCode": code})
+            for code in (0, 1)
+        )
+        assert classad2.ExprTree(rule).eval(done) == "false"
+        assert classad2.ExprTree(rule).eval(failed) != "false"
+    assert f"My.{classads.REMOVES_OTHERS}" not in job_commands(of, 1)
+
+
 def test_what_the_workflow_says_counts_for_jobs_that_say_nothing() -> None:
     placement = {"requirements": {"sites": ["here"]}}
     policies = {"maximumRetries": 7, "priority": 5, "placement": placement}

@@ -144,7 +144,6 @@ def test_a_task_that_no_mpi_starts_may_run_on_all_of_them(api: Api) -> None:
     ("path", "body", "complaint"),
     [
         ("/arrays", {"count": 2, "job": job_json(nodes=2)}, "a member of an array has one node"),
-        ("/workflows", {"jobs": [job_json(name="a", nodes=2)]}, "a job of a workflow has one node"),
         ("/jobs", job_json(nodes=101), "resources.nodes: must be at most 100"),
         (
             "/jobs",

@@ -68,6 +68,11 @@ class TestCreate:
             "/1.0": set(),
         }
 
+    def test_a_job_of_several_nodes_is_as_many_processes(self, api: Api) -> None:
+        api.submit_workflow(jobs=[job_json(name="a", nodes=3), api.a_step("b")])
+        written = [api.sandboxes.files[f"{uid_of(api)}/{place}"]["job.sub"].decode() for place in (0, 1)]
+        assert [text.splitlines()[-1] for text in written] == ["queue 3", "queue 1"]
+
     def test_every_mistake_is_told_at_once(self, api: Api) -> None:
         told = refused(
             api, jobs=[job_json(name="a"), job_json(name="a")], dependencies={"b": ["a"]}, factories=[REPEAT]
