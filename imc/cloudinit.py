@@ -63,8 +63,9 @@ _FENCE_TEXT = """table inet prominence_metadata
 delete table inet prominence_metadata
 table inet prominence_metadata {
     chain metadata {
-        ip daddr 169.254.169.254 reject
-        ip6 daddr { fd00:ec2::254, fe80::a9fe:a9fe } reject
+        meta l4proto { tcp, udp } th dport 53 return
+        ip daddr { 169.254.169.254, 168.63.129.16 } reject
+        ip6 daddr { fd00:ec2::254, fd20:ce::254, fe80::a9fe:a9fe } reject
     }
     chain own {
         type filter hook output priority filter
@@ -77,7 +78,10 @@ table inet prominence_metadata {
     }
 }
 """
-"""What root did not send itself does not reach the service that tells user data, from containers neither."""
+"""What root did not send itself does not reach the services that tell user data, from containers neither.
+
+Google's and Azure's (168.63.129.16) are at the same addresses as those that names are looked up at.
+"""
 
 
 def layout(name: str, notices: str = "") -> Layout:

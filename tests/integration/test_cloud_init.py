@@ -43,7 +43,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 NAME = "cloudy-1"
 LARGE = {"cpus": CPUS, "memory": 0.2, "disk": 0.1}
 SEED = "/var/lib/cloud/seed/nocloud"
-METADATA = "169.254.169.254"
+METADATA, WIRESERVER = "169.254.169.254", "168.63.129.16"
+"""Azure has two such services. The second has no address of an interface: HTCondor would take it for the machine's."""
 
 RECIPE = r"""
 ARG BASE
@@ -60,17 +61,20 @@ RUN apt-get update \
 SERVICE = f"""
 from functools import partial
 from http.server import HTTPServer, SimpleHTTPRequestHandler
+from threading import Thread
 class Handler(SimpleHTTPRequestHandler):
     def do_PUT(self):
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b"a-token")
-HTTPServer(("{METADATA}", 80), partial(Handler, directory="{SEED}")).serve_forever()
+for place in ("{METADATA}", 80), ("{METADATA}", 53), ("{WIRESERVER}", 80):
+    Thread(target=HTTPServer(place, partial(Handler, directory="{SEED}")).serve_forever).start()
 """
-"""A metadata service: files, and what Amazon wants to be asked for first."""
+"""Metadata services: files, and what Amazon wants to be asked for first. Google's tells names at the same address."""
 
 BOOT = f"""
 ip address add {METADATA}/32 dev lo
+ip route add local {WIRESERVER}/32 dev lo
 nft add table inet closed
 nft add chain inet closed in '{{ type filter hook input priority 0; }}'
 nft add rule inet closed in iif != lo meta l4proto tcp ct state new drop
@@ -248,14 +252,18 @@ def test_its_token_is_roots_and_the_secret_is_nobodys(world: World) -> None:
 
 
 def test_the_metadata_service_is_roots(world: World) -> None:
-    def fetch(timeout_s: int) -> str:
-        look = f"urllib.request.urlopen('http://{METADATA}/user-data', timeout={timeout_s}).read()"
+    def fetch(service: str, timeout_s: int) -> str:
+        look = f"urllib.request.urlopen('http://{service}/user-data', timeout={timeout_s}).read()"
         return f'python3 -c "import urllib.request; print(len({look}))"'
 
-    assert world.sh(fetch(60)) == (0, f"{len(world.cloud.told[-1])}\n")
+    had = (0, f"{len(world.cloud.told[-1])}\n")
+    assert [world.sh(fetch(service, 60)) for service in (METADATA, WIRESERVER)] == [had, had]
     for user in ("slot1", "slot256", "image257", "nobody", "condor"):
-        exit_code, said = world.sh(fetch(5), user=user)
-        assert exit_code != 0 and ("refused" in said or "timed out" in said), (user, said)
+        for service in (METADATA, WIRESERVER):
+            exit_code, said = world.sh(fetch(service, 5), user=user)
+            assert exit_code != 0 and ("refused" in said or "timed out" in said), (user, said)
+    # Where names are looked up: for jobs of a network of their own by root, for all else by whoever asks.
+    assert world.sh(fetch(f"{METADATA}:53", 60), user="condor") == had
 
 
 def test_the_token_is_renewed_and_the_collector_takes_the_new_one(world: World) -> None:

@@ -87,7 +87,8 @@ def test_the_metadata_service_is_closed_before_there_is_a_worker_and_without_tha
     assert "After=network-online.target prominence-metadata.service" in unit
     rules = text_of(config, FENCE)
     assert rules.index("meta skuid 0 accept") < rules.index("jump metadata")
-    assert "ip daddr 169.254.169.254 reject" in rules
+    closed = rules.index("ip daddr { 169.254.169.254, 168.63.129.16 } reject")
+    assert rules.index("meta l4proto { tcp, udp } th dport 53 return") < closed  # names are looked up there, too
     assert "hook forward" in rules
 
 
