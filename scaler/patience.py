@@ -15,9 +15,10 @@ from math import inf
 
 import numpy as np
 
+from prominence.core.machines import Flavour
 from prominence.core.snapshot import PoolSnapshot
 from prominence.scaler import amounts, giving, packing, waits
-from prominence.scaler.catalogue import Catalogue
+from prominence.scaler.catalogue import Catalogue, kind_of
 from prominence.scaler.dear import DEARER, Dear, dear
 from prominence.scaler.explain import Given, Held
 from prominence.scaler.ordering import Order, Shop, orders
@@ -27,8 +28,6 @@ from prominence.scaler.pool import Pool, Room
 
 _FULL = 0.9
 """So much of it is used."""
-_LARGE = 0.5
-"""Of the largest flavour that may be ordered: what is smaller is not worth one of the few places of a cheap cloud."""
 _ALONE = 1
 """Below so many cores jobs share a dear machine: each gets one of matching size, paid no longer than it runs."""
 _TOGETHER = 1 << 30
@@ -97,7 +96,7 @@ class Patience:
         together, alone = replace(shop, small_cpus=_TOGETHER), replace(shop, small_cpus=_ALONE)
         # Where it costs the same everywhere nothing is lost by waiting: no cheap place that another could take.
         hasty = tuple(one for one in left if one[0] not in self.young or one[0] in cheap.contested)
-        full = [o for o in orders(cheap.only(hasty), together, budget)[0] if _is_full(o, shop.catalogue)]
+        full = _full(orders(cheap.only(hasty), together, budget)[0], shop.catalogue)
         found, left, alone, budget = cheap.taken(full, left, alone, budget)
         due, young = self.waiting(left)
         more, due, alone, budget = cheap.taken(orders(cheap.only(due), alone, budget)[0], due, alone, budget)
@@ -147,11 +146,23 @@ def of_jobs(
     return (*due, *young), Patience(until, like, dear(pool, catalogue.not_refused(), now))
 
 
-def _is_full(order: Order, catalogue: Catalogue) -> bool:
-    """And large."""
-    size, cloud = order.flavour.size, order.flavour.cloud
-    largest = max(flavour.size.cpus for flavour in catalogue.flavours if flavour.cloud == cloud)
-    return size.cpus >= _LARGE * largest and packing.share(order.size, size) >= _FULL
+def _full(planned: Iterable[Order], catalogue: Catalogue) -> list[Order]:
+    """Of these orders those of full machines than which none is larger for about the same price of a core.
+
+    A cheap cloud has few places.
+    """
+    full = [order for order in planned if packing.share(order.size, order.flavour.size) >= _FULL]
+    offered: dict[str, list[Flavour]] = defaultdict(list)
+    for flavour in catalogue.open():
+        offered[flavour.cloud].append(flavour)
+    ordered = {kind_of(order.flavour): order.flavour for order in full}
+    small = {kind for kind, one in ordered.items() if any(_is_larger(other, one) for other in offered[one.cloud])}
+    return [order for order in full if kind_of(order.flavour) not in small]
+
+
+def _is_larger(one: Flavour, other: Flavour) -> bool:
+    cores, of_other = one.size.cpus, other.size.cpus
+    return cores > of_other and one.price * of_other <= DEARER * other.price * cores
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,23 @@ def test_a_cheap_machine_is_ordered_as_soon_as_jobs_fill_it_and_others_wait() ->
     assert reasons(plan) == [(Reason.WORKER_REQUESTED, 4), (Reason.PATIENCE, 3)]
 
 
+@pytest.mark.parametrize(
+    ("price", "jobs", "ordered"),
+    [
+        (2.0, 7, []),  # as many places as there are for machines, there are for large ones
+        (2.0, 8, ["own-8"]),
+        (3.0, 7, ["own-4"]),  # whose cores are dearer is not what a place is kept for
+    ],
+)
+def test_no_place_of_a_cheap_cloud_is_for_a_machine_if_a_larger_one_is_as_cheap(
+    price: float, jobs: int, ordered: list[str]
+) -> None:
+    large = a_flavour(cloud="own", name="own-8", price=price, size=a_size(8, 8000, 80 * 1024))
+    own, public = clouds()
+    plan = plan_of(a_demand(jobs=jobs), clouds=(own.model_copy(update={"flavours": (OWN, large)}), public))
+    assert created(plan) == ordered
+
+
 def test_a_dear_machine_is_not_however_many_jobs_fill_it() -> None:
     worker, point = FULL
     plan = plan_of(a_demand(jobs=40), clouds=clouds(own=1), workers=(worker,), execute_points=(point,))
