@@ -223,12 +223,22 @@ class RealPool:
             store.close()
 
     def offer(self, *flavours: dict[str, Any]) -> None:
-        """Have imc offer these kinds of machine and no others: as in its settings."""
+        """Have imc offer these kinds of machine and no others: as in its settings.
+
+        Until the scaler has seen it, it would order what is not offered any more, and imc make the cheapest instead.
+        """
         told = self.state / "config" / "imc.toml"
         document = tomllib.loads(told.read_text())
         document["clouds"]["docker"]["flavours"] = list(flavours)
         told.write_text(tomli_w.dumps(document))
         self.containers("imc")[0].restart()
+        names = {flavour["name"] for flavour in flavours}
+        until(lambda: self._offered() == names, 60, lambda: str(self._offered()))
+
+    def _offered(self) -> set[str]:
+        """The kinds of machine of which the scaler knows."""
+        clouds = self.request("GET", "/pool").json().get("clouds", ())
+        return {flavour["name"] for cloud in clouds for flavour in cloud["flavours"]}
 
     def workers(self) -> dict[str, Record]:
         """imc's records, by name."""

@@ -26,7 +26,6 @@ def limited(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactor
     try:
         real.up()
         real.offer(SMALL, LARGE)
-        until(lambda: real.request("GET", "/pool").json().get("clouds"), 60)
         yield real
     finally:
         real.down("--purge")
