@@ -24,7 +24,7 @@ from prominence.restapi.files import files_of
 from prominence.restapi.finished import Attempt, Finished, LastJob, Left, finished
 from prominence.restapi.identity import Identity
 from prominence.restapi.paging import Key, Order, Page
-from prominence.restapi.ports import Deferred, MachineToken, Sandboxes, Undeliverable
+from prominence.restapi.ports import MachineToken, Sandboxes
 from prominence.restapi.resources import Slot
 from prominence.restapi.selection import Kind, Selection
 from prominence.restapi.translate.ads import plain
@@ -244,7 +244,7 @@ class MemoryMailer:
 
     def __init__(self) -> None:
         self.sent: list[EmailMessage] = []
-        self.fails: dict[str, Deferred | Undeliverable] = {}
+        self.fails: dict[str, Exception] = {}
         self.unavailable = ""
 
     def send(self, message: EmailMessage) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from prominence.restapi.ports import NotTaken
-
 
 @dataclass(frozen=True)
 class Called:
@@ -22,7 +20,7 @@ class MemoryCaller:
 
     def __init__(self) -> None:
         self.calls: list[Called] = []
-        self.fails: dict[str, NotTaken] = {}
+        self.fails: dict[str, Exception] = {}
 
     def call(self, url: str, headers: Mapping[str, str], body: bytes) -> None:
         if url in self.fails:

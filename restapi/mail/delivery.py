@@ -56,15 +56,19 @@ class Postman:
         for key in sorted(self._deferrals.due(notices, now)):
             if stopped():
                 return
-            if self._settle_notice(key, notices[key], now):
-                self._done.take_away(outbox.NOTICES, key, store)
+            with self._deferrals.apart(key, now):
+                if self._settle_notice(key, notices[key], now):
+                    self._done.take_away(outbox.NOTICES, key, store)
         due = self._deferrals.due(letters, now)
         for key, ad, job in ended(letters, due, self.services):
             if stopped():
                 return
-            if key in due and self._settle(key, ad, job, letters[key].address, now):
-                due.remove(key)  # it may be seen twice
-                self._done.take_away(outbox.LETTERS, key, store)
+            if key not in due:
+                continue
+            with self._deferrals.apart(key, now):
+                if self._settle(key, ad, job, letters[key].address, now):
+                    due.remove(key)  # it may be seen twice
+                    self._done.take_away(outbox.LETTERS, key, store)
 
     def _settle_notice(self, key: str, notice: Notice, now: datetime) -> bool:
         """Whether nothing is left to do but to take it away."""

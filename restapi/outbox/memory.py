@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+import traceback
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from prominence.core import logs
-from prominence.core.errors import Unavailable
+from prominence.core.errors import ProminenceError, Unavailable
 from prominence.core.keyvalue.port import KeyValue
 from prominence.restapi.outbox.rules import pause_s
 from prominence.restapi.outbox.shelf import Shelf
@@ -39,6 +41,19 @@ class Deferrals:
         """It has failed once more."""
         failures = self._known[key].failures + 1 if key in self._known else 0
         self._known[key] = _Deferral(failures, now + timedelta(seconds=pause_s(failures, self.interval_s)))
+
+    @contextmanager
+    def apart(self, key: str, now: datetime) -> Iterator[None]:
+        """A mistake of ours with this one is no end of the round: it is logged, and the others have their turn."""
+        try:
+            yield
+        except ProminenceError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one must not end the others
+            # Without the words of the exception: addresses, and with them secrets, may be in it.
+            what, where = type(error).__name__, "".join(traceback.format_tb(error.__traceback__))
+            log.error("this one was not settled, by a mistake of ours", key=key, error=what, where=where)
+            self.defer(key, now)
 
     def keep(self, keys: Collection[str]) -> None:
         """The others are no more."""

@@ -50,7 +50,7 @@ class Courier:
     def __post_init__(self) -> None:
         self._patience = Patience("webhooks cannot be called for now", self.interval_s)
         self._done = Done()
-        self._deferrals = Deferrals(self.interval_s)
+        self._letters, self._webhooks = Deferrals(self.interval_s), Deferrals(self.interval_s)
 
     def round(self, stopped: Callable[[], bool] = lambda: False) -> float:
         """Tell what is due; for how many seconds to rest then."""
@@ -63,11 +63,16 @@ class Courier:
 
     def _make_calls(self) -> None:
         """Of letters whose jobs have ended."""
+        now = self.services.clock()
         letters = LETTERS.all(self.services.store)
-        left = set(letters)
+        self._letters.keep(letters)
+        left = self._letters.due(letters, now)
         for key, ad, job in ended(letters, left, self.services):
-            if key in left and self._settle(key, letters[key], ad, job):
-                left.discard(key)  # it may be seen twice
+            if key not in left:
+                continue
+            with self._letters.apart(key, now):
+                if self._settle(key, letters[key], ad, job):
+                    left.discard(key)  # it may be seen twice
 
     def _settle(self, key: str, asked: Asked, ad: JobAd, job: JobView) -> bool:
         """Whether nothing is left to do for this letter. Its calls are there from when it is gone."""
@@ -87,14 +92,18 @@ class Courier:
         by_place: defaultdict[str, dict[str, Call]] = defaultdict(dict)
         for key, call in calls.items():
             by_place[place_of(key)][key] = call
-        self._deferrals.keep(by_place)
-        due = sorted(self._deferrals.due(by_place, self.services.clock()))
+        self._webhooks.keep(by_place)
+        due = sorted(self._webhooks.due(by_place, self.services.clock()))
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="webhook") as pool:
             running = [pool.submit(self._serve, place, by_place[place], stopped) for place in due]
         for one in running:
             one.result()
 
     def _serve(self, place: str, calls: Mapping[str, Call], stopped: Callable[[], bool]) -> None:
+        with self._webhooks.apart(place, self.services.clock()):
+            self._call_one(place, calls, stopped)
+
+    def _call_one(self, place: str, calls: Mapping[str, Call], stopped: Callable[[], bool]) -> None:
         """Make the calls of one webhook, the oldest first, until one fails."""
         store, began = self.services.store, self.now()
         webhook = records.find(place, store)
@@ -115,7 +124,7 @@ class Courier:
                 self._note_failure(place, key, call, state, trouble, now)
                 return
             self._done.take_away(CALLS, key, store)
-            self._deferrals.forget(place)
+            self._webhooks.forget(place)
             state = state.model_copy(
                 update={"taken_at": now, "reason": None, "status": None, "since": None, "failures": 0}
             )
@@ -133,7 +142,7 @@ class Courier:
 
     def _note_failure(self, place: str, key: str, call: Call, state: State, error: NotTaken, now: datetime) -> None:
         log.warning("a webhook does not take a call", webhook=place, message=call.message, why=error.trouble.value)
-        self._deferrals.defer(place, now)
+        self._webhooks.defer(place, now)
         new = state.model_copy(
             update={
                 "reason": error.trouble,

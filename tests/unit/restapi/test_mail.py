@@ -276,6 +276,29 @@ class TestTrouble:
         assert office.round(seconds=9) == []
         assert office.round(seconds=1) == ["Job 1 (alices): completed"]
 
+    def test_a_mistake_of_ours_with_one_holds_up_nobody_and_is_in_the_log(self, log: list[str]) -> None:
+        office = an_office({"bob": "bob@example.org"})
+        office.mailer.fails[ALICES] = ValueError(f"what is {ALICES} to be?")
+        for user in ("alice", "bob"):
+            api = office.api.as_user(user)
+            api.finish(api.submit(name=user, notifications=BY_EMAIL))
+        assert office.round() == ["Job 2 (bob): completed"]
+        assert any("by a mistake of ours" in line and "ValueError" in line for line in log)
+        assert not any(ALICES in line for line in log)
+        assert office.round(1) == [], "it is left alone for a while"
+        office.mailer.fails.clear()
+        assert office.round() == ["Job 1 (alice): completed"]
+
+    def test_a_letter_that_cannot_be_read_is_left_and_told_of_once(self, log: list[str]) -> None:
+        office = an_office()
+        office.api.finish(office.submit(name="fit"))
+        later = outbox.LETTERS.place + "0.later"
+        office.api.store.put_if(later, b'{"to": "a form of later"}', expected=None)
+        assert office.round() == ["Job 1 (fit): completed"]
+        assert office.round() == []
+        assert len([line for line in log if "cannot be read" in line and later in line]) == 1
+        assert office.api.store.get(later) is not None
+
     def test_when_it_is_to_end_it_ends_between_two_messages(self) -> None:
         office = an_office()
         for _ in range(3):

@@ -206,6 +206,16 @@ class TestAgain:
         broken = next(one for one in office.api.get("/webhooks") if one["url"].endswith("broken"))
         assert broken["failures"] == 1, "the others wait behind the first"
 
+    def test_a_mistake_of_ours_with_one_holds_up_no_other(self, office: Office) -> None:
+        office.register(url="https://example.org/broken")
+        office.register()
+        office.caller.fails["https://example.org/broken"] = ValueError("no label may be so long")
+        office.api.finish(office.api.submit(notifications=BY_WEBHOOK))
+        assert len(office.round()) == 1
+        assert office.round(1) == [], "it is left alone for a while"
+        office.caller.fails.clear()
+        assert [call.url for call in office.round()] == ["https://example.org/broken"]
+
     def test_one_that_wants_no_more_calls_gets_none(self, office: Office) -> None:
         office.register()
         office.caller.fails[URL] = NotTaken(Trouble.GONE, 410)
