@@ -64,6 +64,9 @@ class Wishes:
 def bring_up(engine: docker.DockerClient, pool: Pool, wishes: Wishes, say: Say) -> PoolSettings:
     """The pool runs and its API answers when this returns; may be repeated. Raises PoolError."""
     socket_path = own_socket(engine)
+    if not pool.state.exists():  # of a pool that is refused nothing is left
+        refuse_anothers(engine, pool)
+        _wanted(engine, pool, wishes)
     pool.state.mkdir(mode=0o755, parents=True, exist_ok=True)
     with alone(pool), readable_by_services():
         refuse_anothers(engine, pool)
@@ -118,25 +121,31 @@ def _refuse_a_half(pool: Pool) -> None:
 
 
 def _settle(engine: docker.DockerClient, pool: Pool, wishes: Wishes) -> PoolSettings:
-    """Old settings with the new wishes over them, kept for the next time."""
+    """What is wanted, kept for the next time. Raises PoolError."""
+    settings = _wanted(engine, pool, wishes)
+    pool.settings_file.write_text(settings.model_dump_json(indent=1) + "\n")
+    return settings
+
+
+def _wanted(engine: docker.DockerClient, pool: Pool, wishes: Wishes) -> PoolSettings:
+    """Old settings with the new wishes over them. Raises PoolError."""
     before = read_settings(pool)
     values = before.model_dump() if before else {}
     for name in ("port", "idle_time", "max_workers", "task_network", "mail_server", "mail_to", "webhooks", "shares"):
         if (wish := getattr(wishes, name)) is not None:
             values[name] = wish
-    is_running = any(c.status == "running" for c in containers(engine, pool, ACCESS_POINT))
     if "port" not in values:
         kept = _ports_of_others(pool)
         values["port"] = next(port for port in range(FIRST_PORT, 65536) if port not in kept and _is_free(port))
-    elif not (is_running and before and before.port == values["port"]) and not _is_free(values["port"]):
-        raise PoolError(
-            f"Port {values['port']} on 127.0.0.1 is taken by another program. Stop that, or choose another: --port."
-        )
     try:
         settings = parse(PoolSettings, values)
     except Rejected as error:
         raise PoolError(str(error)) from error
-    pool.settings_file.write_text(settings.model_dump_json(indent=1) + "\n")
+    is_running = any(c.status == "running" for c in containers(engine, pool, ACCESS_POINT))
+    if not (is_running and before and before.port == settings.port) and not _is_free(settings.port):
+        raise PoolError(
+            f"Port {settings.port} on 127.0.0.1 is taken by another program. Stop that, or choose another: --port."
+        )
     return settings
 
 

@@ -123,6 +123,7 @@ def test_somebody_elses_pool_of_the_same_name_is_left_alone(pool: RealPool, tmp_
         said = pool.run("pool", command, "--name", pool.name, check=False, env=elsewhere)
         assert said.returncode != 0
         assert str(pool.state) in said.stderr
+        assert list(tmp_path.iterdir()) == []
     assert {c.id for role in ("access-point", "imc") for c in pool.containers(role)} == before
 
 

@@ -77,3 +77,15 @@ def test_no_port_is_chosen_that_another_pool_has_settled_on(tmp_path: Path, monk
         other.state.mkdir()
         ports.append(bring_up._settle(FakeEngine(), other, bring_up.Wishes()).port)  # type: ignore[arg-type]
     assert len(set(ports)) == len(ports)
+
+
+@pytest.mark.parametrize("wishes", [bring_up.Wishes(shares={"vo": 2.0}), bring_up.Wishes(port=8299)])
+def test_of_a_pool_that_is_refused_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wishes: bring_up.Wishes
+) -> None:
+    monkeypatch.setattr(bring_up, "own_socket", lambda _: tmp_path / "docker.sock")
+    monkeypatch.setattr(bring_up, "_is_free", lambda port: port != 8299)
+    pool = Pool.named("new", {"XDG_STATE_HOME": str(tmp_path / "state")})
+    with pytest.raises(PoolError, match="--share: each is of a group|Port 8299 on 127.0.0.1 is taken"):
+        bring_up.bring_up(FakeEngine(), pool, wishes, print)  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
