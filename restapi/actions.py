@@ -87,10 +87,7 @@ def release(job_id: JobId, caller: Identity, services: Services) -> None:
 
 
 def edit(job_id: JobId, body: Any, caller: Identity, services: Services) -> None:
-    """Change what may change of a job that waits, or the walltime of one that runs.
-
-    Its plan first: what starts from now on is as it is to be. Its description last: until then, whoever repeats the
-    request after a crash has all of it done again.
+    """Change what may change of a job that waits, or the walltime of one that runs. One request at a time does.
 
     Raises Rejected; NotFound; Conflict; Forbidden where its group's budget has no room for that; Unavailable and
     TooMany where it runs and could not be told.
@@ -100,9 +97,22 @@ def edit(job_id: JobId, body: Any, caller: Identity, services: Services) -> None
         raise Conflict(f"Job {job_id} cannot be changed: all members of array {job_id.cluster} share one description.")
     if is_node(job.uid):
         raise Conflict(f"Job {job_id} cannot be changed: it is part of workflow {job.ad.get(classads.DAGMAN_ID)}.")
-    old = spec_of(job.uid, services.sandboxes)
-    if old is None:
-        raise NotFound(f"The description of job {job_id} cannot be read.")
+    with services.sandboxes.alone(job.uid):
+        old = spec_of(job.uid, services.sandboxes)
+        if old is None:
+            raise NotFound(f"The description of job {job_id} cannot be read.")
+        new = _edited(job, old, body, services)
+    before, after = changes.differences(old, new)
+    audit.record("edit job", caller, job=job_id.shown, before=before, after=after)
+
+
+def _edited(job: Job, old: JobSpec, body: Any, services: Services) -> JobSpec:
+    """The description of the job, which was `old`, once all parts of it are as the body has it.
+
+    Its plan first: what starts from now on is as it is to be. Its description last: until then, whoever repeats the
+    request after a crash has all of it done again.
+    """
+    job_id = job.job_id
     new = changes.changed(old, body)
     attributes = changes.edits(old, new, job.uid, job.owner, services.site)
     only_walltime = changes.differ_in_walltime_alone(old, new)
@@ -124,8 +134,7 @@ def edit(job_id: JobId, body: Any, caller: Identity, services: Services) -> None
         walltime_s = services.site.walltime_s(new)
         services.desk.give(job, Order(Verb.WALLTIME, expires=0, limit_s=0, walltime_s=walltime_s))
     services.sandboxes.replace(job.uid, SPEC_FILE, text)
-    before, after = changes.differences(old, new)
-    audit.record("edit job", caller, job=job_id.shown, before=before, after=after)
+    return new
 
 
 def clone(job_id: JobId, caller: Identity, services: Services) -> int:

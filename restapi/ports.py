@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
@@ -148,6 +149,8 @@ class Unusable(ProminenceError):
     """There is a file, and it is not one that we would read: a link, a device, too large."""
 
 
+IS_BEING_CHANGED = "The job is being changed by another request: repeat yours."
+
 LARGEST_READ = 2 * 1024 * 1024
 """Bytes of the largest file that `Sandboxes.read` gives."""
 
@@ -174,6 +177,11 @@ class Sandboxes(Protocol):
         """Write a new file, whole or not at all, by the first name that is free; its number, counted from 1.
 
         Raises Unavailable, also where there is no such directory.
+        """
+
+    def alone(self, uid: str) -> AbstractContextManager[None]:
+        """Within it nobody else changes the job, in whichever process. Raises Conflict where somebody does already;
+        Unavailable. What is not there is fine.
         """
 
     def discard(self, uid: str) -> None:

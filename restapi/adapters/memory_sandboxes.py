@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import BinaryIO
 
-from prominence.core.errors import NoRoom, Unavailable
+from prominence.core.errors import Conflict, NoRoom, Unavailable
 from prominence.restapi.members import is_member, uid_of, whole
-from prominence.restapi.ports import Unusable
+from prominence.restapi.ports import IS_BEING_CHANGED, Unusable
 
 
 class MemorySandboxes:
@@ -19,6 +21,8 @@ class MemorySandboxes:
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.fromtimestamp(0, UTC)) -> None:
         self._now = now
+        self._mutex = threading.Lock()
+        self._being_changed: set[str] = set()
         self._made_at: dict[str, datetime] = {}
         self.files: dict[str, dict[str, bytes]] = {}
         self.unusable: set[str] = set()
@@ -46,6 +50,17 @@ class MemorySandboxes:
         number = next(number for number in itertools.count(1) if name(number) not in self.files[uid])
         self.files[uid][name(number)] = text.encode()
         return number
+
+    @contextmanager
+    def alone(self, uid: str) -> Iterator[None]:
+        with self._mutex:
+            if uid in self._being_changed:
+                raise Conflict(IS_BEING_CHANGED)
+            self._being_changed |= {uid} & self.files.keys()
+        try:
+            yield
+        finally:
+            self._being_changed.discard(uid)
 
     def discard(self, uid: str) -> None:
         for one in [one for one in self.files if one == uid or whole(one) == uid]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import itertools
 import os
 import re
@@ -10,15 +11,15 @@ import secrets
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO
 
 from prominence.core import logs, units
-from prominence.core.errors import NoRoom, Unavailable
-from prominence.restapi.ports import LARGEST_READ, Unusable
+from prominence.core.errors import Conflict, NoRoom, Unavailable
+from prominence.restapi.ports import IS_BEING_CHANGED, LARGEST_READ, Unusable
 
 log = logs.get(__name__)
 
@@ -79,6 +80,21 @@ class LocalSandboxes:
             raise _not_made(uid, error) from error
         finally:
             new.unlink(missing_ok=True)
+
+    @contextmanager
+    def alone(self, uid: str) -> Iterator[None]:
+        with ExitStack() as held:
+            try:
+                descriptor = os.open(self._directory(uid), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+                held.callback(os.close, descriptor)  # and with it the lock goes, also where this process dies
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except FileNotFoundError:
+                pass
+            except BlockingIOError:
+                raise Conflict(IS_BEING_CHANGED) from None
+            except OSError as error:
+                raise _not_made(uid, error) from error
+            yield
 
     def discard(self, uid: str) -> None:
         shutil.rmtree(self._directory(uid), ignore_errors=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from prominence.core.errors import NoRoom, Unavailable
+from prominence.core.errors import Conflict, NoRoom, Unavailable
 from prominence.restapi.adapters.memory_sandboxes import MemorySandboxes
 from prominence.restapi.adapters.sandboxes import LocalSandboxes
 from prominence.restapi.ports import Sandboxes
@@ -85,6 +85,23 @@ class TestSandboxes:
         with pytest.raises(Unavailable):
             sandboxes.replace(OTHER, "a.json", "{}")
         assert not sandboxes.exists(OTHER)
+
+    def test_one_changes_a_job_at_a_time_and_others_are_told_so(self, sandboxes: Sandboxes) -> None:
+        sandboxes.make(UID, {"a.json": "{}"})
+        sandboxes.make(OTHER, {"a.json": "{}"})
+        with sandboxes.alone(UID):
+            with pytest.raises(Conflict, match="being changed by another request"), sandboxes.alone(UID):
+                pass
+            with sandboxes.alone(OTHER):
+                sandboxes.replace(UID, "a.json", "[]")
+        with pytest.raises(NoRoom), sandboxes.alone(UID):
+            raise NoRoom("whatever fails within")
+        with sandboxes.alone(UID):
+            assert sandboxes.read(UID, "a.json") == b"[]"
+
+    def test_alone_with_what_is_not_there_is_everybody(self, sandboxes: Sandboxes) -> None:
+        with sandboxes.alone(UID), sandboxes.alone(UID):
+            assert not sandboxes.exists(UID)
 
     def test_members_of_an_array_have_each_their_own_within_it(self, sandboxes: Sandboxes) -> None:
         sandboxes.make(UID, {"a.json": "{}"}, {"0": {"token": "0"}, "1": {"token": "1"}})

@@ -206,6 +206,23 @@ class TestEdit:
         assert api.describe(job) == before
         assert api.get("/jobs?constraint=a=12345") == []
 
+    def test_a_change_that_comes_in_the_midst_of_another_is_refused_and_none_is_lost(
+        self, api: Api, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        job, usual = api.submit(), api.queue.edit
+        said: list[tuple[int, str]] = []
+
+        def edit(*arguments: Any) -> int:
+            said.append(refused(api, "PATCH", f"/jobs/{job}", json={"labels": {"second": "2"}}))
+            return usual(*arguments)
+
+        monkeypatch.setattr(api.queue, "edit", edit)
+        done(api, "PATCH", f"/jobs/{job}", json={"labels": {"first": "1"}})
+        assert said == [(409, "The job is being changed by another request: repeat yours.")]
+        monkeypatch.undo()
+        done(api, "PATCH", f"/jobs/{job}", json={"labels": {"second": "2"}})
+        assert api.describe(job)["labels"] == {"first": "1", "second": "2"}
+
     def test_a_full_disk_changes_nothing(self, api: Api) -> None:
         job = api.submit()
         api.sandboxes.full = True
