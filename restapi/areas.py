@@ -83,6 +83,11 @@ class Object:
         return f"{self.area.folder}/{name}"
 
 
+def owners_folder(stored_as: str) -> str:
+    """Where the store has all objects of the owner of this one."""
+    return "/".join(stored_as.split("/")[:2])
+
+
 def own(caller: Identity) -> Area:
     """The caller's own objects."""
     return Area(Kind.USER, caller.user)

@@ -51,7 +51,7 @@ def place(token: str, body: Any, services: Services) -> tuple[str, Put]:
     _delete(uid, [one for one in record.saved if one not in kept], services)
     name = services.new_uid()
     begun = SavedCheckpoint(name=name, size=wanted.size, sha256=wanted.sha256)
-    largest = space.most(Area(Kind.USER, record.user), 0, wanted.size, services)
+    largest = space.most(Area(Kind.USER, record.user), 0, wanted.size, services).largest
     ledger.save(uid, (*kept, begun), record.latest, services.store)
     terms = Terms(ADDRESS_S, largest, wanted.size, wanted.sha256)
     return name, services.objects.url_to_put(areas.checkpoint(uid, name), terms, Reach.WORKERS)

@@ -180,7 +180,7 @@ def output_address(token: str, body: Any, services: Services) -> Put:
         raise Forbidden(f"{ascii(wanted.name)} is not an output of this job.")
     stored_as = areas.output(uid, wanted.name)
     before = record.written.get(wanted.name, 0)
-    largest = space.most(Area(Kind.USER, record.user), before, wanted.size, services)
+    largest = space.most(Area(Kind.USER, record.user), before, wanted.size, services).largest
     ledger.charge(uid, wanted.name, wanted.size if wanted.size is not None else before, services.store)
     log.info("output address given", uid=uid, name=stored_as, size=wanted.size)
     terms = Terms(ADDRESS_S, largest, wanted.size, wanted.sha256)

@@ -39,12 +39,14 @@ class Terms:
     """What may be sent to a signed address, and for how long.
 
     largest: bytes. size: exactly so many, where it is known. sha256: what the content must have, where it is known.
+    together: bytes that its owner's objects may have with it, for a store that can look when it has come.
     """
 
     lifetime_s: int
     largest: int
     size: int | None = None
     sha256: str | None = None
+    together: int | None = None
 
 
 @dataclass(frozen=True)

@@ -276,7 +276,7 @@ class ServedObjects(Protocol):
     def receive(self, allowed: Permission, announced: int | None, content: IO[bytes]) -> str:
         """Take an object in; its SHA-256 in hexadecimal digits. announced: its size, where the sender says so.
 
-        Raises TooLarge, Rejected, Unavailable.
+        Raises TooLarge, QuotaReached, Rejected, Unavailable.
 
         `content` may raise what it likes when its sender is gone; then there is nothing.
         """

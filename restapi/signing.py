@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from prominence.core.errors import Forbidden
+from prominence.restapi.objects import Terms
 
 Act = Literal["get", "put"]
 
@@ -36,6 +37,12 @@ class Permission:
     largest: int | None = None
     size: int | None = None
     sha256: str | None = None
+    together: int | None = None
+
+    @classmethod
+    def to_put(cls, name: str, until: int, terms: Terms) -> Permission:
+        """What these terms permit."""
+        return cls("put", name, until, terms.largest, terms.size, terms.sha256, terms.together)
 
 
 def key(secret: str, purpose: str) -> bytes:
@@ -50,6 +57,7 @@ def query(permission: Permission, secret: bytes) -> dict[str, str]:
         "largest": permission.largest,
         "size": permission.size,
         "sha256": permission.sha256,
+        "together": permission.together,
     }
     return {
         **{name: str(value) for name, value in said.items() if value is not None},
@@ -60,7 +68,13 @@ def query(permission: Permission, secret: bytes) -> dict[str, str]:
 def permission(act: Act, name: str, given: Mapping[str, str], secret: bytes, now: float) -> Permission:
     """What the query of an address permits. Raises Forbidden for one that is not ours, or no longer good."""
     found = Permission(
-        act, name, _number(given, "until") or 0, _number(given, "largest"), _number(given, "size"), _sha256(given)
+        act,
+        name,
+        _number(given, "until") or 0,
+        _number(given, "largest"),
+        _number(given, "size"),
+        _sha256(given),
+        _number(given, "together"),
     )
     shown = given.get("signature", "").encode(errors="replace")
     if not hmac.compare_digest(_signature(found, secret).encode(), shown):
@@ -79,6 +93,7 @@ def _signature(permission: Permission, secret: bytes) -> str:
             permission.largest,
             permission.size,
             permission.sha256,
+            *([] if permission.together is None else [permission.together]),  # of addresses from before there was one
         ]
     )
     return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from prominence.core.errors import QuotaReached, TooLarge
 from prominence.restapi import ledger
@@ -35,8 +35,15 @@ def usage(area: Area, services: Services) -> Usage:
     return Usage(uploads, ledger.outputs_of(area.owner, services.store), services.limits.user_quota)
 
 
-def most(area: Area, replaced: int, size: int | None, services: Services) -> int:
-    """How large an object may be that comes into the area now. Raises QuotaReached, TooLarge.
+class Room(NamedTuple):
+    """How large an object may be that comes now, and how much its owner's uploads may be together with it."""
+
+    largest: int
+    together: int
+
+
+def most(area: Area, replaced: int, size: int | None, services: Services) -> Room:
+    """What may come into the area now. Raises QuotaReached, TooLarge.
 
     replaced: bytes of the one whose place it takes. size: its own, where that is known.
     """
@@ -51,7 +58,7 @@ def most(area: Area, replaced: int, size: int | None, services: Services) -> int
             f"{whose} quota of {used.quota} bytes is used up: {max(room, 0)} are left. Delete what is no longer "
             "needed; `prominence quota` tells what is used."
         )
-    return min(largest, room)
+    return Room(min(largest, room), used.quota - used.outputs)
 
 
 def told(caller: Identity, services: Services) -> dict[str, Any]:

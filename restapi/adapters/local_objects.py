@@ -10,6 +10,7 @@ after a crash. Its checksum is kept in an attribute of the file, where the file 
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 import uuid
@@ -21,7 +22,8 @@ from typing import IO, BinaryIO
 from urllib.parse import quote, urlencode
 
 from prominence.core import logs
-from prominence.core.errors import NoRoom, Rejected, TooLarge, Unavailable
+from prominence.core.errors import NoRoom, QuotaReached, Rejected, TooLarge, Unavailable
+from prominence.restapi.areas import owners_folder
 from prominence.restapi.objects import BROKEN_OFF, SERVED_AT, Form, Put, Reach, Stored, Terms
 from prominence.restapi.signing import Act, Permission, permission, query
 
@@ -50,7 +52,7 @@ class LocalObjects:
 
     def url_to_put(self, name: str, terms: Terms, reach: Reach) -> Put:
         until = self._until(terms.lifetime_s)
-        url = self._url(Permission("put", name, until, terms.largest, terms.size, terms.sha256), reach)
+        url = self._url(Permission.to_put(name, until, terms), reach)
         return Put(url, tells_checksum=True)
 
     def form_to_post(self, name: str, terms: Terms, reach: Reach) -> Form | None:
@@ -118,12 +120,33 @@ class LocalObjects:
                 _check(allowed, size, sha256)
                 with _translated():
                     _finish(file, sha256)
-            with _translated():
+            with self._room_for(allowed, size), _translated():
                 _rename(partial, self._path(allowed.name))
         finally:
             partial.unlink(missing_ok=True)  # what has become an object is not called so any more
         log.info("object stored", name=allowed.name, size=size)
         return sha256
+
+    @contextmanager
+    def _room_for(self, allowed: Permission, size: int) -> Iterator[None]:
+        """One at a time, so that of objects that come at once not each gets the last room. Raises QuotaReached."""
+        if allowed.together is None:
+            yield
+            return
+        with _translated():
+            self._objects.mkdir(parents=True, exist_ok=True)
+            turn = os.open(self._objects, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            others = sum(one.size for one in self.list(owners_folder(allowed.name)) if one.name != allowed.name)
+            if others + size > allowed.together:
+                raise QuotaReached(
+                    f"There is no room for its {size} bytes any more: {max(0, allowed.together - others)} are left. "
+                    "Delete what is no longer needed; `prominence quota` tells what is used."
+                )
+            yield
+        finally:
+            os.close(turn)
 
     def _copy(self, allowed: Permission, content: IO[bytes], file: BinaryIO) -> tuple[int, str]:
         size, digest = 0, hashlib.sha256()

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from datetime import datetime
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
-from prominence.core.errors import NotFound, Rejected, TooLarge, Unavailable
+from prominence.core.errors import NotFound, QuotaReached, Rejected, TooLarge, Unavailable
+from prominence.restapi.areas import owners_folder
 from prominence.restapi.objects import Form, Put, Reach, Stored, Terms
 from prominence.restapi.signing import Act, Permission, permission, query
 
@@ -31,7 +32,7 @@ class MemoryObjects:
 
     def url_to_put(self, name: str, terms: Terms, reach: Reach) -> Put:
         until = self._until(terms.lifetime_s)
-        return Put(self._url(Permission("put", name, until, terms.largest, terms.size, terms.sha256), reach))
+        return Put(self._url(Permission.to_put(name, until, terms), reach))
 
     def form_to_post(self, name: str, terms: Terms, reach: Reach) -> Form | None:
         return None
@@ -58,13 +59,16 @@ class MemoryObjects:
         return self._contents[allowed.name]
 
     def put(self, url: str, content: bytes) -> None:
-        """Send this there. Raises Forbidden, TooLarge, Rejected."""
+        """Send this there. Raises Forbidden, TooLarge, Rejected, QuotaReached."""
         allowed = self._permission("put", url)
         if allowed.largest is not None and len(content) > allowed.largest:
             raise TooLarge("It is larger than there is room for.")
         sha256 = hashlib.sha256(content).hexdigest()
         if allowed.size not in (None, len(content)) or allowed.sha256 not in (None, sha256):
             raise Rejected.because("It is not what was announced.")
+        others = sum(one.size for one in self.list(owners_folder(allowed.name)) if one.name != allowed.name)
+        if allowed.together is not None and others + len(content) > allowed.together:
+            raise QuotaReached("There is no room for it any more.")
         self.store(allowed.name, content)
 
     def store(self, name: str, content: bytes) -> None:

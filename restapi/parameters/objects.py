@@ -16,3 +16,4 @@ class SignedParameters(Parameters):
     largest: Text | None = Field(default=None, description="Bytes that may come at most.")
     size: Text | None = Field(default=None, description="Bytes that must come.")
     sha256: Text | None = Field(default=None, description="The checksum that the content must have.")
+    together: Text | None = Field(default=None, description="Bytes that its owner's objects may have with it.")

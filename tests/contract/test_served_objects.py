@@ -6,6 +6,7 @@ import hashlib
 import http.client
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
@@ -84,6 +85,20 @@ def test_who_sends_too_much_can_read_why_it_is_not_taken(server: LocalServer, ch
     assert "1000000 bytes" in answer.json()["error"]
     assert server.store.stat("uploads/alice/large") is None
     assert not incoming(server)
+
+
+def test_of_objects_that_come_at_once_so_many_are_taken_as_there_is_room_for(server: LocalServer) -> None:
+    terms = Terms(lifetime_s=60, largest=len(CONTENT), together=3 * len(CONTENT) + 1)
+    urls = [server.store.url_to_put(f"groups/physics/{number}", terms, Reach.USERS).url for number in range(8)]
+    with ThreadPoolExecutor(len(urls)) as clients:
+        answers = list(clients.map(lambda url: requests.put(url, data=CONTENT, timeout=60), urls))
+    assert sorted(answer.status_code for answer in answers) == [201] * 3 + [507] * 5
+    refused = next(answer for answer in answers if answer.status_code == 507)
+    assert refused.json()["error"].startswith(f"There is no room for its {len(CONTENT)} bytes any more: 1 are left.")
+    assert len(server.store.list("groups/physics")) == 3
+    assert not incoming(server)
+    again = urls[[answer.status_code for answer in answers].index(201)]
+    assert requests.put(again, data=CONTENT, timeout=60).status_code == 201, "it takes its own place"
 
 
 def test_what_a_client_reads_while_a_new_one_comes_stays_the_old(server: LocalServer, url: str) -> None:

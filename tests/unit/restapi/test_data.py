@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from builders_restapi import Api, an_api
 
-from prominence.core.errors import ProminenceError
+from prominence.core.errors import ProminenceError, QuotaReached
 from prominence.restapi.adapters.memory_objects import MemoryObjects
 from prominence.restapi.limits import Limits
 from prominence.restapi.objects import Form, Reach, Terms
@@ -151,6 +151,19 @@ class TestQuota:
         assert refused.status_code == 507
         assert refused.json is not None
         assert "quota of 100 bytes is used up" in refused.json["error"]
+
+    @pytest.mark.parametrize(("area", "quota"), [("", 100), ("physics/", 10)])
+    def test_addresses_that_were_asked_for_at_once_have_the_room_once(self, area: str, quota: int, api: Api) -> None:
+        names = [f"{area}{letter}" for letter in "abc"]
+        urls = [(api.call("POST", "/data/upload", json={"filename": name}).json or {})["url"] for name in names]
+        half = b"x" * (quota // 2)
+        for url in (urls[0], urls[1], urls[0]):
+            api.objects.put(url, half)
+        with pytest.raises(QuotaReached):
+            api.objects.put(urls[2], b"x")
+        with pytest.raises(QuotaReached):
+            api.objects.put(urls[0], half + b"x")
+        assert sorted(one["name"] for one in api.get(f"/data/{area.strip('/')}".rstrip("/"))) == names[:2]
 
     def test_what_is_replaced_makes_room(self, api: Api) -> None:
         upload(api, "a", b"x" * 60)

@@ -12,7 +12,8 @@ from prominence.core.errors import Forbidden
 from prominence.restapi.signing import OF_ADDRESSES, Permission, key, permission, query
 
 KEY = key("a secret", OF_ADDRESSES)
-ALLOWED = Permission("put", "uploads/alice/x", until=1000, largest=50, size=7, sha256="a" * 64)
+ALLOWED = Permission("put", "uploads/alice/x", until=1000, largest=50, size=7, sha256="a" * 64, together=90)
+PARTS = ("until", "largest", "size", "sha256", "together", "signature")
 
 
 def test_what_was_signed_is_permitted_until_it_expires() -> None:
@@ -26,7 +27,7 @@ def test_what_was_signed_is_permitted_until_it_expires() -> None:
     [
         {"until": "2000"}, {"largest": "51"}, {"size": "8"}, {"sha256": "b" * 64}, {"signature": "0" * 64},
         {"signature": "ä"}, {"signature": ""}, {"until": "01000"}, {"until": "1e9"}, {"until": "-1"}, {"until": "٣"},
-        {"sha256": "A" * 64}, {"largest": "9" * 30},
+        {"sha256": "A" * 64}, {"largest": "9" * 30}, {"together": "91"},
     ],
 )  # fmt: skip
 def test_whoever_changes_an_address_has_none(changes: dict[str, str]) -> None:
@@ -34,7 +35,7 @@ def test_whoever_changes_an_address_has_none(changes: dict[str, str]) -> None:
         permission("put", ALLOWED.name, {**query(ALLOWED, KEY), **changes}, KEY, now=0)
 
 
-@pytest.mark.parametrize("lost", ["until", "largest", "size", "sha256", "signature"])
+@pytest.mark.parametrize("lost", PARTS)
 def test_whoever_leaves_something_out_has_none(lost: str) -> None:
     given = {name: value for name, value in query(ALLOWED, KEY).items() if name != lost}
     with pytest.raises(Forbidden):
@@ -56,7 +57,7 @@ def test_what_is_signed_for_one_purpose_is_good_for_no_other() -> None:
         permission("put", ALLOWED.name, query(ALLOWED, other), KEY, 0)
 
 
-@given(given=st.dictionaries(st.sampled_from(["until", "largest", "size", "sha256", "signature"]), st.text()))
+@given(given=st.dictionaries(st.sampled_from(PARTS), st.text()))
 def test_no_query_but_ours_permits_anything(given: dict[str, str]) -> None:
     with pytest.raises(Forbidden):
         permission("get", "uploads/alice/x", given, KEY, 0)
