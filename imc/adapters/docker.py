@@ -11,7 +11,8 @@ import re
 import subprocess
 import tarfile
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from prominence.core.errors import (
     Unavailable,
 )
 from prominence.core.machines import NAME_PATTERN, Flavour
+from prominence.imc.adapters.listing import Spared
 from prominence.imc.adapters.named import NamedCloud
 from prominence.imc.declared import DockerSettings
 from prominence.imc.ports import About, File, Layout, Node, NodeState
@@ -55,12 +57,18 @@ _STATES = {"created": NodeState.UNFINISHED, "exited": NodeState.STOPPED, "dead":
 
 
 class DockerCloud(NamedCloud):
-    """Promise: see ports.Cloud. The engine is asked for the first time when the first verb is called."""
+    """Promise: see ports.Cloud. The engine is asked for the first time when the first verb is called.
 
-    def __init__(self, name: str, settings: DockerSettings, pool: str) -> None:
+    One that hangs is asked seldom what there is, so that imc keeps its lead; one that refuses is as often as another.
+    """
+
+    def __init__(
+        self, name: str, settings: DockerSettings, pool: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         super().__init__(name, settings.terms)
         self._settings = settings
         self._pool = pool
+        self._spared: Spared[list[Node]] = Spared(clock, least_s=0)
         self._lock = threading.Lock()
         self._known: docker.DockerClient | None = None
 
@@ -81,6 +89,9 @@ class DockerCloud(NamedCloud):
         )
 
     def nodes(self) -> Sequence[Node]:
+        return self._spared.ask(self._nodes)
+
+    def _nodes(self) -> list[Node]:
         with _translated():
             return [_node(summary) for summary in self._containers(role="worker")]
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import select
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +15,14 @@ import pytest
 from builders import a_size
 from builders_imc import CONTRACT_POOL, the_docker_engine
 from cloud_servers import FILES
-from docker_cloud import Docker, remove_containers
+from docker_cloud import Docker, docker_settings, remove_containers
 from file_server import a_tar
 from saved_images import Picture, saved
 
 from prominence.core.errors import CloudError, NoSuchImage, Unavailable
 from prominence.core.machines import Flavour
+from prominence.imc.adapters import docker as docker_cloud_module
+from prominence.imc.adapters.docker import DockerCloud
 from prominence.imc.ports import Cloud, NodeState
 
 
@@ -82,9 +87,9 @@ class TestDockerWorker:
 
     def test_the_docker_socket_is_behind_a_directory_that_root_alone_enters(self, on_docker: Docker) -> None:
         create(on_docker)
-        socket = Path(on_docker.cloud.layout("w-1").docker_socket)
-        assert on_docker.run_in("stat", "-c", "%a %u", str(socket.parent)) == "700 0\n"
-        assert on_docker.run_in("stat", "-c", "%F", str(socket)) == "socket\n"
+        path = Path(on_docker.cloud.layout("w-1").docker_socket)
+        assert on_docker.run_in("stat", "-c", "%a %u", str(path.parent)) == "700 0\n"
+        assert on_docker.run_in("stat", "-c", "%F", str(path)) == "socket\n"
 
     def test_without_docker_tasks_there_is_no_socket(self, on_docker: Docker) -> None:
         plain = on_docker.otherwise(docker_tasks=False)
@@ -216,6 +221,31 @@ class TestDockerDeletion:
         begun = time.monotonic()
         on_docker.cloud.delete("w-1")
         assert time.monotonic() - begun < 5
+
+
+def test_an_engine_that_hangs_is_left_alone_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker_cloud_module, "_TIMEOUT_S", 0.2)
+    moments = itertools.count(0, 10)  # each look takes 10 s, and there is nothing between two
+    with socket.socket(socket.AF_UNIX) as engine:
+        engine.bind(str(tmp_path / "docker.sock"))
+        engine.listen(16)
+        settings = docker_settings("any", tmp_path, socket=tmp_path / "docker.sock")
+        cloud = DockerCloud("docker", settings, CONTRACT_POOL, lambda: next(moments))
+        asked = []
+        for _ in range(4):
+            with pytest.raises(Unavailable, match="Docker does not answer"):
+                cloud.nodes()
+            asked.append(_is_asked(engine))
+    assert asked == [True, False, False, True]
+
+
+def _is_asked(engine: socket.socket) -> bool:
+    """Whether somebody has come since this was asked before."""
+    came = 0
+    while select.select([engine], [], [], 0)[0]:
+        engine.accept()[0].close()
+        came += 1
+    return came > 0
 
 
 def task(on_docker: Docker, number: int, worker: str) -> str:
