@@ -15,6 +15,7 @@ from prominence.restapi.mail import outbox
 from prominence.restapi.members import whole
 from prominence.restapi.outbox.shelf import Shelf
 from prominence.restapi.outbox.waiting import Waiting
+from prominence.restapi.retention.charges import corrected
 from prominence.restapi.retention.rules import Cleaning, Seen, clean, has_had_its_time
 from prominence.restapi.selection import EVERY_KIND, Selection
 from prominence.restapi.services import Services
@@ -49,8 +50,12 @@ def plan(services: Services) -> Cleaning:
 
 
 def sweep(services: Services) -> Cleaning:
-    """Take away what has had its time; what it was."""
-    cleaning = plan(services)
+    """Take away what has had its time; what it was. What stays is charged for as it is."""
+    seen = look(services)
+    cleaning = clean(seen, services.limits, services.clock())
+    for uid, name, size in corrected(seen):
+        with _going_on("charge", uid, "corrected"):
+            ledger.charge(uid, name, size, services.store)
     for name in cleaning.objects:
         with _going_on("object", name):
             _take_object(name, services)
@@ -111,11 +116,11 @@ def _try(what: str, look_at: Callable[[], T]) -> T | None:
 
 
 @contextmanager
-def _going_on(kind: str, name: str) -> Iterator[None]:
-    """What cannot be taken away now is taken away the next time."""
+def _going_on(kind: str, name: str, done: str = "taken away") -> Iterator[None]:
+    """What cannot be done now is done the next time."""
     try:
         yield
     except Unavailable as error:
-        log.warning("cannot be taken away now", kind=kind, name=name, error=str(error))
+        log.warning(f"cannot be {done} now", kind=kind, name=name, error=str(error))
     else:
-        log.info("taken away", kind=kind, name=name)
+        log.info(done, kind=kind, name=name)

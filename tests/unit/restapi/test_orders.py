@@ -20,6 +20,7 @@ from prominence.restapi.commands import LONGEST_COMMAND, Printed
 from prominence.restapi.identity import Identity
 from prominence.restapi.limits import Limits
 from prominence.restapi.orders import Desk
+from prominence.restapi.retention.sweep import sweep
 from prominence.restapi.selection import Selection
 from prominence.restapi.services import Services
 
@@ -160,6 +161,15 @@ class TestSnapshots:
         answer = api.call("GET", "/jobs/1/snapshot")
         assert answer.json is not None
         assert api.objects.get(answer.json["url"]) == b"archive"
+
+    def test_it_counts_for_the_jobs_user_once_it_has_been_looked_at(self, api: Api) -> None:
+        executor = Executor(api, Answer(exit_code=0), Answer(exit_code=0))
+        snapshots.take(JOB, "results", ALICE, executor.services())
+        api.objects.put(executor.orders[0].url, b"archive")
+        sweep(api.services)
+        assert api.get("/quota")["user"]["outputs"] == len(b"archive")
+        snapshots.take(JOB, "results", ALICE, executor.services())
+        assert api.get("/quota")["user"]["outputs"] == len(b"archive")
 
     def test_there_is_none_before(self, api: Api) -> None:
         answer = api.call("GET", "/jobs/1/snapshot")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -18,7 +19,9 @@ from prominence.restapi.ledger import JobRecord
 from prominence.restapi.limits import Limits
 from prominence.restapi.mail import outbox
 from prominence.restapi.mail.letters import Letter
+from prominence.restapi.members import whole
 from prominence.restapi.objects import Stored
+from prominence.restapi.retention.charges import corrected
 from prominence.restapi.retention.rules import Cleaning, Seen, clean
 from prominence.restapi.retention.sweep import plan, sweep
 
@@ -130,6 +133,35 @@ def test_what_goes_now_goes_later_too_and_nothing_goes_before_its_time(
     assert not young & set(now.objects)
 
 
+NAMES = st.sampled_from(["a", "b/c", "3/a"])
+
+
+@given(
+    charged=st.dictionaries(st.sampled_from([UID, f"{UID}/3", OTHER]), st.dictionaries(NAMES, st.integers(0, 9))),
+    there=st.dictionaries(st.tuples(st.sampled_from([UID, f"{UID}/3", OTHER]), NAMES), st.integers(0, 9)),
+    queued=st.frozensets(st.sampled_from([UID, OTHER])) | st.none(),
+)
+def test_what_is_there_counts_and_of_jobs_that_are_over_nothing_else(
+    charged: dict[str, dict[str, int]], there: dict[tuple[str, str], int], queued: frozenset[str] | None
+) -> None:
+    outputs = [replace(stored(f"scratch/{uid}/{name}", 0), size=size) for (uid, name), size in there.items()]
+    sizes = {one.name: one.size for one in outputs}
+    corrections = list(corrected(Seen(outputs=outputs, records=_records(charged), queued=queued)))
+    for uid, name, size in corrections:
+        charged[uid][name] = size
+    assert list(corrected(Seen(outputs=outputs, records=_records(charged), queued=queued))) == []
+    for uid, written in charged.items():
+        is_over = queued is not None and whole(uid) not in queued
+        for name, size in written.items():
+            is_there = sizes.get(f"scratch/{uid}/{name}", 0)
+            assert size == is_there if is_over else size >= is_there
+    assert list(corrected(Seen(outputs=None, records=_records(charged), queued=queued))) == []
+
+
+def _records(charged: dict[str, dict[str, int]]) -> dict[str, JobRecord]:
+    return {uid: a_record(written=written) for uid, written in charged.items()}
+
+
 class TestSweep:
     @pytest.fixture
     def api(self) -> Api:
@@ -153,6 +185,20 @@ class TestSweep:
         assert ledger.outputs_of("alice", api.store) == 0
         assert ledger.find(uid, api.store) is None
         assert plan(api.services) == Cleaning()
+
+    def test_who_has_said_too_little_is_charged_for_what_is_there(self, api: Api) -> None:
+        job = api.submit()
+        uid = api.uid(job)
+        ledger.open_record(uid, JobRecord(user="alice", made_at=NOON, output_files=("*",)), api.store)
+        for name, said, sent in (("small", 0, 70), ("large", 60, 10), ("never", 50, None)):
+            ledger.charge(uid, name, said, api.store)
+            if sent is not None:
+                api.objects.store(f"scratch/{uid}/{name}", b"x" * sent)
+        sweep(api.services)
+        assert ledger.outputs_of("alice", api.store) == 70 + 60 + 50, "more may still be under way"
+        api.queue.leave(job, JobStatus.COMPLETED, **{classads.EXIT_CODE: 0})
+        sweep(api.services)
+        assert ledger.outputs_of("alice", api.store) == 70 + 10
 
     def test_what_is_written_anew_while_it_is_swept_stays(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
         name, listed = "uploads/alice/a", api.objects.list
