@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def set_key(surroundings: Surroundings, /, key: str, value: str, prev: str | Non
 
     If VALUE is the name of a file, to what the file holds; "-" is standard input.
     """
-    content = value.encode() if literal else _content(value)
+    content = _bytes(value) if literal else _content(value)
     with surroundings.client() as client:
         client.kv.set(key, content, prev)
 
@@ -73,7 +74,9 @@ def delete(surroundings: Surroundings, /, key: str, prefix: bool) -> None:
 def _content(value: str) -> bytes:
     if value == "-":
         return sys.stdin.buffer.read()
-    try:
-        return Path(value).read_bytes() if Path(value).is_file() else value.encode()
-    except ValueError:  # a NUL, which no file's name has
-        return value.encode()
+    # Also False of what no file's name can be: a text that is too long, or has a NUL in it.
+    return Path(value).read_bytes() if os.path.isfile(value) else _bytes(value)
+
+
+def _bytes(value: str) -> bytes:
+    return value.encode(errors="surrogateescape")  # what of the command line is not in UTF-8 is for the API to judge

@@ -59,6 +59,13 @@ def test_a_value_is_what_was_written_or_what_a_file_of_that_name_holds(
     assert set(api.paths) == {"POST /kv/a"}
 
 
+@pytest.mark.parametrize("words", [["a" * 5000], ["a/" * 3000], ["caf\udce9"], ["caf\udce9", "--literal"]])
+def test_a_value_that_no_files_name_can_be_is_sent_as_it_was_written(words: list[str]) -> None:
+    api = an_api(201, {})
+    assert run_command(api, "kv", "set", "a", *words).exit_code == 0
+    assert api.asked[0].body == words[0].encode(errors="surrogateescape")
+
+
 def test_a_value_is_only_set_over_another_if_asked_to() -> None:
     api = FakeApi()
     api.instead.extend([refusing(201, {}), refused(400, "prev: a has another value by now")])
