@@ -29,7 +29,7 @@ class Arrays:
 
         However often the request must be repeated, one array is made: see `Client.create_job`.
         """
-        document = job if isinstance(job, Mapping) else job.model_dump(mode="json", exclude_unset=True)
+        document = job if isinstance(job, Mapping) else job.as_written()
         return self._api.create("/arrays", {"count": count, "job": document}, idempotency_key)
 
     def list(self, limit: int | None = None) -> list[dict[str, Any]]:

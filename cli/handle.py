@@ -194,9 +194,15 @@ class _Patient:
         if self.until is None:
             return self.client.watch_job(job_id, known, wait_s, read)
         left = max(0.0, self.until - self.clock.now())
-        news = self.client.watch_job(job_id, known, min(wait_s, math.ceil(left)), read)
+        too_late = TimeoutError(f"Job {job_id} has not ended in time.")
+        try:
+            news = self.client.watch_job(job_id, known, math.ceil(min(wait_s, left)), read)
+        except Unreachable as error:
+            if left == 0:
+                raise too_late from error
+            raise
         if left == 0 and not (news.job is not None and view.ended(news.job)):
-            raise TimeoutError(f"Job {job_id} has not ended in time.")
+            raise too_late
         return news
 
     def output(self, job_id: view.JobId, stream: Stream, sink: Sink, offset: int = 0) -> int | None:

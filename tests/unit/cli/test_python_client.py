@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections import deque
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import requests
 from builders import NOON, a_task
+from builders_cli import TOKEN, URL, FakeApi, PretendClock, a_session, failing
 from builders_restapi import Api, a_report, a_slot, an_api
 from in_process import a_client
 
 from prominence.cli import surroundings
 from prominence.cli.client import Client
 from prominence.cli.errors import ApiError, ClientError, JobFailed, NoSuchJob, TokenRefused, Unreachable
+from prominence.cli.follow import LONGEST_PAUSE_S
 from prominence.cli.handle import Job
 from prominence.cli.listing import Wanted
 from prominence.core.credentials import ImagePullCredential
@@ -93,6 +98,13 @@ def test_a_job_of_classes_is_sent_with_its_secrets(api: Api, client: Client) -> 
     assert b"se cret" in api.sandboxes.files[api.uid(job.id)][CREDENTIALS_FILE]
 
 
+def test_an_array_of_a_job_of_classes_is_sent_with_its_secrets(api: Api, client: Client) -> None:
+    credential = ImagePullCredential(username="robot", token="se cret")
+    task = Task(image="registry.example.org/tool:1", imagePullCredential=credential)
+    array = client.arrays.submit(JobSpec(tasks=(task,), resources=Resources(cpus=1, memory=1, disk=1)), 2)
+    assert b"se cret" in api.sandboxes.files[api.uid(array)][CREDENTIALS_FILE]
+
+
 def test_a_new_job_is_looked_at_when_that_is_first_needed(api: Api, client: Client) -> None:
     job = client.submit(DOCUMENT)
     assert repr(job) == "<Job 1>"
@@ -120,6 +132,20 @@ def test_a_job_that_has_not_ended_has_not_failed(client: Client) -> None:
 def test_waiting_has_an_end_when_somebody_says_so(client: Client) -> None:
     with pytest.raises(TimeoutError, match="Job 1 has not ended in time"):
         client.submit(DOCUMENT).wait(timeout_s=0)
+
+
+@pytest.mark.parametrize("timeout_s", [0, 1.5, 40])
+def test_waiting_has_an_end_also_while_the_api_is_away(timeout_s: float) -> None:
+    away = FakeApi(instead=deque([failing(requests.ConnectionError())] * 1000))
+    pretended = PretendClock()
+    job = Job(Client(URL, TOKEN, a_session(away)), 1, clock=pretended.clock)
+    with pytest.raises(TimeoutError, match="Job 1 has not ended in time"):
+        job.wait(timeout_s)
+    assert sum(pretended.naps) < timeout_s + LONGEST_PAUSE_S
+
+
+def test_waiting_may_be_told_to_have_no_end(api: Api) -> None:
+    assert that_runs(api).submit(DOCUMENT).wait(timeout_s=math.inf).status == "completed"
 
 
 def test_a_job_that_has_ended_is_not_waited_for(api: Api) -> None:
