@@ -93,11 +93,18 @@ def _try(where: str, act: Callable[[], object]) -> None:
 
 def _provider_address(surroundings: Surroundings, said: str | None) -> str:
     """The one that is named, or else the one of the login there is."""
-    saved = (Files(surroundings.home).read_token() or {}).get(PROVIDER)
-    address = said or surroundings.environment.get(OIDC_URL) or saved
+    address = said or surroundings.environment.get(OIDC_URL) or _provider_of(Files(surroundings.home))
     if not isinstance(address, str):
         raise NotConfigured(f"Say which identity provider to log in at: set {OIDC_URL}, or use --oidc-url.")
     return address.rstrip("/")
+
+
+def _provider_of(files: Files) -> object:
+    """Of the login; None also where what is kept is no login, which logging in replaces."""
+    try:
+        return (files.read_token() or {}).get(PROVIDER)
+    except NotConfigured:
+        return None
 
 
 def _register(provider: IdentityProvider, address: str, files: Files) -> OidcClient:

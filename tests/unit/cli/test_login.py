@@ -243,6 +243,13 @@ class TestCommands:
         result = run(FakeProvider(), tmp_path, "login", PROMINENCE_OIDC_URL="")
         assert (result.exit_code, "PROMINENCE_OIDC_URL" in result.stderr) == (126, True)
 
+    @pytest.mark.parametrize("content", [b"{}", b"[]", b"null", b'{"error": "x"}', b"", b"\xff"])
+    def test_a_login_that_is_none_is_replaced(self, content: bytes, tmp_path: Path) -> None:
+        (tmp_path / ".prominence").mkdir()
+        (tmp_path / ".prominence/token").write_bytes(content)
+        result = run(FakeProvider(), tmp_path, "login")
+        assert (result.exit_code, saved(tmp_path)["access_token"]) == (0, "new"), result.stderr
+
     def test_a_login_that_fails_leaves_the_old_one(self, tmp_path: Path) -> None:
         run(FakeProvider(), tmp_path, "login")
         before = saved(tmp_path)
