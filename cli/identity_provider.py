@@ -26,6 +26,9 @@ _TIMEOUT_S = 30
 _INTERVAL_S, _SLOWER_S = 5, 5
 _LONGEST_WAIT_S = 1800
 
+_NOT_NOW = (408, 429)
+"""It was too busy, or is asked too much at once."""
+
 # Of providers that do not describe themselves; so the published client asks them.
 _USUAL = {
     "device_authorization_endpoint": "/devicecode",
@@ -97,10 +100,13 @@ class IdentityProvider:
         return self._tokens(client, grant_type="refresh_token", refresh_token=refresh_token)
 
     def revoke(self, client: Client, token: str) -> None:
-        """Make a token good for nothing, where the provider can do that."""
+        """Make a token good for nothing, where the provider can do that. Raises LoginRefused where it does not."""
         endpoint = self._described().get("revocation_endpoint")
         if isinstance(endpoint, str):
-            self._send("POST", endpoint, data={"token": token}, auth=_basic(client))
+            answer = self._send("POST", endpoint, data={"token": token}, auth=_basic(client))
+            # Some end refresh tokens alone, and with these the login.
+            if not answer.ok and _document(answer).get("error") != "unsupported_token_type":
+                raise self._refusal(answer, "does not end the login")
 
     def _device_code(self, client: Client, scope: str) -> dict[str, Any]:
         endpoint = self._endpoint("device_authorization_endpoint")
@@ -131,8 +137,6 @@ class IdentityProvider:
     def _tokens(self, client: Client, **form: str) -> dict[str, Any]:
         answer = self._send("POST", self._endpoint("token_endpoint"), data=form, auth=_basic(client))
         found = _document(answer)
-        if answer.status_code >= 500:
-            raise Unreachable(f"The identity provider {self._url} cannot work at the moment.")
         if answer.status_code != 200 or not isinstance(found.get("access_token"), str):
             raise self._refusal(answer, "gives out no token")
         return found
@@ -153,9 +157,12 @@ class IdentityProvider:
 
     def _send(self, method: str, url: str, **options: Any) -> requests.Response:
         try:
-            return self._session.request(method, url, timeout=_TIMEOUT_S, allow_redirects=False, **options)
+            answer = self._session.request(method, url, timeout=_TIMEOUT_S, allow_redirects=False, **options)
         except requests.RequestException as error:
             raise Unreachable(f"The identity provider {self._url} does not answer: {type(error).__name__}.") from error
+        if answer.status_code >= 500 or answer.status_code in _NOT_NOW:
+            raise Unreachable(f"The identity provider {self._url} cannot work at the moment.")
+        return answer
 
     def _refusal(self, answer: requests.Response, what: str) -> LoginRefused:
         said = _document(answer)

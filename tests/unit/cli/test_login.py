@@ -110,8 +110,15 @@ class TestDeviceCode:
 
     def test_a_broken_connection_and_a_busy_provider_are_survived_more_slowly(self) -> None:
         clock = PretendClock()
-        log_in(FakeProvider({"/t": [requests.ConnectionError(), (503, b"busy"), (200, TOKENS)]}), clock)
-        assert clock.naps == [5, 10, 15]
+        log_in(FakeProvider({"/t": [requests.ConnectionError(), (503, b"busy"), (429, b""), (200, TOKENS)]}), clock)
+        assert clock.naps == [5, 10, 15, 20]
+
+    @pytest.mark.parametrize("path", ["/.well-known/openid-configuration", "/d", "/t"])
+    @pytest.mark.parametrize("status", [408, 429, 500, 503])
+    def test_a_provider_that_is_asked_too_much_has_refused_nothing(self, path: str, status: int) -> None:
+        provider = FakeProvider({path: [(status, b"<html>")]}).provider()
+        with pytest.raises(Unreachable, match="cannot work at the moment"):
+            _ = provider.log_in(CLIENT, print, PretendClock().clock) if path == "/d" else provider.refresh(CLIENT, "r1")
 
     @pytest.mark.parametrize("word", ["access_denied", "expired_token", "invalid_client", "invalid_grant", "nonsense"])
     def test_any_other_word_ends_it(self, word: str) -> None:
@@ -161,7 +168,7 @@ class TestDeviceCode:
         assert log_in(fake) == TOKENS
 
     @pytest.mark.parametrize(
-        "reply", [(200, {}), (200, b"<html>"), (200, [1]), (500, b""), (200, {**DEVICE, "user_code": 7})]
+        "reply", [(200, {}), (200, b"<html>"), (200, [1]), (400, b""), (200, {**DEVICE, "user_code": 7})]
     )
     def test_a_strange_answer_is_a_refusal(self, reply: Reply) -> None:
         with pytest.raises(LoginRefused, match="gives out no code"):
@@ -275,6 +282,18 @@ class TestCommands:
         assert "At the service the login has not ended" in result.stderr
         assert "At the identity provider the login has not ended" in result.stderr
         assert not (tmp_path / ".prominence" / "token").exists()
+
+    @pytest.mark.parametrize("reply", [(503, b""), (429, b""), (401, {"error": "invalid_client"})])
+    def test_a_provider_that_does_not_end_the_login_is_told(self, reply: Reply, tmp_path: Path) -> None:
+        run(FakeProvider(), tmp_path, "login")
+        result = run(FakeProvider({"/v": [reply]}), tmp_path, "logout")
+        assert result.exit_code == 0
+        assert "At the identity provider the login has not ended" in result.stderr
+
+    def test_a_provider_that_ends_refresh_tokens_alone_has_ended_the_login(self, tmp_path: Path) -> None:
+        run(FakeProvider(), tmp_path, "login")
+        fake = FakeProvider({"/v": [(200, b""), (400, {"error": "unsupported_token_type"})]})
+        assert run(fake, tmp_path, "logout").stderr == "Logged out.\n"
 
     def test_a_login_that_the_service_does_not_know_any_more_has_ended_there(self, tmp_path: Path) -> None:
         run(FakeProvider(), tmp_path, "login")
