@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -33,6 +34,13 @@ def kept(job: view.Job, into: Path) -> Iterator[Kept]:
 def _place(into: Path, name: str) -> Path:
     """Where the file goes: whatever the service calls it, beneath the directory."""
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or not path.parts or "\0" in name:
+    if path.is_absolute() or ".." in path.parts or not path.parts or not _is_possible(name):
         raise ClientError(f"{name!r} is not a name that anything is downloaded under.")
     return into / path
+
+
+def _is_possible(name: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(name)
+    except UnicodeEncodeError:  # half a letter, which JSON can hold
+        return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +26,10 @@ Progress = Callable[[int], object]
 TRIES = 6
 _PIECE = 256 * 1024
 _TIMEOUT_S = (10, 60)
+_NOT_NOW = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""What a store says when it is busy, or starts again; ours has words."""
+_LONGEST_NAME = 255 - len("..part.tag")
+"""Bytes of a file's name that can be lengthened."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ def download(
 
     Raises ApiError when it is not to be had, Unreachable after several tries.
     """
-    part = file.with_name(f".{file.name}.part")
+    part = _part_of(file)
     for tried in range(TRIES):
         try:
             _fetch(session, url, part, progress)
@@ -118,6 +123,13 @@ def _write(answer: requests.Response, part: Path, mode: str, progress: Progress)
         raise Unreachable("The connection broke in the middle of a file.")
 
 
+def _part_of(file: Path) -> Path:
+    """Beside it; where its own name is too long for that, by the name's checksum."""
+    name = os.fsencode(file.name)
+    called = file.name if len(name) <= _LONGEST_NAME else hashlib.sha256(name).hexdigest()
+    return file.with_name(f".{called}.part")
+
+
 def _tag_of(part: Path) -> Path:
     return part.with_name(f"{part.name}.tag")
 
@@ -142,7 +154,7 @@ def _send(session: requests.Session, method: str, url: str, body: Any, headers: 
 def _refused(answer: requests.Response, what: str) -> ClientError:
     said, reason_code = refusal_of(answer)
     sentence = f"{what}: {said or f'the store says {answer.status_code} {answer.reason}'}."
-    if reason_code in PASSING:
+    if reason_code in PASSING or (not reason_code and answer.status_code in _NOT_NOW):
         return Unreachable(sentence, reason_code)
     return ApiError(answer.status_code, sentence, reason_code)
 

@@ -119,7 +119,7 @@ class TestDownload:
         assert run_command(api, "download", "--force", "12").exit_code == 0
         assert there.read_text() == "hello"
 
-    @pytest.mark.parametrize("name", ["../evil", "/etc/evil", "a/../../evil", "\0"])
+    @pytest.mark.parametrize("name", ["../evil", "/etc/evil", "a/../../evil", "\0", "\ud800"])
     def test_no_name_leads_out_of_the_directory(self, tmp_path: Path, name: str) -> None:
         result = run_command(an_api(self.job(outputFiles=[{**OUTPUT, "name": name}])), "download", "12")
         assert result.exit_code == 125

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +11,25 @@ import pytest
 import requests
 
 from prominence.cli import transfers
+from prominence.cli.errors import ApiError
 from prominence.cli.transfers import download
 
 
 class Store(requests.Session):
-    """Has one object, of which it gives the rest if the tag is still its own."""
+    """Has one object, of which it gives the rest if the tag is still its own. first: with what it answers before."""
 
-    def __init__(self, content: bytes, tag: str) -> None:
+    def __init__(self, content: bytes, tag: str, first: Sequence[int] = ()) -> None:
         super().__init__()
-        self.content, self.tag = content, tag
+        self.content, self.tag, self.first = content, tag, list(first)
+        self.ranges: list[str] = []
 
     def request(self, method: Any, url: Any, **options: Any) -> requests.Response:  # type: ignore[override]
         headers, answer = options["headers"], requests.Response()
+        if self.first:
+            answer.status_code, answer.raw = self.first.pop(0), io.BytesIO(b"<Error/>")
+            return answer
         goes_on = headers.get("If-Range") == self.tag
+        self.ranges += [headers["Range"]] if goes_on else []
         have = int(headers["Range"].removeprefix("bytes=").rstrip("-")) if goes_on else 0
         answer.status_code = 206 if goes_on else 200
         answer.headers["ETag"] = self.tag
@@ -45,6 +52,42 @@ def test_a_download_that_is_killed_as_it_begins_anew_mixes_no_two_contents(
             download(store, "http://store/data", target, lambda _: None)
     download(store, "http://store/data", target, lambda _: None)
     assert target.read_bytes() == b"the new content"
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+def test_a_store_that_cannot_at_the_moment_is_asked_again(status: int, tmp_path: Path) -> None:
+    store, naps = Store(b"content", '"1"', [status, status]), list[float]()
+    download(store, "http://store/data", tmp_path / "data", lambda _: None, naps.append)
+    assert ((tmp_path / "data").read_bytes(), naps) == (b"content", [0.5, 1])
+
+
+def test_a_store_that_refuses_is_not_asked_again(tmp_path: Path) -> None:
+    store, naps = Store(b"content", '"1"', [403]), list[float]()
+    with pytest.raises(ApiError, match="the store says 403"):
+        download(store, "http://store/data", tmp_path / "data", lambda _: None, naps.append)
+    assert naps == []
+
+
+@pytest.mark.parametrize("name", ["a" * 255, "ü" * 127, "a" * 245, "a" * 246])
+def test_a_file_may_have_the_longest_name_that_there_is(name: str, tmp_path: Path) -> None:
+    part = _killed_after(b"con", tmp_path / name)
+    store = Store(b"content", '"1"')
+    download(store, "http://store/data", tmp_path / name, lambda _: None)
+    assert ((tmp_path / name).read_bytes(), store.ranges) == (b"content", ["bytes=3-"])
+    assert not part.exists()
+    assert list(tmp_path.iterdir()) == [tmp_path / name]
+
+
+def _killed_after(piece: bytes, target: Path) -> Path:
+    """The part of it that is left."""
+
+    def kill(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        download(Store(piece, '"1"'), "http://store/data", target, kill)
+    [part] = [one for one in target.parent.iterdir() if one.suffix == ".part"]
+    return part
 
 
 def _killed(*_: object) -> None:
