@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Event
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
@@ -18,6 +21,8 @@ from prominence.cli.kept import Kept
 from prominence.cli.render.text import clean
 from prominence.cli.surroundings import Surroundings
 from prominence.cli.transfers import Progress
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -56,10 +61,27 @@ def bars() -> Iterator[Bars]:
 
 def fetch_all(
     wanted: Iterable[tuple[Kept, Progress]], force: bool, at_once: int, surroundings: Surroundings
-) -> Iterator[Line]:
-    """All of these, in their order."""
+) -> Generator[Line, None, None]:
+    """All of these, in their order. Those that are being fetched break off when this is interrupted, or closed."""
+    over = Event()
+
+    def one(what: tuple[Kept, Progress]) -> Line:
+        return fetch(what[0], force, surroundings, _until(over, what[1]), _until(over, over.wait))
+
     with ThreadPoolExecutor(at_once) as pool:
-        yield from pool.map(lambda one: fetch(one[0], force, surroundings, one[1]), wanted)
+        try:
+            yield from pool.map(one, wanted)
+        finally:
+            over.set()  # the pool waits for what its threads have begun
+
+
+def _until(over: Event, act: Callable[[T], object]) -> Callable[[T], None]:
+    def acting(argument: T) -> None:
+        act(argument)
+        if over.is_set():
+            raise CancelledError
+
+    return acting
 
 
 def is_there(wanted: Kept) -> bool:
@@ -67,14 +89,20 @@ def is_there(wanted: Kept) -> bool:
     return wanted.file.is_file() and wanted.size in (None, wanted.file.stat().st_size)
 
 
-def fetch(wanted: Kept, force: bool, surroundings: Surroundings, progress: Progress) -> Line:
+def fetch(
+    wanted: Kept,
+    force: bool,
+    surroundings: Surroundings,
+    progress: Progress,
+    sleep: Callable[[float], object] = time.sleep,
+) -> Line:
     """One file; what is there already is left alone without `force`."""
     name = clean(wanted.name)
     if wanted.file.exists() and not force:
         return Line(f"prominence: {name} is there already; --force replaces it.", failed=True)
     try:
         wanted.file.parent.mkdir(parents=True, exist_ok=True)
-        transfers.download(surroundings.web(wanted.url), wanted.url, wanted.file, progress)
+        transfers.download(surroundings.web(wanted.url), wanted.url, wanted.file, progress, sleep)
     except ClientError as error:
         return Line(f"prominence: {name}: {clean(str(error))}", failed=True)
     except OSError as error:
