@@ -33,6 +33,9 @@ IDEMPOTENCY_KEY = "Idempotency-Key"
 
 _CONNECT_S, _READ_S = 10, 60
 _NOT_NOW = frozenset({502, 503, 504})
+_NOT_ANSWERED = frozenset({502, 504})
+"""What a proxy says that has passed a request on, and heard nothing."""
+_PERHAPS = "It may have done all the same what it was asked: look before you try again."
 
 
 class Transport:
@@ -120,7 +123,9 @@ class Transport:
     def _refusal(self, response: requests.Response) -> ClientError:
         status, (said, word) = response.status_code, refusal_of(response)
         if status in _NOT_NOW:
-            return Unreachable(f"The API at {self._url} cannot work at the moment: {said or f'HTTP {status}'}.", word)
+            sentence = f"The API at {self._url} cannot work at the moment: {said or f'HTTP {status}'}."
+            perhaps = status in _NOT_ANSWERED and not word and response.request.method != "GET"
+            return Unreachable(f"{sentence} {_PERHAPS}" if perhaps else sentence, word)
         if word in PASSING:
             return Unreachable(f"The API at {self._url} does not do that now: {said}.", word)
         if status == 401:
@@ -141,7 +146,7 @@ class Transport:
         """For no answer. sent: the request asked for a change, and may have been heard."""
         sentence = f"The API at {self._url} does not answer: {_why(error)}."
         if sent:
-            sentence += " It may have done all the same what it was asked: look before you try again."
+            sentence += f" {_PERHAPS}"
         elif is_here(self._url):
             sentence += " If it is your personal pool, `prominence pool status` says what is wrong."
         return Unreachable(sentence)
@@ -249,6 +254,9 @@ def is_here(url: str) -> bool:
 def _was_sent(error: BaseException) -> bool:
     """Whether the API may have seen the request although no answer came."""
     never = (requests.ConnectTimeout, requests.exceptions.SSLError, requests.exceptions.ProxyError)
+    begun = (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
+    if isinstance(error, begun):
+        return True  # its answer broke off
     if isinstance(error, never) or not isinstance(error, requests.ConnectionError | requests.Timeout):
         return False
     return not any(isinstance(cause, NewConnectionError) for cause in _causes(error))

@@ -13,7 +13,7 @@ from builders_cli import TOKEN, URL, FakeApi, a_described_job, a_session, failin
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from urllib3 import HTTPConnectionPool, HTTPResponse
-from urllib3.exceptions import MaxRetryError, NewConnectionError, ReadTimeoutError
+from urllib3.exceptions import IncompleteRead, MaxRetryError, NewConnectionError, ReadTimeoutError
 from urllib3.util.retry import Retry
 
 from prominence.cli.client import Client
@@ -232,13 +232,36 @@ def test_a_job_that_was_surely_not_sent_is_not_said_to_exist_perhaps() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [requests.ReadTimeout(), requests.ConnectionError(ConnectionResetError(104, "reset"))]
+    "error",
+    [
+        requests.ReadTimeout(),
+        requests.ConnectionError(ConnectionResetError(104, "reset")),
+        requests.exceptions.ChunkedEncodingError(IncompleteRead(6, 10)),
+        requests.exceptions.ContentDecodingError(),
+    ],
 )
 def test_a_job_that_may_have_been_created_is_said_to_exist_perhaps(error: requests.RequestException) -> None:
     api = FakeApi()
     api.instead.append(failing(error))
     with pytest.raises(Unreachable, match="may have done all the same"):
         a_client(api).create_job({})
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "may_be_done"),
+    [
+        *((status, b"<html>", True) for status in (502, 504)),
+        (503, b"<html>", False),
+        (502, body("A cloud is away.", ErrorReason.UNAVAILABLE), False),
+    ],
+)
+def test_what_a_proxy_has_heard_no_answer_to_may_have_been_done(status: int, told: Any, may_be_done: bool) -> None:
+    with pytest.raises(Unreachable, match="cannot work at the moment") as refusal:
+        answering(status, told).clone_job(12)
+    assert ("may have done all the same" in str(refusal.value)) == may_be_done
+    with pytest.raises(Unreachable) as refusal:
+        answering(status, told).jobs()
+    assert "all the same" not in str(refusal.value)
 
 
 def test_output_comes_from_the_offset_as_the_bytes_it_is() -> None:
