@@ -28,7 +28,7 @@ def stay_with(client: Client, job_id: view.JobId, waiting: Waiting, clock: Clock
     progress = _tells(waiting)
     if progress:
         click.echo(f"Job created with id {job_id}", err=True)
-    with _goes_on(
+    with goes_on(
         f"Job {job_id} goes on without us. Come back to it with `prominence stdout {job_id} --follow` or "
         f"`prominence describe {job_id}`; end it with `prominence delete {job_id}`."
     ):
@@ -48,7 +48,7 @@ def stay_with_all(client: Client, array: Mapping[str, Any], waiting: Waiting, cl
     array_id, count, progress = array["id"], array["count"], _tells(waiting)
     if progress:
         click.echo(f"Array created with id {array_id}: jobs {array_id}.0 to {array_id}.{count - 1}", err=True)
-    with _goes_on(
+    with goes_on(
         f"Array {array_id} goes on without us. Come back to it with `prominence array show {array_id}`; end it with "
         f"`prominence array delete {array_id}`."
     ):
@@ -136,7 +136,7 @@ def _sink(name: Stream) -> Sink:
 
 
 @contextmanager
-def _goes_on(sentence: str) -> Iterator[None]:
+def goes_on(sentence: str) -> Iterator[None]:
     """Whoever gives up, or is interrupted, is told how to come back."""
     try:
         yield

@@ -12,6 +12,7 @@ import click
 from prominence.cli import documents, exit_codes, graph, view
 from prominence.cli.client import Client
 from prominence.cli.commands import options
+from prominence.cli.commands.staying import goes_on
 from prominence.cli.errors import ClientError, Unreachable
 from prominence.cli.follow import PATIENCE_S, Clock
 from prominence.cli.render.documents import as_json
@@ -56,7 +57,11 @@ def submit(surroundings: Surroundings, document: dict[str, Any], wait: bool, qui
         if not wait:
             click.echo(as_json({"id": made}) if output == "json" else f"Workflow created with id {made}")
             return
-        found = _stay(client, made, quiet, surroundings.clock)
+        with goes_on(
+            f"Workflow {made} goes on without us. Come back to it with `prominence workflow show {made}`; end it with "
+            f"`prominence workflow delete {made}`."
+        ):
+            found = _stay(client, made, quiet, surroundings.clock)
     if output == "json":
         click.echo(as_json(found))
     raise click.exceptions.Exit(0 if view.status(found) == "completed" else exit_codes.FAILED)

@@ -8,7 +8,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from builders_cli import FakeApi, answer, refusing, run_command
+from builders_cli import FakeApi, PretendClock, answer, refused, refusing, run_command
 
 from prominence.cli.render.workflows import workflow_progress
 
@@ -67,6 +67,18 @@ def test_waiting_tells_each_change_once_and_ends_as_the_workflow_does(
     assert hint == (["prominence workflow failures 17 tells why"] if status == "failed" else [])
     quiet = run_command(api_of({"id": 17}, [ended]), "run", "--wait", "--quiet", "-o", "json", a_file(tmp_path))
     assert (json.loads(quiet.stdout), quiet.stderr) == (ended, "")
+
+
+@pytest.mark.parametrize("quiet", [[], ["--quiet"]])
+def test_who_stops_waiting_for_a_workflow_is_told_how_to_come_back(quiet: list[str], tmp_path: Path) -> None:
+    command = ["run", "--wait", *quiet, a_file(tmp_path)]
+    done = run_command(api_of({"id": 17}, [a_workflow()]), *command, clock=PretendClock(interrupted_at=0))
+    assert done.exit_code == 130
+    assert "Workflow 17 goes on without us" in done.stderr
+    api = api_of({"id": 17}, [a_workflow()])
+    api.instead.append(refused(401, "The token has expired."))
+    done = run_command(api, *command)
+    assert (done.exit_code, "Workflow 17 goes on without us" in done.stderr) == (126, True)
 
 
 def test_how_fast_it_goes_and_when_it_may_end_is_told() -> None:
