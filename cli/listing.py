@@ -38,12 +38,16 @@ class Wanted:
     cursor: str | None = None
     array: int | None = None
 
+    def __post_init__(self) -> None:
+        # Every page asks for them, and an iterator has them only once.
+        object.__setattr__(self, "constraints", tuple(self.constraints))
+
     def parameters(self) -> list[tuple[str, str]]:
         """Behind the ? of the address."""
         said = [("constraint", f"{key}={value}") for key, value in self.constraints]
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.name in ("constraints", "array") or value in (None, False):
+            if field.name in ("constraints", "array") or value is None or value is False:
                 continue
             said.append((_PARAMETERS.get(field.name, _camel(field.name)), "true" if value is True else str(value)))
         return said

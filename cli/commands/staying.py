@@ -77,6 +77,20 @@ def pass_output_on(client: Client, job_id: view.JobId, stream: Stream, clock: Cl
         follow(client, job_id, {stream: sink}, _Silent(), clock)
 
 
+@contextmanager
+def goes_on(sentence: str) -> Iterator[None]:
+    """Whoever gives up, or is interrupted, is told how to come back."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo(err=True)  # the terminal stands behind its ^C
+        click.echo(sentence, err=True)
+        raise click.exceptions.Exit(exit_codes.INTERRUPTED) from None
+    except (Unreachable, ApiError):
+        click.echo(sentence, err=True)
+        raise
+
+
 def _first_not_completed(client: Client, array_id: int) -> view.Job | None:
     wanted = Wanted(array=array_id, everything=True, status="failed,killed,deleted", sort="id", limit=1)
     return next((client.job(str(one.get("id"))) for one in client.jobs(wanted)), None)
@@ -133,17 +147,3 @@ def _sink(name: Stream) -> Sink:
         binary.flush()
 
     return write
-
-
-@contextmanager
-def goes_on(sentence: str) -> Iterator[None]:
-    """Whoever gives up, or is interrupted, is told how to come back."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        click.echo(err=True)  # the terminal stands behind its ^C
-        click.echo(sentence, err=True)
-        raise click.exceptions.Exit(exit_codes.INTERRUPTED) from None
-    except (Unreachable, ApiError):
-        click.echo(sentence, err=True)
-        raise

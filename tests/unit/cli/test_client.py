@@ -86,6 +86,22 @@ def test_all_pages_of_a_list_are_asked_for() -> None:
     assert api.paths == ["GET /jobs?limit=2", "GET /jobs?limit=2&cursor=abc"]
 
 
+def test_every_page_is_asked_for_with_all_filters() -> None:
+    api = FakeApi()
+    wanted = Wanted(constraints=(pair for pair in [("a", "b")]), limit=1)
+    for _ in range(2):
+        api.instead.append(refusing(200, [{"id": 2}], **{"X-Prominence-Cursor": "abc"}))
+        api.instead.append(refusing(200, [{"id": 1}]))
+        assert len(list(a_client(api).iterate(wanted))) == 2
+    assert [path.partition("&")[0] for path in api.paths] == ["GET /jobs?constraint=a%3Db"] * 4
+
+
+def test_a_filter_of_0_is_one() -> None:
+    api = FakeApi()
+    a_client(api).jobs(Wanted(workflow=0, num=0))
+    assert api.paths == ["GET /jobs?num=0&workflow=0"]
+
+
 def test_news_of_a_job_are_waited_for_by_its_version() -> None:
     api = FakeApi()
     api.instead.append(refusing(200, [{"id": 12}], ETag='"abc"'))
