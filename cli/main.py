@@ -6,7 +6,9 @@ import io
 import os
 import sys
 import traceback
-from typing import Any, NoReturn
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, NoReturn, TextIO
 
 import click
 
@@ -66,7 +68,8 @@ class CommandLine(LazyGroup):
         except click.Abort:
             code = _end("Interrupted.", exit_codes.INTERRUPTED)
         except click.ClickException as error:
-            error.show()
+            with suppress(OSError):  # as in _end
+                error.show()
             code = exit_codes.FAILED
         except ClientError as error:
             code = _end(error.told(), error.exit_code)
@@ -76,14 +79,26 @@ class CommandLine(LazyGroup):
             code = _end(_unforeseen(error), exit_codes.FAILED)
         sys.exit(code if isinstance(code, int) else 0)
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the command line; help and version are told meanwhile."""
+        with _perhaps_unread():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; that nobody reads its output any more is no mistake."""
-        try:
+        """Run the command."""
+        with _perhaps_unread():
             result = super().invoke(ctx)
             sys.stdout.flush()  # here, where a full disk can still be told
             return result
-        except BrokenPipeError:
-            raise click.exceptions.Exit(exit_codes.BROKEN_PIPE) from None
+
+
+@contextmanager
+def _perhaps_unread() -> Iterator[None]:
+    """That nobody reads our output any more is no mistake."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise click.exceptions.Exit(exit_codes.BROKEN_PIPE) from None
 
 
 @click.group(
@@ -136,19 +151,30 @@ for _command in (
 
 def main() -> None:
     """What the installed command calls."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # whoever called us has closed it
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - to the end
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a letter gets its number
     try:
         command_line(prog_name="prominence")
-    except SystemExit as end:
-        if end.code == exit_codes.BROKEN_PIPE:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left unwritten has no reader
-        raise
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            _let_go(stream)
+
+
+def _let_go(stream: TextIO) -> None:
+    """What could not be written was told, if it could be: Python's own end would try again, and exit with 120."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _end(sentence: str, code: int) -> int:
-    click.echo(f"prominence: {clean(sentence)}", err=True)
+    with suppress(OSError):  # nobody reads it, or its disk is full: the code is told all the same
+        click.echo(f"prominence: {clean(sentence)}", err=True)
     return code
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -142,6 +143,31 @@ def test_a_full_disk_is_told() -> None:
         True,
         False,
     )
+
+
+def through_a_shell(command: str, stdout: int | None = None) -> int:
+    """Its exit code, where "prominence" is ours. No service is known."""
+    ours = command.replace("prominence", f"{shlex.quote(sys.executable)} -m prominence.cli.main")
+    return subprocess.run(["bash", "-c", ours], stdout=stdout, env={"HOME": "/"}, cwd="/", check=False).returncode
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [("prominence list 2>&1", 126), ("prominence nonsense 2>/dev/full", 125), ("prominence -h", 141)],
+)
+def test_a_sentence_that_nobody_can_read_leaves_the_exit_code_as_it_is(command: str, code: int) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        assert through_a_shell(command, writer) == code
+    finally:
+        os.close(writer)
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_is_no_mistake(closed: str) -> None:
+    assert through_a_shell(f"prominence create --dry-run a {closed}") == 0
+    assert through_a_shell(f"prominence list {closed}") == 126
 
 
 def test_letters_that_the_terminal_lacks_do_not_end_the_command() -> None:
