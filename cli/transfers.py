@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -71,36 +73,55 @@ def download(
 ) -> None:
     """Fetch into the file, which appears when all has arrived; goes on with what an earlier attempt has left.
 
-    Raises ApiError when it is not to be had, Unreachable after several tries.
+    Raises ApiError when it is not to be had, Unreachable after several tries, ClientError while somebody else does it.
     """
     part = _part_of(file)
-    for tried in range(TRIES):
+    with _alone(part, file.name):
+        for tried in range(TRIES):
+            try:
+                _fetch(session, url, part, progress)
+            except Unreachable:
+                if tried == TRIES - 1:
+                    raise
+                sleep(2**tried / 2)
+            else:
+                part.replace(file)
+                _tag_of(part).unlink(missing_ok=True)
+                return
+
+
+@contextmanager
+def _alone(part: Path, name: str) -> Iterator[None]:
+    """Two who went on with the same part would write into each other's."""
+    with open(part, "ab") as opened:
         try:
-            _fetch(session, url, part, progress)
-        except Unreachable:
-            if tried == TRIES - 1:
-                raise
-            sleep(2**tried / 2)
-        else:
-            part.replace(file)
-            _tag_of(part).unlink(missing_ok=True)
-            return
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ClientError(f"{name} is being fetched by another download.") from error
+        except OSError:
+            pass  # a file system that has no locks
+        try:
+            yield
+        finally:
+            if part.exists() and not part.stat().st_size:
+                part.unlink()
+                _tag_of(part).unlink(missing_ok=True)
 
 
 def _fetch(session: requests.Session, url: str, part: Path, progress: Progress) -> None:
-    have = part.stat().st_size if part.exists() else 0
+    have = part.stat().st_size
     tag = _tag_of(part).read_text("utf-8") if have and _tag_of(part).exists() else ""
     headers = {"Range": f"bytes={have}-", "If-Range": tag} if tag else {}
     answer = _send(session, "GET", url, None, {**headers, "Accept-Encoding": "identity"})
     with answer:
         goes_on = answer.status_code == 206 and answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")
         if answer.status_code == 416 or (answer.status_code == 206 and not goes_on):
-            part.unlink()  # of another content than the one that is there now
+            os.truncate(part, 0)  # of another content than the one that is there now
             raise Unreachable(f"{part.name} could not be gone on with.")
         if answer.status_code not in (200, 206):
             raise _refused(answer, "It cannot be had")
         if not goes_on:
-            part.unlink(missing_ok=True)  # before the tag of another content is noted
+            os.truncate(part, 0)  # before the tag of another content is noted
         etag = answer.headers.get("ETag", "")
         _tag_of(part).write_text(etag if etag.startswith('"') else "", "utf-8")
         if goes_on:

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from prominence.cli import transfers
-from prominence.cli.errors import ApiError
+from prominence.cli.errors import ApiError, ClientError
 from prominence.cli.transfers import download
 
 
@@ -76,6 +76,27 @@ def test_a_file_may_have_the_longest_name_that_there_is(name: str, tmp_path: Pat
     assert ((tmp_path / name).read_bytes(), store.ranges) == (b"content", ["bytes=3-"])
     assert not part.exists()
     assert list(tmp_path.iterdir()) == [tmp_path / name]
+
+
+def test_two_downloads_at_once_do_not_write_into_the_same_file(tmp_path: Path) -> None:
+    target, store, refused = tmp_path / "data", Store(b"content " * 100_000, '"1"'), list[ClientError]()
+
+    def meanwhile(_: int) -> None:
+        try:
+            download(store, "http://store/data", target, lambda _: None)
+        except ClientError as error:
+            refused.append(error)
+
+    download(store, "http://store/data", target, meanwhile)
+    assert target.read_bytes() == store.content
+    assert {str(error) for error in refused} == {"data is being fetched by another download."}
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_nothing_is_left_of_a_download_of_which_nothing_came(tmp_path: Path) -> None:
+    with pytest.raises(ApiError):
+        download(Store(b"content", '"1"', [403]), "http://store/data", tmp_path / "data", lambda _: None)
+    assert list(tmp_path.iterdir()) == []
 
 
 def _killed_after(piece: bytes, target: Path) -> Path:
