@@ -75,9 +75,12 @@ class Files:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(document, file)
-        os.replace(temporary, path)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(document, file)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)  # there only where it went wrong: a secret that nobody would look for
 
     @contextmanager
     def alone(self) -> Iterator[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import click
 
@@ -12,7 +13,7 @@ from prominence.cli import configuration
 from prominence.cli.client import Client
 from prominence.cli.errors import ClientError, NotConfigured, TokenRefused
 from prominence.cli.identity_provider import Client as OidcClient
-from prominence.cli.identity_provider import IdentityProvider
+from prominence.cli.identity_provider import IdentityProvider, LoginRefused
 from prominence.cli.render.text import clean
 from prominence.cli.saved_login import API, PROVIDER, Files, with_end
 from prominence.cli.surroundings import Surroundings
@@ -32,9 +33,7 @@ def login(surroundings: Surroundings, /, oidc_url: str | None) -> None:
     """
     files = Files(surroundings.home)
     address = _provider_address(surroundings, oidc_url)
-    provider = surroundings.identity_provider(address)
-    client = surroundings.oidc_client(address) or _register(provider, address, files)
-    answer = provider.log_in(client, _show, surroundings.clock)
+    answer = _log_in(surroundings, address, files)
     service = surroundings.environment.get(configuration.URL)
     about = {PROVIDER: address, **({API: service.rstrip("/")} if service else {})}
     with files.alone():
@@ -76,6 +75,18 @@ def logout(surroundings: Surroundings, /) -> None:
     with files.alone():
         files.token.unlink(missing_ok=True)
     click.echo("Logged out.", err=True)
+
+
+def _log_in(surroundings: Surroundings, address: str, files: Files) -> dict[str, Any]:
+    provider, client = surroundings.identity_provider(address), surroundings.oidc_client(address)
+    if client is not None:
+        try:
+            return provider.log_in(client, _show, surroundings.clock)
+        except LoginRefused as error:
+            # Providers forget whom nobody has used for long; whom the environment names we cannot make known again.
+            if error.word != "invalid_client" or client != files.read_client(address):
+                raise
+    return provider.log_in(_register(provider, address, files), _show, surroundings.clock)
 
 
 def _end_at_service(service: str, token: str, surroundings: Surroundings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import stat
 from collections.abc import Mapping
@@ -246,6 +247,18 @@ class TestCommands:
         assert fake.forms("/d")[0]["client_id"] == "site"
         assert not (tmp_path / ".prominence" / "client").exists()
 
+    @pytest.mark.parametrize("path", ["/d", "/t"])
+    def test_a_provider_that_has_forgotten_the_command_is_told_of_it_again(self, path: str, tmp_path: Path) -> None:
+        run(FakeProvider(), tmp_path, "register")
+        known = (200, DEVICE if path == "/d" else TOKENS)
+        result = run(FakeProvider({path: [(401, {"error": "invalid_client"}), known]}), tmp_path, "login")
+        assert (result.exit_code, saved(tmp_path)["access_token"]) == (0, "new"), result.stderr
+        fake = FakeProvider({path: [(401, {"error": "invalid_client"})]})
+        given = {"PROMINENCE_OIDC_CLIENT_ID": "given", "PROMINENCE_OIDC_CLIENT_SECRET": "x"}
+        assert run(fake, tmp_path, "login", **given).exit_code == 126
+        assert run(fake, tmp_path, "login").exit_code == 126
+        assert [one.path_url for one in fake.asked].count("/r") == 1
+
     def test_a_provider_must_be_named(self, tmp_path: Path) -> None:
         result = run(FakeProvider(), tmp_path, "login", PROMINENCE_OIDC_URL="")
         assert (result.exit_code, "PROMINENCE_OIDC_URL" in result.stderr) == (126, True)
@@ -256,6 +269,17 @@ class TestCommands:
         (tmp_path / ".prominence/token").write_bytes(content)
         result = run(FakeProvider(), tmp_path, "login")
         assert (result.exit_code, saved(tmp_path)["access_token"]) == (0, "new"), result.stderr
+
+    def test_a_login_that_cannot_be_written_leaves_nothing_of_it(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        run(FakeProvider(), tmp_path, "register")
+        monkeypatch.setattr("json.dump", full)
+        assert run(FakeProvider(), tmp_path, "login").exit_code == 125
+        assert sorted(one.name for one in (tmp_path / ".prominence").iterdir()) == [".lock", "client"]
 
     def test_a_login_that_fails_leaves_the_old_one(self, tmp_path: Path) -> None:
         run(FakeProvider(), tmp_path, "login")
