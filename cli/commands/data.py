@@ -72,7 +72,11 @@ def download(
 @options.job_id
 @click.argument("path")
 @click.option(
-    "--file", default=Path("snapshot.tgz"), show_default=True, type=click.Path(path_type=Path), help="Where to."
+    "--file",
+    default=Path("snapshot.tgz"),
+    show_default=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where to.",
 )
 @click.pass_obj
 def snapshot(surroundings: Surroundings, /, job_id: JobId, path: str, file: Path) -> None:

@@ -55,6 +55,7 @@ def create(surroundings: Surroundings, /, **said: Any) -> None:
         packed = f"{uuid.uuid4()}.tar.gz"
         job["artifacts"] = [*job.get("artifacts", ()), {"url": packed}]
         if not said["dry_run"]:
+            _check_output(said)
             _send(surroundings, directory, packed)
     if said["dry_run"]:
         shown = {"storage": documents.without_secret(job["storage"])} if "storage" in job else {}
@@ -103,12 +104,16 @@ def _registry_token(surroundings: Surroundings, said: Mapping[str, Any]) -> str 
     return token or str(click.prompt("Token or password at the registry", hide_input=True, err=True))
 
 
+def _check_output(said: Mapping[str, Any]) -> None:
+    if said["follow"] and said["output"] == "json":
+        raise click.UsageError("-o json and --follow both write to standard output; use --wait.")
+
+
 def _submit(surroundings: Surroundings, job: Mapping[str, Any], said: Mapping[str, Any]) -> None:
     """Create the job and, if asked to, stay with it and exit as it does; or an array of such jobs."""
     waiting = options.Waiting(said["wait"], said["follow"], said["progress"])
     output, count = said["output"], said["count"]
-    if waiting.follow and output == "json":
-        raise click.UsageError("-o json and --follow both write to standard output; use --wait.")
+    _check_output(said)
     with surroundings.client() as client:
         if count is not None:
             made = {"id": client.arrays.submit(job, count), "count": count}

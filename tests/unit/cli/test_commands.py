@@ -235,6 +235,12 @@ def test_a_directory_is_uploaded_and_the_job_starts_with_what_is_in_it(tmp_path:
         assert {one.uname for one in tar} == {""}
 
 
+def test_of_a_directory_nothing_is_uploaded_for_a_command_that_is_wrong(tmp_path: Path) -> None:
+    api = FakeApi()
+    words = ["create", "--directory", str(tmp_path), "--follow", "--format", "json", "a"]
+    assert (run_command(api, *words).exit_code, api.asked) == (125, [])
+
+
 def test_of_a_directory_nothing_is_uploaded_in_a_dry_run(tmp_path: Path) -> None:
     api = FakeApi()
     result = run_command(api, "create", "--directory", str(tmp_path), "--dry-run", "a", environment={})
@@ -497,6 +503,11 @@ def test_exec_runs_a_command_in_a_job_and_ends_as_it_did(words: tuple[str, ...])
 
 def test_exec_refuses_what_cannot_be_split() -> None:
     assert "cannot be split" in run_command(FakeApi(), "exec", "12", "ls 'a").stderr
+
+
+def test_a_snapshot_goes_into_a_file(tmp_path: Path) -> None:
+    api = FakeApi()
+    assert (run_command(api, "snapshot", "12", "a", "--file", str(tmp_path)).exit_code, api.asked) == (125, [])
 
 
 def test_snapshot_says_why_there_is_none() -> None:
