@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
@@ -102,6 +102,10 @@ class Transport:
         as_it_comes: bool = False,
     ) -> requests.Response:
         """The answer to a request, if it is a good one."""
+        if not {".", ".."}.isdisjoint(
+            path.split("/")
+        ):  # they would be resolved on the way, and something else be meant
+            raise ClientError(f"{unquote(path)} is not asked for: it must not hold . or .. between slashes.")
         try:
             response = self._session.request(
                 method,

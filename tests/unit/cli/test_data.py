@@ -167,6 +167,12 @@ def test_an_object_is_deleted_by_its_name() -> None:
     assert api.paths == ["DELETE /data/physics/a%20b%3F.txt"]
 
 
+@pytest.mark.parametrize("name", ["..", "physics/../a", "./a"])
+def test_no_other_object_is_deleted_than_the_one_that_was_named(name: str) -> None:
+    api = an_api()
+    assert (run_command(api, "rm", name).exit_code, api.asked) == (125, [])
+
+
 def test_quota_tells_what_is_used_of_how_much() -> None:
     told = {
         "user": {"uploads": 1, "outputs": 2, "used": 3, "quota": 10},

@@ -82,6 +82,15 @@ def test_one_key_is_deleted_or_all_that_begin_alike() -> None:
     assert api.paths == ["DELETE /kv/a", "DELETE /kv/a/?prefix=true"]
 
 
+@pytest.mark.parametrize("key", [".", "./", "runs/..", "runs/../lock", "/./lock"])
+@pytest.mark.parametrize("words", ["delete --prefix {}", "delete {}", "get {}", "list {}", "set {} value"])
+def test_no_key_is_taken_for_another_one(words: str, key: str) -> None:
+    api = FakeApi()
+    result = run_command(api, "kv", *words.format(key).split())
+    assert (result.exit_code, api.asked) == (125, [])
+    assert "between slashes" in result.stderr
+
+
 @pytest.mark.parametrize("body", [b"<html>", {}, [1], None])
 def test_a_strange_answer_is_said(body: Any) -> None:
     assert "not one that a PROMINENCE API gives" in run_command(an_api(200, body), "kv", "list").stderr
