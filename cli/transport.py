@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import sys
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
@@ -64,7 +65,7 @@ class Transport:
     def read(self, response: requests.Response) -> Any:
         """The JSON in an answer."""
         try:
-            return response.json()
+            return response.json(parse_int=_whole_number)
         except (ValueError, RecursionError) as error:
             raise self.strange() from error
 
@@ -253,6 +254,13 @@ def is_here(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:  # a name
         return host == "localhost"
+
+
+def _whole_number(text: str) -> int:
+    """Raises ValueError for one that cannot be reckoned with, since no float is as large."""
+    if len(text) > sys.float_info.max_10_exp:
+        raise ValueError(f"a number of {len(text)} digits")
+    return int(text)
 
 
 def _was_sent(error: BaseException) -> bool:

@@ -34,7 +34,7 @@ def _hours(value: Any) -> str:
 
 def table_of_rows(found: Mapping[str, Sequence[Any]], width: int | None) -> str:
     """A row for each of what was told apart, with a bar for its share of the core hours."""
-    keys = [clean(key).upper() for key in found["by"]]
+    keys = [plain(key).upper() for key in found["by"]]
     rows = [row for row in found["rows"] if isinstance(row, Mapping)]
     most = max((figure(row, "coreHours") for row in rows), default=0.0)
     return table((*keys, *_ROW_COLUMNS), (_row(row, len(keys), most) for row in rows), width)
@@ -42,7 +42,7 @@ def table_of_rows(found: Mapping[str, Sequence[Any]], width: int | None) -> str:
 
 def _row(row: Mapping[str, Any], keys: int, most: float) -> list[str]:
     names = row.get("of")
-    known = [clean(name) or "-" for name in names] if isinstance(names, list) else []
+    known = [plain(name) or "-" for name in names] if isinstance(names, list) else []
     core, cpu = figure(row, "coreHours"), figure(row, "cpuHours")
     return [
         *(known + ["-"] * keys)[:keys],

@@ -202,6 +202,13 @@ def test_a_strange_answer_to_a_new_job_is_said(body: Any) -> None:
         answering(201, body).create_job({})
 
 
+@pytest.mark.parametrize("number", ["1" + "0" * 400, "-" + "9" * 400, "1" * 5000])
+def test_a_number_that_nothing_can_hold_is_none_of_the_apis(number: str) -> None:
+    answer = f'[{{"id": 12, "events": {{"startTime": {number}}}}}]'.encode()
+    with pytest.raises(ApiError, match="not one that a PROMINENCE API gives"):
+        answering(200, answer).jobs()
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     st.none() | st.integers() | st.text() | st.lists(st.none() | st.integers() | st.dictionaries(st.text(), st.text()))

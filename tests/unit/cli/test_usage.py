@@ -96,7 +96,12 @@ def test_for_spreadsheets_what_the_api_writes_is_passed_on() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [{"by": ["user"], "rows": [{}]}, {"by": ["user"], "rows": [{"of": 3, "coreHours": "x", "cpuHours": None}]}],
+    [
+        {"by": ["user"], "rows": [{}]},
+        {"by": ["user"], "rows": [{"of": 3, "coreHours": "x", "cpuHours": None}]},
+        {"by": [None], "rows": [{"of": [None]}]},
+        {"by": ["month"], "rows": [{"of": [5]}]},
+    ],
 )
 def test_a_row_of_another_shape_is_shown_as_far_as_it_goes(body: Any) -> None:
     result = run_command(answering(body), "usage", "--by", "user")
