@@ -22,7 +22,7 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 from prominence.cli.errors import NotConfigured
-from prominence.cli.saved_login import API, SavedLogin
+from prominence.cli.saved_login import API, SavedLogin, can_be_sent
 from prominence.cli.transport import Token
 
 URL = "PROMINENCE_URL"
@@ -106,7 +106,7 @@ def _service(values: Mapping[str, str], source: str) -> Service:
             raise NotConfigured(f"{name} is missing in {source}. {_HOW_TO}")
     url, token = values[URL].rstrip("/"), values[TOKEN]
     _check_address(url, source)
-    if not token.isascii() or not token.isprintable() or " " in token:
+    if not can_be_sent(token):
         raise NotConfigured(f"{TOKEN} in {source} holds characters that no token has.")
     return Service(url, token, source)
 

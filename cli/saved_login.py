@@ -54,7 +54,7 @@ class Files:
             found = json.loads(text)
         except (ValueError, RecursionError):
             found = {"access_token": text.strip()}
-        if not isinstance(found, dict) or not isinstance(found.get("access_token"), str):
+        if not isinstance(found, dict) or not can_be_sent(found.get("access_token")):
             raise NotConfigured(f"{self.token} holds no token. {_AGAIN}")
         return found
 
@@ -136,6 +136,11 @@ class SavedLogin:
         new = {"refresh_token": refresh_token, **answer, API: login.get(API), PROVIDER: address}
         self.files.write(self.files.token, with_end(new, self.now()))
         return new
+
+
+def can_be_sent(token: object) -> bool:
+    """Whether a request can have it: of other characters the libraries would complain, and print them."""
+    return isinstance(token, str) and token != "" and token.isascii() and token.isprintable() and " " not in token
 
 
 def with_end(answer: Mapping[str, Any], now: float) -> dict[str, Any]:

@@ -384,12 +384,19 @@ class TestSavedLogin:
         login.files.token.write_text(text)
         assert login() == "raw.jwt.text"
 
-    @pytest.mark.parametrize("text", ["[]", "{}", '{"access_token": 7}', "null"])
-    def test_a_file_without_a_token_is_said(self, text: str, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            *("[]", "{}", '{"access_token": 7}', "null", "", '{"access_token": ""}'),
+            *("s3cret\ns3cret", "\ufeffs3cret", "s3cret→", '{"access_token": "s3cret\\n"}'),
+        ],
+    )
+    def test_a_file_without_a_token_is_said_and_nothing_of_it_is_shown(self, text: str, tmp_path: Path) -> None:
         login = a_saved_login(tmp_path, FakeProvider())
         login.files.token.write_text(text)
-        with pytest.raises(NotConfigured, match="holds no token"):
+        with pytest.raises(NotConfigured, match="holds no token") as refusal:
             login()
+        assert "s3cret" not in str(refusal.value)
 
     def test_without_a_file_nobody_is_logged_in(self, tmp_path: Path) -> None:
         login = a_saved_login(tmp_path, FakeProvider())
