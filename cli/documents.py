@@ -147,10 +147,29 @@ def _said_of(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
+_TAG = "tag:yaml.org,2002:"
+_NARROWED = (f"{_TAG}timestamp", f"{_TAG}int", f"{_TAG}float")
+_WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]*)\Z")
+_BROKEN = re.compile(r"[-+]?((0|[1-9][0-9]*)?\.[0-9]+|(0|[1-9][0-9]*)\.)([eE][-+][0-9]+)?\Z|[-+]?\.inf\Z|\.nan\Z", re.I)
+
+
 class _Loader(yaml.SafeLoader):
-    """YAML to what JSON has: 2024-05-01 stays the text that a label needs."""
+    """YAML to what JSON has: 2024-05-01 stays the text that a label needs, and so do 12:30 and 0755, which YAML takes
+    for numbers of base 60 and 8."""
 
     yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        first: [(tag, pattern) for tag, pattern in resolvers if tag not in _NARROWED]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        """The value of a node."""
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, LookupError, AttributeError) as error:
+            wrong = f"found a value that is no {node.tag.removeprefix(_TAG)}"
+            raise yaml.constructor.ConstructorError(None, None, wrong, node.start_mark) from error
+
+
+_Loader.add_implicit_resolver(f"{_TAG}int", _WHOLE, list("-+0123456789"))
+_Loader.add_implicit_resolver(f"{_TAG}float", _BROKEN, list("-+.0123456789"))

@@ -112,6 +112,24 @@ def test_a_date_in_yaml_stays_text() -> None:
 
 
 @pytest.mark.parametrize(
+    "value", ["12:30", "-1:30", "12:30:00.5", "0755", "0010", "1_000", "0x10", "0b1", "1_0.5", "007.5"]
+)
+def test_of_numbers_in_yaml_only_those_stay_that_json_has(value: str) -> None:
+    assert read(f"env: {{A: {value}, B: [{value}]}}".encode(), "job.yaml") == {"env": {"A": value, "B": [value]}}
+
+
+@pytest.mark.parametrize("value", ["0", "-7", "+7", "10", "1.5", "-0.5", "2.", ".5", "1.5e+3", "1.5e-3", ".inf"])
+def test_a_number_in_yaml_is_one(value: str) -> None:
+    assert read(f"memory: {value}".encode(), "job.yaml") == {"memory": float(value.replace(".inf", "inf"))}
+
+
+@pytest.mark.parametrize("value", ['!!bool "x"', "!!int ''", "!!int x", "!!float ''", "!!timestamp x"])
+def test_a_value_that_is_not_what_it_says_is_told(value: str) -> None:
+    with pytest.raises(ClientError, match="job.yaml is not YAML"):
+        read(f"memory: {value}".encode(), "job.yaml")
+
+
+@pytest.mark.parametrize(
     ("name", "data", "sentence"),
     [
         ("job.json", b"name: a", "job.json is not JSON: Expecting value"),
