@@ -103,9 +103,8 @@ class Transport:
         as_it_comes: bool = False,
     ) -> requests.Response:
         """The answer to a request, if it is a good one."""
-        if not {".", ".."}.isdisjoint(
-            path.split("/")
-        ):  # they would be resolved on the way, and something else be meant
+        if not {".", ".."}.isdisjoint(path.split("/")):
+            # They would be resolved on the way, and something else be meant.
             raise ClientError(f"{unquote(path)} is not asked for: it must not hold . or .. between slashes.")
         try:
             response = self._session.request(
