@@ -207,6 +207,12 @@ def world(
         door.close()
 
 
+def told_of(world: World, job: int) -> str:
+    """Why a job has not done what it should have."""
+    streams = [world.pool.output(job, stream) for stream in ("stdout", "stderr")]
+    return "\n".join([str(world.pool.describe(job)), *streams, world.story()])
+
+
 def test_it_joined_and_cloud_init_had_no_trouble_with_what_it_was_told(world: World) -> None:
     said = json.loads(world.sh("cloud-init status --format json")[1])
     assert (said["status"], said["errors"]) == ("done", [])
@@ -220,7 +226,7 @@ def test_it_runs_a_job_and_needs_no_port_for_it(world: World, tiny_image: str, t
     _upload(pool, tiny_image, tmp_path)
     job = pool.submit({"image": "cloudy.tar", "runtime": "apptainer", "cmd": "echo from the cloud"}, resources=LARGE)
     ended = pool.finish(job)
-    assert ended["status"] == "completed", (ended, world.story())
+    assert ended["status"] == "completed", told_of(world, job)
     assert pool.output(job).splitlines()[:1] == ["from the cloud"]
     assert pool.history(job)["LastRemoteHost"].endswith(f"@{NAME}")
     closed = world.sh("nft list chain inet closed in")[1]
@@ -234,7 +240,7 @@ def test_a_job_that_may_not_be_interrupted_leaves_it_to_others(world: World, tin
     task = {"image": "cloudy.tar", "runtime": "apptainer", "cmd": "true"}
     careful = pool.submit(task, resources=LARGE, policies={"preemptible": False, "priority": 10})
     other = pool.submit(task, resources=LARGE)
-    assert pool.finish(other)["status"] == "completed", world.story()
+    assert pool.finish(other)["status"] == "completed", told_of(world, other)
     assert pool.inside("access-point", "condor_q", str(careful), "-af", "NumJobStarts").strip() in ("0", "undefined")
     pool.run("delete", str(careful))
 
