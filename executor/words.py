@@ -68,6 +68,9 @@ _NOT_EXECUTABLE = (
 )
 _NO_WORKDIR = r"failed to set working directory|chdir to cwd"
 _FATAL = r"(?m)^FATAL:\s+(.*)$"
+_NOT_MADE = r"(?ms)^FATAL:\s+(container creation failed: .*)\Z"
+_LINES_OF_HELPERS = 10
+"""What Apptainer tells of a helper, such as the one that mounts the image, has as many lines as that has printed."""
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
@@ -109,8 +112,9 @@ def why_not_started(program: str, workdir: str, text: str) -> Tuple[int, str]:
 
 def apptainers_own_failure(text: str) -> str:
     """What Apptainer says when it failed itself, "" if it did not."""
-    found = re.findall(_FATAL, last_line(text))
-    return str(found[-1])[:_LONGEST] if found else ""
+    last_lines = "\n".join(text.splitlines()[-_LINES_OF_HELPERS:])
+    found = re.findall(_FATAL, last_line(text)) or re.findall(_NOT_MADE, last_lines)
+    return " ".join(found[-1].split())[:_LONGEST] if found else ""
 
 
 def last_line(text: str) -> str:

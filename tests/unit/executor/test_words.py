@@ -133,6 +133,13 @@ def test_apptainers_own_failure_is_in_its_last_line() -> None:
     assert apptainers_own_failure("FATAL:   once\nthen more") == ""
 
 
+def test_what_apptainer_tells_of_a_helper_may_have_several_lines() -> None:
+    said = "FATAL:   container creation failed: image driver squashfuse_ll instance exited: first\nsecond\n\n"
+    told = "container creation failed: image driver squashfuse_ll instance exited: first second"
+    assert apptainers_own_failure("a warning\n" + said) == told
+    assert apptainers_own_failure(said + "a line of the task\n" * 10) == ""
+
+
 @pytest.mark.parametrize(
     ("said", "words"),
     [
