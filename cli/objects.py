@@ -11,6 +11,7 @@ from urllib.parse import quote
 import requests
 
 from prominence.cli import transfers
+from prominence.cli.errors import ClientError
 from prominence.cli.transfers import Address, Progress
 from prominence.cli.transport import Transport
 
@@ -30,6 +31,8 @@ class Objects:
 
     def upload(self, file: Path, name: str = "", checksum: str = "", progress: Progress = lambda _: None) -> None:
         """Send a file, in place of the object of its name. name, checksum: the file's, if nobody says otherwise."""
+        if not file.is_file():  # a pipe is empty when its checksum has been made
+            raise ClientError(f"{file} is not a regular file: write what it gives into one, and upload that.")
         found = checksum or transfers.checksum(file)
         address = self._address(name or file.name, file.stat().st_size, found)
         transfers.upload(self._web(address.url), address, file, progress)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -42,6 +43,14 @@ def body_of(request: requests.PreparedRequest) -> dict[str, Any]:
 
 
 class TestUpload:
+    def test_what_is_no_regular_file_is_refused_before_anybody_is_asked(self, tmp_path: Path) -> None:
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        api = an_api()
+        done = run_command(api, "upload", str(pipe))
+        assert (done.exit_code, api.asked) == (125, [])
+        assert "is not a regular file" in done.stderr
+
     @pytest.mark.parametrize(
         ("words", "name"),
         [(["{file}"], "data.bin"), (["--filename", "{file}", "--name", "physics/a"], "physics/a")],
