@@ -23,6 +23,8 @@ OF_ADDRESSES = "addresses of objects"
 OF_JOBS = "tokens of jobs"
 OF_WEBHOOKS = "secrets of webhooks"
 
+LARGEST = 10**18 - 1
+"""Number that an address has room for: more bytes than any store has."""
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -42,7 +44,8 @@ class Permission:
     @classmethod
     def to_put(cls, name: str, until: int, terms: Terms) -> Permission:
         """What these terms permit."""
-        return cls("put", name, until, terms.largest, terms.size, terms.sha256, terms.together)
+        together = None if terms.together is None else min(terms.together, LARGEST)
+        return cls("put", name, until, terms.largest, terms.size, terms.sha256, together)
 
 
 def key(secret: str, purpose: str) -> bytes:

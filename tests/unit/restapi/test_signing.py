@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prominence.core.errors import Forbidden
+from prominence.restapi.objects import Terms
 from prominence.restapi.signing import OF_ADDRESSES, Permission, key, permission, query
 
 KEY = key("a secret", OF_ADDRESSES)
@@ -49,6 +50,13 @@ def test_an_address_is_good_for_its_act_and_its_object_only() -> None:
         permission("put", "uploads/alice/x", given, KEY, 0)
     with pytest.raises(Forbidden):
         permission("get", "uploads/alice/y", given, KEY, 0)
+
+
+@given(together=st.integers(0, 10**40) | st.none())
+def test_whatever_a_quota_is_there_is_an_address(together: int | None) -> None:
+    signed = Permission.to_put("uploads/alice/x", 1000, Terms(10, 50, together=together))
+    assert permission("put", signed.name, query(signed, KEY), KEY, 0) == signed
+    assert together is None or signed.together == min(together, 10**18 - 1)
 
 
 def test_what_is_signed_for_one_purpose_is_good_for_no_other() -> None:
