@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from prominence.core import classads
 from prominence.core.errors import ProminenceError, Unavailable
 from prominence.core.job import JobSpec
+from prominence.core.workflow_view import is_workflow
 from prominence.restapi.budgets import books
 from prominence.restapi.budgets.room import Room
 from prominence.restapi.budgets.rules import (
@@ -24,7 +25,7 @@ from prominence.restapi.budgets.rules import (
     reserved_ms,
 )
 from prominence.restapi.members import whole
-from prominence.restapi.selection import ANY_KIND, NOT_DONE, Kind, Selection
+from prominence.restapi.selection import EVERY_KIND, NOT_DONE, Selection
 from prominence.restapi.translate.needs import needs
 from prominence.restapi.translate.site import Site
 from prominence.restapi.usage import By, Key, Whose
@@ -70,9 +71,10 @@ def look(budget: Budget, services: Services) -> tuple[Standing, list[Reservation
 def _seen(budget: Budget, services: Services) -> tuple[Standing, list[Reservation], frozenset[str]]:
     """The same with the uids of what is in the queue."""
     group, period = budget.group, budget.period
-    ads = services.queue.find(Selection(groups=(group,), statuses=NOT_DONE, kinds=ANY_KIND))
-    workflows = services.queue.find(Selection(groups=(group,), statuses=NOT_DONE, kinds=(Kind.WORKFLOW,)))
-    jobs = reservations(ads, services.budgets.reckoning)
+    # In one look: of two, a job that its workflow submits in between would be neither here nor there.
+    ads = services.queue.find(Selection(groups=(group,), statuses=NOT_DONE, kinds=EVERY_KIND))
+    workflows = [ad for ad in ads if is_workflow(ad)]
+    jobs = reservations((ad for ad in ads if not is_workflow(ad)), services.budgets.reckoning)
     # The accounts are on this machine: budgets hold, and jobs are taken, whether another store answers or not.
     used = (services.accounts or services.usage).grouped([By(Key.GROUP)], period, Whose(groups=frozenset({group})))
     standing = Standing(
@@ -82,7 +84,7 @@ def _seen(budget: Budget, services: Services) -> tuple[Standing, list[Reservatio
         reserved_ms=reserved_ms(jobs, workflows),
         is_over=services.clock().timestamp() >= period.until,
     )
-    uids = frozenset(whole(str(ad[classads.JOB_UID])) for ad in (*ads, *workflows))
+    uids = frozenset(whole(str(ad[classads.JOB_UID])) for ad in ads)
     return standing, jobs, uids
 
 

@@ -20,6 +20,7 @@ from prominence.core.errors import Forbidden
 from prominence.core.jobid import JobId
 from prominence.core.keyvalue.memory import MemoryKeyValue
 from prominence.core.states import HELD_FOR_BUDGET, JobStatus
+from prominence.core.view import JobAd
 from prominence.restapi.adapters.memory import MemoryIdentities
 from prominence.restapi.budgets import books
 from prominence.restapi.budgets.accounts import Budgets
@@ -27,6 +28,7 @@ from prominence.restapi.budgets.books import Adjustment
 from prominence.restapi.budgets.room import GOOD_FOR_S, GRANTED_FOR_S, Room
 from prominence.restapi.budgets.rules import UNIT_MS, Action, Budget, Standing
 from prominence.restapi.identity import Identity, Scope
+from prominence.restapi.paging import Page
 from prominence.restapi.selection import Selection
 from prominence.restapi.usage import Period
 
@@ -231,6 +233,24 @@ class TestSubmission:
         [workflow] = api.get("/workflows")
         api.queue.change(workflow["id"], JobStatus.RUNNING, **{classads.DAG_DONE: 1, classads.DAG_QUEUED: 3})
         assert physics(api)["reserved"] == 4.0, "those in the queue count by themselves"
+
+    def test_what_a_workflow_submits_in_the_moment_of_a_look_is_never_left_out(
+        self, api: Api, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        step = {"name": "a", "tasks": [TASK], "resources": {"walltime": 240}}
+        flow = {"group": "physics", "jobs": [step, {**step, "name": "b"}], "dependencies": {"a": ["b"]}}
+        assert api.call("POST", "/workflows", json=flow).status_code == 201
+        [workflow] = api.get("/workflows")
+        find = api.queue.find
+
+        def and_then_one_is_submitted(selection: Selection, page: Page | None = None) -> list[JobAd]:
+            found = find(selection, page)
+            if selection.groups == ("physics",):
+                api.queue.change(workflow["id"], JobStatus.RUNNING, **{classads.DAG_QUEUED: 1})
+            return found
+
+        monkeypatch.setattr(api.queue, "find", and_then_one_is_submitted)
+        assert physics(api)["reserved"] == 8.0
 
     def test_a_longer_walltime_is_kept_too(self, api: Api) -> None:
         job = submit(api).json["id"]  # type: ignore[index]
