@@ -209,7 +209,10 @@ def booked(known: Iterable[Run], new: Iterable[Run]) -> dict[JobId, list[tuple[R
 
 
 def _merged(known: Run, new: Run) -> Run:
-    """Of one attempt. The shadow knows when it began and where, the job's own record how it ended."""
+    """Of one attempt. The shadow knows when it began and where, the job's own record how it ended.
+
+    A job that was removed while it waited ended later than its attempt.
+    """
     at_start, at_end = (new, known) if new.before is not None else (known, new)
     if at_end.after is None or at_start.before is None:
         return new
@@ -217,6 +220,7 @@ def _merged(known: Run, new: Run) -> Run:
         at_end,
         worker=at_start.worker or at_end.worker,
         started=at_start.started,
+        ended=min(filter(None, (at_start.ended, at_end.ended)), default=0),
         measured=at_start.measured,
         before=at_start.before,
     )

@@ -210,7 +210,7 @@ class TestTheAttemptsOfAJob:
 
     def test_usage_is_told_apart_by_whatever_is_asked_for(self, kept: Kept) -> None:
         kept.machine(a_machine("w-1", "there", 3.6))
-        kept.attempt(attempt(1, "w-1", wall_s=36))
+        kept.attempt(attempt(1, "w-1", ended=2**31, wall_s=36))
         kept.job(last(36, 1, "w-1", ended=2**31))
         kept.job(used(2, "bob", "physics", wall_s=5))
         expected = {

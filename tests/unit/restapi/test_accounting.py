@@ -303,3 +303,17 @@ class TestWhatAJobHasUsed:
         found = a_run(CompletionDate=0, EnteredCurrentStatus=300)
         assert found is not None
         assert found.ended == 300
+
+    def test_an_attempt_ended_when_it_did_whenever_its_job_was_removed_afterwards(self) -> None:
+        attempt = run_of_epoch(an_ad(ShadowBday=90, EpochWriteDate=100, RemoteWallClockTime=0.0), {})
+        removed = a_run(CompletionDate=0, EnteredCurrentStatus=10**6)
+        assert attempt is not None and removed is not None
+        for order in ([attempt, removed], [removed, attempt], [attempt, removed, attempt, removed]):
+            [[(run, used)]] = booked((), order).values()
+            assert (run.started, run.ended, run.has_left, used.wall_ms) == (90, 100, True, 10_000)
+
+    def test_a_job_that_ends_with_its_attempt_ended_when_it_says(self) -> None:
+        attempt, done = run_of_epoch(an_ad(ShadowBday=90, EpochWriteDate=103), {}), a_run(CompletionDate=100)
+        assert attempt is not None and done is not None
+        [[(run, _)]] = booked((), [attempt, done]).values()
+        assert run.ended == 100
