@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import astuple, dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from fractions import Fraction
 from typing import Any
 
 from prominence.restapi.booking import Machine, Run, Used
@@ -66,10 +67,21 @@ class Tariff:
 DEFAULT_TARIFF = Tariff()
 
 
-def priced(run: Run, used: Used, machine: Machine | None, tariff: Tariff) -> UsageRecord:
-    """What an attempt is worth, and what its share of the machine has cost."""
+def priced(
+    run: Run, used: Used, machine: Machine | None, tariff: Tariff, before: UsageRecord | None = None
+) -> UsageRecord:
+    """What an attempt is worth, and what its share of the machine has cost. before: as it is booked by now."""
     cost = 0 if machine is None else min(machine.cost_of(run, used), _MOST)
-    return UsageRecord(run, used, machine, tariff.units_ms(run, used), cost)
+    return UsageRecord(run, used, machine, _units_ms(run, used, tariff, before), cost)
+
+
+def _units_ms(run: Run, used: Used, tariff: Tariff, before: UsageRecord | None) -> int:
+    """What was booked by another tariff stays worth as much an hour as it was then."""
+    if before is None or before.units_ms == tariff.units_ms(before.run, before.used):
+        return tariff.units_ms(run, used)
+    if not before.used.wall_ms:
+        return before.units_ms
+    return min(round(Fraction(before.units_ms * used.wall_ms, before.used.wall_ms)), _MOST)
 
 
 @dataclass(frozen=True)

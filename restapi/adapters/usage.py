@@ -149,8 +149,7 @@ class UsageWriter:
     def book_usage(self, runs: Sequence[Run], log_name: str, position: Position) -> None:
         """These attempts, and that the log has been followed up to here. What was told before is told better."""
         with sqlite.together(self._connection):
-            known = self._known({_key(one.job, one.is_part) for one in runs})
-            self._write([one for of_job in booked(known, runs).values() for one in of_job])
+            self._write(self._known({_key(one.job, one.is_part) for one in runs}), runs)
             self._label(runs)
             sqlite.move(self._connection, log_name, position)
 
@@ -163,7 +162,8 @@ class UsageWriter:
             )
             text = "SELECT DISTINCT job FROM attempts JOIN machines USING (worker) WHERE attempts.cloud = ''"
             jobs = {job for (job,) in self._connection.execute(text)}
-            self._write([one for of_job in booked((), self._known(jobs)).values() for one in of_job])
+            known = self._known(jobs)
+            self._write(known, [one.run for one in known])
 
     def _lay_out(self, layout: int) -> None:
         with sqlite.together(self._connection):
@@ -174,13 +174,23 @@ class UsageWriter:
                     self._connection.execute(statement)
             self._connection.execute(f"PRAGMA user_version = {LAYOUT}")
 
-    def _known(self, jobs: Collection[int]) -> list[Run]:
-        text = f"SELECT {OF_RUN} FROM attempts WHERE job IN (SELECT value FROM json_each(?))"
-        return [run_of_row(*row) for row in self._connection.execute(text, (json.dumps(list(jobs)),))]
+    def _known(self, jobs: Collection[int]) -> list[UsageRecord]:
+        """What is booked of these jobs, without the machines."""
+        text = f"SELECT wall_ms, core_ms, cpu_ms, units_ms, {OF_RUN} FROM attempts"
+        text += " WHERE job IN (SELECT value FROM json_each(?))"
+        found = self._connection.execute(text, (json.dumps(list(jobs)),))
+        return [UsageRecord(run_of_row(*row[4:]), Used(*row[:3]), units_ms=row[3]) for row in found]
 
-    def _write(self, attempts: Sequence[tuple[Run, Used]]) -> None:
+    def _write(self, known: Sequence[UsageRecord], runs: Sequence[Run]) -> None:
+        """All attempts of the jobs of which these are. known: what is booked of those."""
+        of_jobs = booked([one.run for one in known], runs)
+        attempts = [one for of_job in of_jobs.values() for one in of_job]
+        before = {(one.run.job, one.run.number): one for one in known}
         machines = self._machines({run.worker for run, _ in attempts})
-        records = (priced(run, used, machines.get(run.worker), self._tariff) for run, used in attempts)
+        records = (
+            priced(run, used, machines.get(run.worker), self._tariff, before.get((run.job, run.number)))
+            for run, used in attempts
+        )
         self._connection.executemany(
             f"INSERT OR REPLACE INTO attempts VALUES ({', '.join('?' * 25)})", map(_row, records)
         )

@@ -27,7 +27,7 @@ from prominence.restapi.booking import Machine, run_of_epoch, run_of_job
 from prominence.restapi.finished import finished
 from prominence.restapi.ports import UsageStore
 from prominence.restapi.translate.ads import plain
-from prominence.restapi.usage import By, Key, Period, Sum, Whose
+from prominence.restapi.usage import DEFAULT_TARIFF, By, Key, Period, Sum, Tariff, Whose
 
 EVER = Period(0, 10**12)
 HOSTILE = ['eve" || true', "eve' OR 1=1 --", "%41", "ünïcödé ☃", "a\nb", '["physics"]']
@@ -71,9 +71,9 @@ class InMemory:
 
 
 class InSqlite:
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, tariff: Tariff = DEFAULT_TARIFF) -> None:
         self.file = directory / "usage.db"
-        self.writer = UsageWriter(self.file)
+        self.writer = UsageWriter(self.file, tariff)
         self.usage: UsageStore = SqliteUsage(self.file, directory / "history")
 
     def job(self, ad: Any) -> None:
@@ -375,3 +375,20 @@ def test_the_file_is_read_by_an_index_that_has_all_that_is_asked(
     assert on_usage
     assert all("USING COVERING INDEX" in plan for plan in on_usage), plans
     assert groups is None or all(plan.startswith("SEARCH") for plan in on_usage), plans
+
+
+def test_what_was_booked_is_worth_what_it_was_then(tmp_path: Path) -> None:
+    before = InSqlite(tmp_path)
+    before.attempt(attempt(1, "w-1", 0, ended=100, wall_s=9))
+    before.writer.close()
+    kept = InSqlite(tmp_path, Tariff(core=3))
+    for _ in range(2):
+        kept.attempt(attempt(2, "w-2", 10, ended=200, wall_s=29))
+        kept.machine(a_machine("w-1", "there", 1))
+        kept.job(last(42, 2, "w-2", ended=200))
+    kept.writer.close()
+    found = kept.usage.grouped([By(Key.OUTCOME)], EVER, Whose("alice"))
+    assert {names: (one.wall_ms, one.units_ms) for names, one in found.items()} == {
+        ("again",): (10_000, 10_000),
+        ("completed",): (32_000, 96_000),
+    }
