@@ -208,6 +208,19 @@ def booked(known: Iterable[Run], new: Iterable[Run]) -> dict[JobId, list[tuple[R
     return {job: _settled(list(runs[job].values())) for job in changed}
 
 
+def newest(runs: Iterable[Run], known: Iterable[Run]) -> list[Run]:
+    """Of each job the last of these that tells of it, where nothing later is known."""
+    found = {one.job: one for one in sorted(runs, key=_told_at)}
+    for one in known:
+        if one.job in found and _told_at(one) > _told_at(found[one.job]):
+            del found[one.job]
+    return list(found.values())
+
+
+def _told_at(run: Run) -> tuple[int, bool]:
+    return run.number, run.has_left
+
+
 def _merged(known: Run, new: Run) -> Run:
     """Of one attempt. The shadow knows when it began and where, the job's own record how it ended.
 

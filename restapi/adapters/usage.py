@@ -16,7 +16,7 @@ from prominence.core.logfile import Position
 from prominence.core.machines import Size
 from prominence.restapi.adapters import outbox, sqlite
 from prominence.restapi.adapters.usage_rows import OF_RUN, machine_of_row, run_of_row
-from prominence.restapi.booking import Machine, Run, Used, booked
+from prominence.restapi.booking import Machine, Run, Used, booked, newest
 from prominence.restapi.usage import DEFAULT_TARIFF, By, Key, Period, Sum, Tariff, UsageRecord, Whose, priced
 
 LAYOUT = 2
@@ -149,8 +149,9 @@ class UsageWriter:
     def book_usage(self, runs: Sequence[Run], log_name: str, position: Position) -> None:
         """These attempts, and that the log has been followed up to here. What was told before is told better."""
         with sqlite.together(self._connection):
-            self._write(self._known({_key(one.job, one.is_part) for one in runs}), runs)
-            self._label(runs)
+            known = self._known({_key(one.job, one.is_part) for one in runs})
+            self._write(known, runs)
+            self._label(newest(runs, [one.run for one in known]))
             sqlite.move(self._connection, log_name, position)
 
     def book_machines(self, machines: Iterable[Machine]) -> None:
@@ -197,7 +198,10 @@ class UsageWriter:
         if self._is_copied:
             outbox.put(self._connection, [(_key(run.job, run.is_part), run.number) for run, _ in attempts])
 
-    def _label(self, runs: Iterable[Run]) -> None:
+    def _label(self, runs: Sequence[Run]) -> None:
+        """As these say, and not as was said before: a label may have been taken away."""
+        keys = [(_key(one.job, one.is_part),) for one in runs]
+        self._connection.executemany("DELETE FROM labels WHERE job = ?", keys)
         self._connection.executemany(
             "INSERT OR REPLACE INTO labels VALUES (?, ?, ?)",
             [(_key(one.job, one.is_part), *label) for one in runs for label in one.labels.items()],

@@ -226,6 +226,18 @@ class TestTheAttemptsOfAJob:
         assert kept.usage.grouped([By(Key.USER)], EVER, Whose(groups=frozenset({"art", ""}))) == {}
         assert set(kept.usage.grouped([By(Key.WORKFLOW)], EVER, Whose("bob"))) == {("",)}
 
+    def test_a_label_that_was_taken_away_is_gone_and_nothing_told_late_brings_it_back(self, kept: Kept) -> None:
+        first = attempt(1, "w-1", 0, ended=100, wall_s=10, **{f"{classads.LABEL_PREFIX}Old": "yes"})
+        kept.attempt(first)
+        ended = last(30, 2, "w-2", ended=200)
+        kept.job(ended)
+        kept.attempt(attempt(2, "w-2", 10, ended=200, wall_s=20, **{f"{classads.LABEL_PREFIX}App": "fit"}))
+        late = Period(150, 10**12)
+        for _ in range(2):
+            by = [By(Key.LABEL, "old"), By(Key.LABEL, "app")]
+            assert set(kept.usage.grouped(by, late, Whose("alice"))) == {("", "fit")}
+            kept.attempt(first)
+
 
 class TestUsageStore:
     def test_a_users_own_use_is_summed_whatever_it_is_charged_to(self, kept: Kept) -> None:
