@@ -27,8 +27,9 @@ def take(job_id: JobId, path: str, caller: Identity, services: Services) -> None
     job = running(job_id, caller, services)
     stored_as = _name(job.uid)
     before = services.objects.stat(stored_as)
-    most = space.most(Area(Kind.USER, job.owner.user), 0 if before is None else before.size, None, services).largest
-    _charge(job, 0 if before is None else before.size, services)
+    size = 0 if before is None else before.size
+    most = space.most(Area(Kind.USER, job.owner.user), size, None, services).largest
+    _charge(job, size, services)
     where = services.objects.url_to_put(stored_as, Terms(PUT_S, most), Reach.WORKERS)
     order = Order(Verb.SNAPSHOT, 0, (), LIMIT_S, path=path, url=where.url, headers=dict(where.headers), most=most)
     services.desk.give(job, order)
