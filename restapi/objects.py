@@ -6,9 +6,11 @@ An object's name has parts with "/" between them, such as uploads/alice/data.tgz
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+
+from prominence.core.errors import QuotaReached
 
 SERVED_AT = "/objects/"
 """Where the API serves those of its own store, beneath its base path."""
@@ -47,6 +49,16 @@ class Terms:
     size: int | None = None
     sha256: str | None = None
     together: int | None = None
+
+
+def check_together(name: str, size: int, together: int, owned: Iterable[Stored]) -> None:
+    """Whether an object that has come fits in with the others of its owner. Raises QuotaReached."""
+    left = together - sum(one.size for one in owned if one.name != name)
+    if size > left:
+        raise QuotaReached(
+            f"There is no room for its {size} bytes any more: {max(0, left)} are left. "
+            "Delete what is no longer needed; `prominence quota` tells what is used."
+        )
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ from typing import IO, BinaryIO
 from urllib.parse import quote, urlencode
 
 from prominence.core import logs
-from prominence.core.errors import NoRoom, QuotaReached, Rejected, TooLarge, Unavailable
+from prominence.core.errors import NoRoom, Rejected, TooLarge, Unavailable
 from prominence.restapi.areas import owners_folder
-from prominence.restapi.objects import BROKEN_OFF, SERVED_AT, Form, Put, Reach, Stored, Terms
+from prominence.restapi.objects import BROKEN_OFF, SERVED_AT, Form, Put, Reach, Stored, Terms, check_together
 from prominence.restapi.signing import Act, Permission, permission, query
 
 log = logs.get(__name__)
@@ -138,12 +138,7 @@ class LocalObjects:
             turn = os.open(self._objects, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(turn, fcntl.LOCK_EX)
-            others = sum(one.size for one in self.list(owners_folder(allowed.name)) if one.name != allowed.name)
-            if others + size > allowed.together:
-                raise QuotaReached(
-                    f"There is no room for its {size} bytes any more: {max(0, allowed.together - others)} are left. "
-                    "Delete what is no longer needed; `prominence quota` tells what is used."
-                )
+            check_together(allowed.name, size, allowed.together, self.list(owners_folder(allowed.name)))
             yield
         finally:
             os.close(turn)

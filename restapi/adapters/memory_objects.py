@@ -10,9 +10,9 @@ from collections.abc import Callable
 from datetime import datetime
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
-from prominence.core.errors import NotFound, QuotaReached, Rejected, TooLarge, Unavailable
+from prominence.core.errors import NotFound, Rejected, TooLarge, Unavailable
 from prominence.restapi.areas import owners_folder
-from prominence.restapi.objects import Form, Put, Reach, Stored, Terms
+from prominence.restapi.objects import Form, Put, Reach, Stored, Terms, check_together
 from prominence.restapi.signing import Act, Permission, permission, query
 
 _SECRET = b"known to nobody"
@@ -66,9 +66,8 @@ class MemoryObjects:
         sha256 = hashlib.sha256(content).hexdigest()
         if allowed.size not in (None, len(content)) or allowed.sha256 not in (None, sha256):
             raise Rejected.because("It is not what was announced.")
-        others = sum(one.size for one in self.list(owners_folder(allowed.name)) if one.name != allowed.name)
-        if allowed.together is not None and others + len(content) > allowed.together:
-            raise QuotaReached("There is no room for it any more.")
+        if allowed.together is not None:
+            check_together(allowed.name, len(content), allowed.together, self.list(owners_folder(allowed.name)))
         self.store(allowed.name, content)
 
     def store(self, name: str, content: bytes) -> None:
