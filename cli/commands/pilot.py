@@ -36,11 +36,12 @@ def pilot(surroundings: Surroundings, /, directory: Path, condor: Path | None) -
     say, stop = partial(click.echo, err=True), Stop()
     stop.heed()
     home = Home(Path(tempfile.mkdtemp(prefix=f"prominence-{told.worker}-", dir=directory)))
-    with home.held(), start.scratch(home, None) as execute:
-        start.lay_out(home, found, execute, offered, environment)
+    with home.held(), start.scratch(home, None) as scratch:
+        start.lay_out(home, found, scratch.execute, offered, environment)
         (home.part / text.OWN).write_text(told.config)
         write_secret(home.invitation, told.invitation)
         if told.proxies:
             write_secret(home.proxies, told.proxies)
-        shift = Shift(home, offered, start.environment(home, found, environment), say, stop)
+        inner = start.environment(home, found, scratch, environment)
+        shift = Shift(home, offered, inner, say, stop)
         start.run(shift, lambda: say(f"{told.worker} joins the pool."), is_invited=True)

@@ -153,13 +153,13 @@ def _admission(surroundings: Surroundings, token_file: Path | None, collector: s
 def _run(order: _Order, say: Callable[[str], object], started: Callable[[], None]) -> None:
     stop, home = Stop(), order.home
     stop.heed()
-    with home.held(), start.scratch(home, order.scratch) as execute:
-        start.lay_out(home, order.daemons, execute, order.offer, order.environment)
+    with home.held(), start.scratch(home, order.scratch) as scratch:
+        start.lay_out(home, order.daemons, scratch.execute, order.offer, order.environment)
         where = order.admission.collector
         told = text.of_user(order.name, where, order.admission.trust_domain, order.offer)
         (home.part / text.OWN).write_text(told)
         write_secret(home.token, order.admission.token + "\n")
-        outer = start.environment(home, order.daemons, order.environment)
+        outer = start.environment(home, order.daemons, scratch, order.environment)
         renewal = start.Renewal(home, order.admission, say)
 
         def begun() -> None:

@@ -73,6 +73,23 @@ def _claims(token: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+@dataclass(frozen=True)
+class Scratch:
+    """Where what a worker writes while it runs is, for it alone. root: the directory."""
+
+    root: Path
+
+    @property
+    def execute(self) -> Path:
+        """Where jobs have their sandboxes."""
+        return self.root / "execute"
+
+    @property
+    def tmp(self) -> Path:
+        """For what HTCondor's programs need for a moment. What a killed one has left there goes with the worker."""
+        return self.root / "tmp"
+
+
 def lay_out(home: Home, daemons: Daemons, execute: Path, offer: Offer, outer: Mapping[str, str]) -> None:
     """All files but the token and what says which pool it is. Raises ClientError; Rejected."""
     if os.getuid() == 0:
@@ -92,12 +109,13 @@ def lay_out(home: Home, daemons: Daemons, execute: Path, offer: Offer, outer: Ma
         write_secret(home.proxies, json.dumps({name: value for name, value in proxies.items() if value}))
 
 
-def environment(home: Home, daemons: Daemons, outer: Mapping[str, str]) -> dict[str, str]:
+def environment(home: Home, daemons: Daemons, scratch: Scratch, outer: Mapping[str, str]) -> dict[str, str]:
     """Of HTCondor's programs there."""
     own = daemons.environment(outer, home.configuration)
     return {
         **own,
         "PATH": f"{home.bin}{os.pathsep}{own['PATH']}",
+        "TMPDIR": str(scratch.tmp),
         "PROMINENCE_PYTHON": sys.executable,
         "PROMINENCE_BROKER_WAIT": "0",
         "PROMINENCE_PROXIES": str(home.proxies),
@@ -105,18 +123,16 @@ def environment(home: Home, daemons: Daemons, outer: Mapping[str, str]) -> dict[
 
 
 @contextmanager
-def scratch(home: Home, given: Path | None) -> Iterator[Path]:
-    """Where jobs have their sandboxes. given: a directory for directories such as this one."""
-    if given is None:
-        execute = home.root / "execute"
-        execute.mkdir(parents=True, exist_ok=True)
-        yield execute
-        return
-    made = Path(tempfile.mkdtemp(prefix=f"prominence-{home.name}-", dir=given))
+def scratch(home: Home, given: Path | None) -> Iterator[Scratch]:
+    """given: a directory for directories such as this one. None: it is part of the worker's own."""
+    made = Scratch(home.root if given is None else Path(tempfile.mkdtemp(prefix=f"prominence-{home.name}-", dir=given)))
     try:
+        for directory in (made.execute, made.tmp):
+            directory.mkdir(exist_ok=True)
         yield made
     finally:
-        remove_tree(made)
+        if given is not None:
+            remove_tree(made.root)
 
 
 class Renewal:

@@ -27,6 +27,7 @@ def test_a_job_on_hold_gives_its_worker_back_and_begins_anew_when_it_is_released
 ) -> None:
     job = pool.submit({"image": tiny_image, "cmd": "sleep 300"})
     pool.wait_for(job, "running")
+    until(lambda: attempts(pool, job), 30)  # HTCondor calls it running before its worker has begun
     done(pool, "PUT", f"/jobs/{job}/hold")
     held = pool.wait_for(job, "waiting")
     assert held["statusReasonCode"] == "HeldByUser"

@@ -74,6 +74,7 @@ def test_one_that_was_killed_leaves_no_process_and_another_takes_its_name(pool: 
     assert pool.output(job).splitlines()[0] == "alice"
     laptop.prominence("worker stop again")
     laptop.wait_until_gone()
+    assert laptop.sh("ls -d /tmp/prominence-*")[0] != 0  # of what it was doing when it was killed
 
 
 def test_in_a_batch_job_it_ends_when_there_is_nothing_to_do_and_takes_no_job_that_would_not_end_in_time(

@@ -142,6 +142,25 @@ class TestConfiguration:
         assert knobs(told)["COLLECTOR_HOST"] == said
 
 
+class TestScratch:
+    def test_of_what_programs_need_for_a_moment_a_killed_one_leaves_nothing_beside_the_workers_own(
+        self, tmp_path: Path
+    ) -> None:
+        home = Home(tmp_path / "again")
+        home.root.mkdir()
+        with start.scratch(home, None) as scratch:
+            inner = start.environment(home, daemons.find(an_htcondor(tmp_path / "usr"), {}), scratch, {"TMPDIR": "/x"})
+            assert inner["TMPDIR"] == str(scratch.tmp) and scratch.tmp.is_dir() and scratch.execute.is_dir()
+            assert {scratch.tmp.parent, scratch.execute.parent} == {home.root}
+
+    def test_a_directory_for_directories_is_left_as_it_was(self, tmp_path: Path) -> None:
+        with start.scratch(Home(tmp_path / "again"), tmp_path) as scratch:
+            assert scratch.root.parent == tmp_path and scratch.root.stat().st_mode & 0o777 == 0o700
+            (scratch.tmp / "left").touch()
+            (scratch.execute / "dir_7").mkdir(0o500)
+        assert list(tmp_path.iterdir()) == []
+
+
 class TestRenewal:
     def test_a_token_is_renewed_at_half_of_its_time_and_later_if_that_fails(self, tmp_path: Path) -> None:
         now, answers, said = [float(NOON)], [Unreachable("no answer"), "second"], []
