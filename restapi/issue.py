@@ -14,8 +14,8 @@ from pathlib import Path
 from prominence.core.errors import Rejected
 from prominence.core.settings import load
 from prominence.restapi.adapters.local_tokens import LocalTokens
-from prominence.restapi.main import secret_of
 from prominence.restapi.settings import RestApiSettings
+from prominence.restapi.wiring import secret_of
 
 LONGEST_DAYS = 3650
 

@@ -25,9 +25,9 @@ from prominence.restapi.adapters.usage import UsageWriter
 from prominence.restapi.archive.follower import Follower
 from prominence.restapi.archive.machines import MachineFollower
 from prominence.restapi.copying import Copier, copy_on
-from prominence.restapi.main import search_client
 from prominence.restapi.search_settings import ElasticsearchSettings
 from prominence.restapi.settings import RestApiSettings
+from prominence.restapi.wiring import search_client
 
 log = logs.get(__name__)
 

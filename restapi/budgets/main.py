@@ -14,7 +14,7 @@ from functools import partial
 from prominence.core.errors import Rejected
 from prominence.restapi import beats, rounds
 from prominence.restapi.budgets.enforcement import enforce
-from prominence.restapi.main import services_of
+from prominence.restapi.wiring import services_of
 
 COMPONENT = "budgets"
 

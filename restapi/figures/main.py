@@ -20,9 +20,9 @@ from prominence.restapi import beats, rounds
 from prominence.restapi.adapters.prometheus import Conditions, GroupUsage, LedgerDrift, ServiceFigures, Unsent
 from prominence.restapi.adapters.recount import HistoryRecount
 from prominence.restapi.health import checks
-from prominence.restapi.main import services_of
 from prominence.restapi.ports import UsageStore
 from prominence.restapi.usage import By, Key, Period, Sum, Whose
+from prominence.restapi.wiring import services_of
 
 log = logs.get(__name__)
 

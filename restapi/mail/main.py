@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from prominence.core.errors import Rejected
 from prominence.restapi.adapters.smtp import SmtpMailer
 from prominence.restapi.mail.delivery import Postman
-from prominence.restapi.main import secret_of, services_of
 from prominence.restapi.outbox import process
 from prominence.restapi.settings import RestApiSettings
+from prominence.restapi.wiring import secret_of, services_of
 
 COMPONENT = "mail"
 

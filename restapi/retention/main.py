@@ -13,8 +13,8 @@ from functools import partial
 
 from prominence.core.errors import Rejected
 from prominence.restapi import beats, rounds
-from prominence.restapi.main import services_of
 from prominence.restapi.retention.sweep import plan, sweep
+from prominence.restapi.wiring import services_of
 
 COMPONENT = "retention"
 

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 
 from prominence.core.errors import Rejected
 from prominence.restapi.adapters.webhooks import HttpCaller
-from prominence.restapi.main import services_of
 from prominence.restapi.outbox import process
 from prominence.restapi.settings import RestApiSettings
 from prominence.restapi.webhooks.delivery import Courier
+from prominence.restapi.wiring import services_of
 
 COMPONENT = "webhooks"
 

@@ -36,10 +36,10 @@ from prominence.restapi.archive.follower import Follower
 from prominence.restapi.booking import Machine, Run, Used
 from prominence.restapi.copying import Backlog, Copier, Entry, copy_on
 from prominence.restapi.health import rules
-from prominence.restapi.main import services_of
 from prominence.restapi.services import Services
 from prominence.restapi.settings import RestApiSettings
 from prominence.restapi.usage import By, Key, Period, Sum, UsageRecord, Whose
+from prominence.restapi.wiring import services_of
 
 EVER = Period(0, 10**12)
 ALL = Whose(groups=None)

@@ -20,9 +20,9 @@ from prominence.core.report import Outcome
 from prominence.core.states import JobStatus
 from prominence.restapi.adapters.memory import MemoryIdentities, MemoryQueue
 from prominence.restapi.identity import Identity
-from prominence.restapi.main import jobs_of
 from prominence.restapi.translate.site import Site
 from prominence.restapi.turns import Queued
+from prominence.restapi.wiring import jobs_of
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from prominence.core.errors import Rejected
 from prominence.core.settings import load
-from prominence.restapi import main
+from prominence.restapi import main, wiring
 from prominence.restapi.archive import main as archive_main
 from prominence.restapi.mail import main as mail_main
 from prominence.restapi.operations import BASE_PATH
@@ -109,11 +109,11 @@ def test_without_a_mail_server_there_is_nobody_to_send_messages_by(
 
 def test_the_api_knows_the_addresses_that_the_operator_names_and_not_the_password(configured: Path) -> None:
     file = configured / "restapi.toml"
-    assert main.services_of(load(RestApiSettings, "restapi")).addresses is None
+    assert wiring.services_of(load(RestApiSettings, "restapi")).addresses is None
     login = 'username = "prominence"\npassword_file = "/not/there"\n'
     mail = f'[mail]\nhost = "mail"\nsender = "a@example.org"\n{login}[mail.addresses]\nbob = "b@example.org"\n'
     file.write_text(f"{file.read_text()}{mail}")
-    assert main.services_of(load(RestApiSettings, "restapi")).addresses == {"bob": "b@example.org"}
+    assert wiring.services_of(load(RestApiSettings, "restapi")).addresses == {"bob": "b@example.org"}
 
 
 def test_the_archive_says_what_it_is_for_and_what_is_wrong_with_its_settings(

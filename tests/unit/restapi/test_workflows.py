@@ -17,12 +17,12 @@ from prominence.core.verdict import CAME_TO_ITS_END
 from prominence.restapi import ledger, legacy
 from prominence.restapi.adapters.memory import MemoryIdentities, MemoryQueue
 from prominence.restapi.identity import Identity
-from prominence.restapi.main import jobs_of
 from prominence.restapi.retention.sweep import sweep
 from prominence.restapi.selection import Selection
 from prominence.restapi.translate.site import Site
 from prominence.restapi.translate.submit import SubmitDescription
 from prominence.restapi.turns import Queued
+from prominence.restapi.wiring import jobs_of
 
 REPEAT = {"type": "repeat", "jobs": ["a"], "number": 3}
 
