@@ -176,11 +176,16 @@ class _Request:
             self.record, self.revision = Record.model_validate_json(entry.value), entry.revision
 
     def _queued(self, uid: str) -> int | None:
-        """The job, the array or the workflow of this uid, in the queue or gone from it."""
+        """The job, the array or the workflow of this uid, in the queue or gone from it.
+
+        Raises Unavailable where it may be gone and not booked yet: its files come before it and go long after it.
+        """
         only = Selection(uid=submission.first_uid(uid, self.kind is Kind.MEMBER), kinds=(self.kind,))
         found = self.services.queue.find(only)
         if found:
             return int(found[0][classads.CLUSTER_ID])
+        if self.services.sandboxes.exists(uid) and not self.services.archive.is_current():
+            raise Unavailable("It is not known yet what became of the same request before.", RETRY_AFTER_S)
         left = self.services.archive.find(only, None, Page(limit=1))
         return left[0].job_id.cluster if left else None
 

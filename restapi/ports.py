@@ -109,6 +109,9 @@ class Archive(Protocol):
         With `detail` all that is kept of each.
         """
 
+    def is_current(self) -> bool:
+        """Whether all is booked that has left the queue; this is waited for, but no longer than a second."""
+
     def left(self, uids: Collection[str]) -> list[Finished]:
         """Those of these jobs and workflows that have left the queue, with all that is kept of each; at once."""
 

@@ -97,6 +97,9 @@ class SqliteArchive:
                 _finished(row) for row in connection.execute(text, (*values, -1 if page.limit is None else page.limit))
             ]
 
+    def is_current(self) -> bool:
+        return self._kept.catch_up()
+
     def left(self, uids: Collection[str]) -> list[Finished]:
         of_each = (f"SELECT ad, outcome, spec, report FROM {table} WHERE {_among('uid')}" for table in _TABLES_OF_JOBS)
         given = json.dumps(list(uids))

@@ -177,10 +177,11 @@ class MemoryWorkerTokens:
 
 
 class MemoryArchive:
-    """Of the jobs that have left a queue in memory, at once. attempts: by job."""
+    """Of the jobs that have left a queue in memory, at once, or none while it is behind. told: attempts by job."""
 
     def __init__(self, queue: MemoryQueue, sandboxes: Sandboxes) -> None:
         self.told: dict[int, tuple[Attempt, ...]] = {}
+        self.is_behind = False
         self._queue, self._sandboxes = queue, sandboxes
 
     def find(
@@ -189,9 +190,13 @@ class MemoryArchive:
         if self._queue.unavailable:
             raise Unavailable(self._queue.unavailable)
         wanted = classad2.ExprTree(constraint(replace(selection, statuses=None)))
-        jobs = [self._finished(ad, detail) for ad in self._queue.left if wanted.eval(ad) is True]
+        booked = [] if self.is_behind else self._queue.left
+        jobs = [self._finished(ad, detail) for ad in booked if wanted.eval(ad) is True]
         fitting = [job for job in jobs if shown is None or job.status in shown]
         return page.of(fitting, lambda job: page.order.place(job.ad))
+
+    def is_current(self) -> bool:
+        return not self.is_behind
 
     def left(self, uids: Collection[str]) -> list[Finished]:
         all_of_it = (

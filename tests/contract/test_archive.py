@@ -364,7 +364,9 @@ class TestTheFile:
     def test_that_is_behind_is_waited_for_a_moment_and_then_read_as_it_is(self, tmp_path: Path) -> None:
         kept = InSqlite(tmp_path)
         kept.job(left(1), None, None)
+        assert kept.archive.is_current()
         (tmp_path / "history").write_text("something new")
+        assert not kept.archive.is_current()
         assert ids(kept.archive.find(Selection(), None, ALL)) == [1]
 
 

@@ -298,7 +298,23 @@ def test_of_many_equal_requests_at_once_one_makes_a_job() -> None:
     assert jobs(api) == 1
 
 
-HAPPENS = ["post", "crash before", "crash after", "lost", "store", "wait", "finish"]
+def test_a_job_that_is_gone_and_not_booked_yet_makes_no_second_one() -> None:
+    queue = Queue()
+    api = an_api_with(queue)
+    queue.then = crash
+    with pytest.raises(Crash):
+        post(api)
+    queue.then = lambda: None
+    queue.leave(1, JobStatus.COMPLETED)
+    api.clock.advance(CLAIM_S + 1)
+    api.archive.is_behind = True
+    assert refused(post(api)) == (503, "It is not known yet what became of the same request before.")
+    api.archive.is_behind = False
+    assert created(post(api)) == 1
+    assert len(queue.find(ANY)) + len(queue.left) == 1
+
+
+HAPPENS = ["post", "crash before", "crash after", "lost", "store", "wait", "finish", "behind"]
 EVENTS = st.lists(st.sampled_from(HAPPENS), max_size=12)
 
 
@@ -310,6 +326,7 @@ def test_whatever_happens_there_is_never_a_second_job(events: list[str]) -> None
         queue.first, queue.then = (crash if f"crash {when}" == event else lambda: None for when in ("before", "after"))
         queue.loses_answers = event == "lost"
         api.store.unavailable = "etcd is away." if event == "store" else ""
+        api.archive.is_behind = event == "behind"
         if event == "wait":
             api.clock.advance(CLAIM_S + 1)
         elif event == "finish" and queue.find(ANY):
@@ -318,7 +335,7 @@ def test_whatever_happens_there_is_never_a_second_job(events: list[str]) -> None
             with contextlib.suppress(Crash):
                 assert post(api).status_code in (201, 503)
     queue.first = queue.then = lambda: None
-    queue.loses_answers, api.store.unavailable = False, ""
+    queue.loses_answers, api.store.unavailable, api.archive.is_behind = False, "", False
     api.clock.advance(CLAIM_S + 1)
     created(post(api))
     assert len(queue.find(ANY)) + len(queue.left) == 1
