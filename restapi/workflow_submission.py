@@ -17,7 +17,7 @@ from prominence.core.states import Status
 from prominence.core.validation import MOST_MISTAKES, parse
 from prominence.core.workflow import JobOfMany, WorkflowSpec
 from prominence.restapi import grants, ledger, legacy, members, query, summary
-from prominence.restapi.budgets.accounts import take, taken
+from prominence.restapi.budgets.accounts import taken
 from prominence.restapi.files import SPEC_FILE, WORKFLOW_FILE, kept_apart, plan_text
 from prominence.restapi.identity import Account, Identity, charged
 from prominence.restapi.ledger import JobRecord
@@ -93,7 +93,16 @@ def submit_again(
     told = whom(_asked(spec), caller, account, services)
     _take(account.user, left, services)
     needed_ms = -(-_expected_ms(spec, services) * left // sum(spec.counts()))
-    take(account.group, needed_ms, f"{uid}@{before}", services)
+    with taken(account.group, needed_ms, uid, services, unless=PerhapsQueued):
+        workflow_id = _queued_again(spec, uid, before, told, account, caller, services)
+    log.info("workflow submitted again", workflow=workflow_id, uid=uid, user=account.user)
+    return workflow_id
+
+
+def _queued_again(
+    spec: WorkflowSpec, uid: str, before: int, told: Told, account: Account, caller: Identity, services: Services
+) -> int:
+    """Its new id, once all is there again that it needs."""
     for place in _with_objects(spec):
         one = members.uid_of(uid, place)
         if ledger.find(one, services.store) is None:
@@ -105,9 +114,10 @@ def submit_again(
             services.sandboxes.replace(whose, plan.TOKEN_FILE, services.job_tokens.mint(whose, account.user))
     _note(spec, uid, told, before, services)
     description = _description(spec, uid, account, services.sandboxes.directory(uid), services)
-    workflow_id = services.queue.submit(description)
-    log.info("workflow submitted again", workflow=workflow_id, uid=uid, user=account.user)
-    return workflow_id
+    try:
+        return services.queue.submit(description)
+    except Unavailable as error:
+        raise PerhapsQueued(str(error), error.retry_after_s) from error
 
 
 def _expected_ms(spec: WorkflowSpec, services: Services) -> int:

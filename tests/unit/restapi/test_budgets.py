@@ -86,6 +86,15 @@ def submit(api: Api, minutes: int = 60, cpus: int = 1, group: str = "physics", *
     return api.call("POST", "/jobs", json=body)
 
 
+def a_failed_workflow(api: Api, minutes: int) -> int:
+    """Of one job, which has used nothing. It has ended long enough ago to be forgotten as a new one."""
+    job = api.a_step("a", resources={"cpus": 1, "memory": 1, "disk": 10, "walltime": minutes}, outputFiles=["o"])
+    workflow = api.submit_workflow(jobs=[job], group="physics")
+    api.queue.leave(workflow, JobStatus.COMPLETED, **{classads.EXIT_CODE: 1, "DAG_NodesFailed": 1})
+    api.clock.advance(GRANTED_FOR_S)
+    return workflow
+
+
 def end(api: Api, job: int, hours: float) -> None:
     """It has run for so long on one core."""
     now = int(api.clock.now().timestamp())
@@ -290,6 +299,21 @@ class TestSubmission:
         assert submit(api, minutes=600, inputs=[{"filename": "a", "content": "!"}]).status_code == 400
         assert submit(api, minutes=600).status_code == 201
         assert submit(api, minutes=1).status_code == 403
+
+    def test_a_workflow_that_is_run_again_counts_once(self, api: Api, seconds: Seconds) -> None:
+        workflow = a_failed_workflow(api, minutes=240)
+        assert api.call("PUT", f"/workflows/{workflow}").status_code == 200
+        seconds.now += GOOD_FOR_S
+        api.clock.advance(GOOD_FOR_S)
+        assert submit(api, minutes=360).status_code == 201
+        assert submit(api, minutes=1).status_code == 403
+
+    def test_what_was_kept_for_one_that_could_not_be_run_again_is_free(self, api: Api) -> None:
+        workflow = a_failed_workflow(api, minutes=240)
+        api.sandboxes.full = True
+        assert api.call("PUT", f"/workflows/{workflow}").status_code == 503
+        api.sandboxes.full = False
+        assert submit(api, minutes=600).status_code == 201
 
     def test_where_it_cannot_be_told_what_was_used_nothing_is_taken(self, api: Api) -> None:
         api.queue.unavailable = "The schedd is away."
