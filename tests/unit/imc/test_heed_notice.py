@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,6 +86,20 @@ def test_trouble_with_the_service_is_told_once_and_no_reason_to_go(capsys: pytes
         "the metadata service: ValueError('odd')",
         "the metadata service: answers again",
     ]
+
+
+@pytest.mark.parametrize(
+    ("place", "told"), [("leaving.conf", (17, signal.SIGHUP)), ("not-there/leaving.conf", (16, signal.SIGTERM))]
+)
+def test_jobs_are_told_to_leave_where_nothing_can_be_written_too(
+    tmp_path: Path, place: str, told: tuple[int, signal.Signals]
+) -> None:
+    for number, name in ((16, "condor_master"), (17, "condor_startd"), (18, "condor_starter")):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "comm").write_text(f"{name}\n")
+    done: list[tuple[int, signal.Signals]] = []
+    heed.make_way(20, tmp_path / place, tmp_path, lambda *what: done.append(what))
+    assert done == [told]
 
 
 def test_processes_are_found_by_their_names(tmp_path: Path) -> None:
